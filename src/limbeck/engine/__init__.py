@@ -1,0 +1,1 @@
+"""DuckDB behind a lock: one instance a statement, with a share of the memory and only the files it was given."""

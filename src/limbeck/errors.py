@@ -1,0 +1,314 @@
+"""The error tree: every error a user can meet, with its spelling on each surface.
+
+    LimbeckError
+    ├── InvalidInput                 the caller sent something that cannot be used
+    │   ├── DefinitionError          a key of a definition file, with its line
+    │   ├── InvalidSchema            an XDM resource that cannot be composed
+    │   ├── InvalidFile              an uploaded or source file that cannot be read
+    │   └── RowsRejected             rows that do not fit their schema, with samples
+    ├── Unauthenticated              no token, or not a valid one
+    ├── Forbidden                    a valid token without the right
+    ├── NotFound                     the named thing does not exist
+    ├── Conflict                     it contradicts what is there
+    │   ├── NameTaken
+    │   ├── CommitConflict           the dataset moved on since it was read
+    │   ├── StaleEtag                the resource moved on since it was read
+    │   └── WrongState               not possible in this status
+    ├── SqlError                     one statement failed; has position and hint
+    │   ├── SqlSyntaxError  UndefinedTable  UndefinedColumn  UndefinedFunction
+    │   ├── DuplicateTable  DatatypeMismatch  AmbiguousColumn  FeatureNotSupported
+    │   └── SnapshotExpired
+    ├── ResourceExhausted            out of memory, disk, time or rows
+    │   ├── DiskFull  MemoryLimit  StatementTimeout  RowCapReached
+    ├── MissingExtra                 an optional library is not installed
+    ├── HomeError                    the home folder cannot be used
+    └── Internal                     ours: please report it
+
+A class carries AEP's error code (`INGEST-…`, gateway numbers or our own `LIMB-…`), the HTTP status and the
+PostgreSQL SQLSTATE; the API and the wire read them from here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class LimbeckError(Exception):
+    """Anything Limbeck refuses. `str(error)` says what was found, where, and how to mend it.
+
+    Keyword arguments become `details`: plain values that travel over HTTP beside the message.
+    """
+
+    code: ClassVar[str] = "LIMB-1000-500"
+    title: ClassVar[str] = "InternalError"
+    status: ClassVar[int] = 500
+    sqlstate: ClassVar[str] = "58000"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: Mapping[str, Any] = details
+
+
+class InvalidInput(LimbeckError):
+    """The caller sent something that cannot be used."""
+
+    code = "LIMB-1001-400"
+    title = "BadRequestError"
+    status = 400
+    sqlstate = "22023"
+    exit_code = 2
+
+
+class DefinitionError(InvalidInput):
+    """A key of a definition file is wrong; the message names key, line, what was found and what is allowed."""
+
+    code = "LIMB-1002-400"
+
+
+class InvalidSchema(InvalidInput):
+    """An XDM resource refers to something unknown or contradicts itself."""
+
+    code = "LIMB-1003-400"
+    sqlstate = "42P16"
+
+
+class InvalidFile(InvalidInput):
+    """A file cannot be read in the format it claims, or holds other columns than promised."""
+
+    code = "INGEST-1401-400"
+
+
+class RowsRejected(InvalidInput):
+    """Rows do not fit their schema; `details["samples"]` lists file, row, path, found and wanted."""
+
+    code = "INGEST-1212-400"
+
+
+class Unauthenticated(LimbeckError):
+    """No token, an expired one, or one that nobody issued."""
+
+    code = "401013"
+    title = "UnauthorizedError"
+    status = 401
+    sqlstate = "28P01"
+    exit_code = 3
+
+
+class Forbidden(LimbeckError):
+    """The token is valid and does not carry the right that this needs."""
+
+    code = "403025"
+    title = "ForbiddenError"
+    status = 403
+    sqlstate = "42501"
+    exit_code = 3
+
+
+class NotFound(LimbeckError):
+    """The named thing does not exist in this sandbox."""
+
+    code = "LIMB-1004-404"
+    title = "NotFoundError"
+    status = 404
+    sqlstate = "42704"
+    exit_code = 2
+
+
+class Conflict(LimbeckError):
+    """It contradicts what is already there."""
+
+    code = "LIMB-1005-409"
+    title = "ConflictError"
+    status = 409
+    sqlstate = "40001"
+
+
+class NameTaken(Conflict):
+    """Something of that name exists already."""
+
+    code = "LIMB-1006-409"
+    sqlstate = "42710"
+
+
+class CommitConflict(Conflict):
+    """The dataset has a newer snapshot than the one this write was based on: read again and retry."""
+
+    code = "LIMB-1007-409"
+
+
+class StaleEtag(Conflict):
+    """The resource has changed since it was read: read again and retry."""
+
+    code = "LIMB-1008-412"
+    title = "PreconditionFailedError"
+    status = 412
+
+
+class WrongState(Conflict):
+    """The thing is in a status that does not allow this."""
+
+    code = "LIMB-1009-409"
+    sqlstate = "55000"
+
+
+class SqlError(LimbeckError):
+    """A statement failed. `position` counts characters from 1, as PostgreSQL does; `hint` says how to mend it."""
+
+    code = "LIMB-2000-400"
+    title = "SqlError"
+    status = 400
+    sqlstate = "58000"
+
+    def __init__(
+        self, message: str, *, position: int | None = None, hint: str | None = None, **details: Any
+    ) -> None:
+        super().__init__(message, position=position, hint=hint, **details)
+        self.position = position
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message} Hint: {self.hint}"
+
+
+class SqlSyntaxError(SqlError):
+    """The text is not a statement of the dialect."""
+
+    code = "LIMB-2001-400"
+    sqlstate = "42601"
+
+
+class UndefinedTable(SqlError):
+    """No dataset, view or common table expression of that name."""
+
+    code = "LIMB-2002-400"
+    sqlstate = "42P01"
+
+
+class UndefinedColumn(SqlError):
+    """No column or struct field of that name."""
+
+    code = "LIMB-2003-400"
+    sqlstate = "42703"
+
+
+class UndefinedFunction(SqlError):
+    """No function of that name is served."""
+
+    code = "LIMB-2004-400"
+    sqlstate = "42883"
+
+
+class AmbiguousColumn(SqlError):
+    """The name stands for more than one column."""
+
+    code = "LIMB-2005-400"
+    sqlstate = "42702"
+
+
+class DuplicateTable(SqlError):
+    """CREATE TABLE names a table that exists."""
+
+    code = "LIMB-2006-400"
+    sqlstate = "42P07"
+
+
+class DatatypeMismatch(SqlError):
+    """An expression has a type that does not fit its place."""
+
+    code = "LIMB-2007-400"
+    sqlstate = "42804"
+
+
+class FeatureNotSupported(SqlError):
+    """The dialect has it, this version does not serve it."""
+
+    code = "LIMB-2008-400"
+    sqlstate = "0A000"
+
+
+class SnapshotExpired(SqlError):
+    """The snapshot's metadata is no longer kept."""
+
+    code = "LIMB-2009-400"
+    sqlstate = "58000"
+
+
+class ResourceExhausted(LimbeckError):
+    """Something ran out: memory, disk, time or rows."""
+
+    code = "LIMB-3000-400"
+    title = "ResourceExhaustedError"
+    status = 400
+    sqlstate = "53000"
+    exit_code = 4
+
+
+class DiskFull(ResourceExhausted):
+    """No space left where the home lies. Nothing was published; free space and run again."""
+
+    code = "LIMB-3001-507"
+    status = 507
+    sqlstate = "53100"
+
+
+class MemoryLimit(ResourceExhausted):
+    """The statement needs more memory than its share, even with spilling."""
+
+    code = "LIMB-3002-400"
+    sqlstate = "53200"
+
+
+class StatementTimeout(ResourceExhausted):
+    """The statement ran longer than it may."""
+
+    code = "LIMB-3003-400"
+    sqlstate = "57014"
+
+
+class RowCapReached(ResourceExhausted):
+    """The result hit the row cap and is not complete: add a LIMIT, or export the dataset."""
+
+    code = "LIMB-3004-400"
+    sqlstate = "53400"
+
+
+class MissingExtra(LimbeckError):
+    """An optional library is not installed; the message prints the command that installs it."""
+
+    code = "LIMB-4000-501"
+    title = "NotImplementedError"
+    status = 501
+    sqlstate = "0A000"
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(
+            f'{library} is not installed; run: pip install "limbeck[{extra}]"', library=library, extra=extra
+        )
+
+
+class HomeError(LimbeckError):
+    """The home folder cannot be opened: written by a newer Limbeck, not writable, or damaged."""
+
+    code = "LIMB-4001-500"
+    sqlstate = "58030"
+
+
+class Internal(LimbeckError):
+    """A fault of ours. The message carries the request id under which the log tells more."""
+
+
+def nearest(name: str, known: list[str], limit: int = 3) -> str:
+    """Return a hint that names the entries of *known* nearest to *name*, or "" if none is near.
+
+    >>> nearest("evnts", ["events", "profiles"])
+    'did you mean "events"?'
+    """
+    import difflib
+
+    folded = {k.casefold(): k for k in known}
+    close = [folded[m] for m in difflib.get_close_matches(name.casefold(), list(folded), limit, 0.6)]
+    names = " or ".join(f'"{c}"' for c in close)
+    return f"did you mean {names}?" if close else ""
