@@ -1,0 +1,43 @@
+"""A queue before the engine, so that all statements together stay within the memory they were given."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Admission:
+    """Hands out at most *slots* equal shares of *memory_mib*; who comes first is served first."""
+
+    def __init__(self, memory_mib: int, slots: int) -> None:
+        self._share = max(64, memory_mib // slots)
+        self._free = slots
+        self._waiting: deque[threading.Event] = deque()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def share(self) -> Iterator[int]:
+        """Wait for a free share, give its size in MiB, and hand it on at the end."""
+        self._enter()
+        try:
+            yield self._share
+        finally:
+            self._leave()
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            turn = threading.Event()
+            self._waiting.append(turn)
+        turn.wait()
+
+    def _leave(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._free += 1

@@ -1,0 +1,221 @@
+"""One statement, one locked DuckDB instance.
+
+This is the second of the two walls that queries stand behind. A session may open exactly the files it was given
+and its own scratch folder, cannot load extensions or change settings, and accepts a single SELECT; files are
+written only by `Session.write_parquet`, into the scratch folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from limbeck import ids
+from limbeck.engine.admission import Admission
+from limbeck.engine.sql import literal, quoted, quoted_list, type_of
+from limbeck.errors import (
+    DatatypeMismatch,
+    DiskFull,
+    Forbidden,
+    LimbeckError,
+    MemoryLimit,
+    SqlError,
+    SqlSyntaxError,
+    StatementTimeout,
+)
+
+PART_BYTES = 256 * 1024 * 1024
+"""Size at which a written result begins its next file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A relation a statement may read: Parquet files seen through one schema.
+
+    Columns and struct fields that a file lacks read as NULL; no files is an empty table.
+    """
+
+    name: str
+    schema: pa.Schema
+    files: tuple[str, ...] = ()
+    exact: bool = False
+    """The files are known to hold exactly this schema, so nothing has to be laid over them."""
+
+
+class Engine:
+    """Opens sessions on DuckDB, sharing memory and threads among them by a queue."""
+
+    def __init__(self, scratch: Path, memory_mib: int = 1024, slots: int = 2, threads: int = 2) -> None:
+        self._scratch = scratch
+        self._threads = threads
+        self._admission = Admission(memory_mib, slots)
+
+    @contextmanager
+    def session(
+        self,
+        tables: Sequence[Table] = (),
+        *,
+        files: Sequence[str] = (),
+        timeout: float | None = None,
+        ordered: bool = False,
+    ) -> Iterator[Session]:
+        """Open a fresh instance that sees *tables* by name and may read *files* by path.
+
+        Wait until a share of the memory is free. *timeout* (seconds) ends a statement with
+        `StatementTimeout`. *ordered* keeps the order of the input files' rows, at the price of memory.
+        """
+        with self._admission.share() as mib:
+            folder = self._scratch / ids.new_uuid()
+            folder.mkdir(parents=True)
+            try:
+                with _connect(mib, self._threads, folder, ordered) as connection:
+                    _lock(connection, folder, tables, files)
+                    yield Session(connection, folder, timeout)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+class Session:
+    """One locked instance. Use it for one statement and its helpers, from one thread."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, timeout: float | None) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._timeout = timeout
+
+    def reader(self, sql: str, rows: int = 8192) -> pa.RecordBatchReader:
+        """Run one SELECT and stream its rows in batches of about *rows*; read them before the session ends."""
+        _check_select(self._connection, sql)
+        with self._guard():
+            stream: pa.RecordBatchReader = self._connection.sql(sql).to_arrow_reader(rows)
+        return pa.RecordBatchReader.from_batches(stream.schema, self._batches(stream))
+
+    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one SELECT whose result is small, and return its rows."""
+        _check_select(self._connection, sql)
+        with self._guard():
+            return self._connection.execute(sql).fetchall()
+
+    def describe(self, sql: str) -> pa.Schema:
+        """Return the names and types that one SELECT would give, without running it."""
+        _check_select(self._connection, sql)
+        with self._guard():
+            return self._connection.sql(f"SELECT * FROM ({sql}\n) LIMIT 0").to_arrow_table().schema
+
+    def write_parquet(self, sql: str) -> list[Path]:
+        """Run one SELECT into Parquet files in the session's scratch folder; move them before it ends."""
+        _check_select(self._connection, sql)
+        target = self._folder / f"out-{ids.new_uuid()}"
+        options = f"FORMAT parquet, COMPRESSION zstd, FILE_SIZE_BYTES {PART_BYTES}"
+        with self._guard():
+            self._connection.execute(f"COPY ({sql}\n) TO {literal(str(target))} ({options})")
+        return sorted(target.glob("*.parquet"))
+
+    def _batches(self, stream: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        with self._guard():
+            yield from stream
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Interrupt the statement when its time is over; turn DuckDB's errors into ours."""
+        timer = threading.Timer(self._timeout, self._connection.interrupt) if self._timeout else None
+        if timer:
+            timer.daemon = True
+            timer.start()
+        try:
+            yield
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise translated(error, self._timeout) from error
+        finally:
+            if timer:
+                timer.cancel()
+
+
+@contextmanager
+def _connect(mib: int, threads: int, folder: Path, ordered: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": f"{mib}MiB",
+            "threads": threads,
+            "temp_directory": str(folder / "spill"),
+            "preserve_insertion_order": ordered,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "python_enable_replacements": False,
+        },
+    )
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _lock(
+    connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[Table], files: Sequence[str]
+) -> None:
+    paths = sorted({*files, *(f for t in tables for f in t.files)})
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET allowed_paths = [{', '.join(map(literal, paths))}]")
+    connection.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
+    connection.execute("SET enable_external_access = false")
+    for table in tables:
+        connection.execute(f"CREATE VIEW {quoted(table.name)} AS {_select(table)}")
+    connection.execute("SET lock_configuration = true")
+
+
+def _select(table: Table) -> str:
+    columns = quoted_list(table.schema.names)
+    files = ", ".join(map(literal, table.files))
+    if table.files and table.exact:
+        return f"SELECT {columns} FROM read_parquet([{files}])"
+    nulls = ", ".join(f"NULL::{type_of(f.type)} AS {quoted(f.name)}" for f in table.schema)
+    nothing = f"SELECT {nulls} WHERE false"
+    if not table.files:
+        return nothing
+    rows = f"SELECT * FROM read_parquet([{files}], union_by_name = true)"
+    return f"SELECT {columns} FROM ({nothing} UNION ALL BY NAME {rows})"
+
+
+def _check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    try:
+        kinds = [s.type for s in connection.extract_statements(sql)]
+    except duckdb.Error as error:
+        raise translated(error, None) from error
+    if kinds != [duckdb.StatementType.SELECT]:
+        raise Forbidden("the engine takes exactly one SELECT; nothing was run")
+
+
+def translated(error: Exception, timeout: float | None) -> LimbeckError:
+    """Return the error of ours that stands for a DuckDB, Arrow or operating-system *error*."""
+    text = str(error).strip()
+    if "INTERRUPT" in text or isinstance(error, duckdb.InterruptException):
+        return StatementTimeout(
+            f"the statement ran longer than {timeout:g} s and was ended" if timeout else text
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return MemoryLimit(
+            "the statement needs more memory than its share; raise engine_memory_mib or split it"
+        )
+    if "No space left" in text or "disk space" in text:
+        return DiskFull("no space left on the disk of the home; nothing was published")
+    if isinstance(error, duckdb.PermissionException):
+        return Forbidden("the statement reaches outside the files it may read")
+    if isinstance(error, duckdb.ParserException):
+        return SqlSyntaxError(_first_line(text))
+    if isinstance(error, duckdb.ConversionException | duckdb.TypeMismatchException):
+        return DatatypeMismatch(_first_line(text))
+    return SqlError(_first_line(text))
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]

@@ -1,0 +1,94 @@
+"""Settings of one home, read once and frozen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from limbeck.errors import InvalidInput, nearest
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where a home lies and how much of the machine it may take.
+
+    Every field can be set by an environment variable of its name (`LIMBECK_ENGINE_MEMORY_MIB=2048`).
+    """
+
+    home: Path = Path(".limbeck")
+    """Folder of everything the platform keeps."""
+    database_url: str = ""
+    """SQLAlchemy URL of the metadata store; empty stands for `limbeck.db` in the home."""
+    engine_memory_mib: int = 1024
+    """Memory that all running statements of this process share; beyond it they spill to disk."""
+    engine_slots: int = 2
+    """Statements that run at once; each gets an equal share of the memory."""
+    engine_threads: int = os.cpu_count() or 2
+    """Threads of one statement."""
+    statement_timeout_s: int = 600
+    """Longest run of an interactive statement (SQL contract, section 1.3)."""
+    snapshot_retention_days: float = 2.0
+    """How long a snapshot that is no longer current can be named (SQL contract, section 2.1)."""
+    token_lifetime_s: int = 86_399
+    """Validity of an access token (REST contract, section 3.1)."""
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the datasets' files."""
+        return self.home / "lake"
+
+    @property
+    def staging(self) -> Path:
+        """Folder of uploaded files that are not yet published."""
+        return self.home / "staging"
+
+    @property
+    def scratch(self) -> Path:
+        """Folder of spill files and results on their way to the lake."""
+        return self.home / "scratch"
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy URL of the metadata store."""
+        return self.database_url or f"sqlite:///{self.home / 'limbeck.db'}"
+
+    @property
+    def retention(self) -> timedelta:
+        """`snapshot_retention_days` as a duration."""
+        return timedelta(days=self.snapshot_retention_days)
+
+    @classmethod
+    def load(cls, home: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings of *home*, with `LIMBECK_*` variables laid over the defaults.
+
+        Raise `InvalidInput` naming the variable whose value has the wrong type, or that is unknown but
+        starts like a setting.
+        """
+        environ = os.environ if environ is None else environ
+        known = {f"LIMBECK_{f.name.upper()}": f for f in fields(cls)}
+        found: dict[str, Any] = {}
+        for name, text in environ.items():
+            if name in known:
+                found[known[name].name] = _parse(name, text, known[name].type)
+            elif name.startswith("LIMBECK_") and name not in _OTHER_VARIABLES:
+                hint = nearest(name, [*known, *_OTHER_VARIABLES])
+                raise InvalidInput(f"unknown environment variable {name}. {hint}".rstrip())
+        settings = replace(cls(), **found)
+        return replace(settings, home=Path(home or settings.home).absolute())
+
+
+_OTHER_VARIABLES = {"LIMBECK_CRASH_AT", "LIMBECK_REQUIRE_ALL"}
+
+
+def _parse(name: str, text: str, kind: Any) -> Any:
+    casts = {"int": int, "float": float, "str": str, "Path": Path}
+    try:
+        return casts[str(kind)](text)
+    except ValueError:
+        raise InvalidInput(f"{name} is {text!r}; it takes a value of type {kind}") from None
