@@ -199,13 +199,9 @@ def translated(error: Exception, timeout: float | None) -> LimbeckError:
     """Return the error of ours that stands for a DuckDB, Arrow or operating-system *error*."""
     text = str(error).strip()
     if "INTERRUPT" in text or isinstance(error, duckdb.InterruptException):
-        return StatementTimeout(
-            f"the statement ran longer than {timeout:g} s and was ended" if timeout else text
-        )
+        return StatementTimeout(f"the statement ran longer than {timeout:g} s and was ended" if timeout else text)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return MemoryLimit(
-            "the statement needs more memory than its share; raise engine_memory_mib or split it"
-        )
+        return MemoryLimit("the statement needs more memory than its share; raise engine_memory_mib or split it")
     if "No space left" in text or "disk space" in text:
         return DiskFull("no space left on the disk of the home; nothing was published")
     if isinstance(error, duckdb.PermissionException):

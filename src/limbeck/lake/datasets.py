@@ -1,0 +1,145 @@
+"""Datasets: making, finding, tagging and dropping them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from limbeck import clock, ids
+from limbeck.errors import InvalidInput, NameTaken, NotFound
+from limbeck.lake.model import Dataset
+from limbeck.registry import Registry
+from limbeck.scope import Sandbox
+from limbeck.store import Store
+from limbeck.store.tables import datasets, snapshots
+
+TABLE_NAME_LENGTH = 64
+
+Tags = Mapping[str, Sequence[str]]
+
+
+def table_name(name: str) -> str:
+    """Return the table name that AEP derives from a dataset's name (SQL contract, section 5.2).
+
+    >>> table_name("[A] [B1] My Set (by x)")
+    'a_b1_my_set_by_x'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:TABLE_NAME_LENGTH].rstrip("_") or "dataset"
+
+
+class Datasets:
+    """The catalogue of one home's datasets."""
+
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+
+    def create(
+        self,
+        connection: Connection,
+        sandbox: Sandbox,
+        name: str,
+        schema_id: str,
+        *,
+        tags: Tags | None = None,
+        table: str | None = None,
+        created_by: str = "",
+    ) -> str:
+        """Register an empty dataset inside the caller's transaction and return its id.
+
+        With *table* the table is called exactly so, and `NameTaken` is raised if the sandbox has one of
+        that name in any case; without, a free name is derived from *name*.
+        """
+        if not name.strip():
+            raise InvalidInput("a dataset needs a name")
+        if table is not None and self._taken(connection, sandbox, table):
+            raise NameTaken(f'table "{table}" exists already')
+        dataset_id, moment = ids.object_id(), clock.millis(clock.now())
+        connection.execute(
+            insert(datasets).values(
+                id=dataset_id,
+                sandbox_id=sandbox.id,
+                name=name,
+                table_name=table or self._free_name(connection, sandbox, table_name(name)),
+                schema_id=schema_id,
+                tags=json.dumps(dict(tags or {})),
+                snapshot=0,
+                created_by=created_by,
+                created=moment,
+                updated=moment,
+            )
+        )
+        connection.execute(
+            insert(snapshots).values(
+                dataset_id=dataset_id, id=0, operation="create", rows_added=0, created=moment
+            )
+        )
+        return dataset_id
+
+    def get(self, sandbox: Sandbox, dataset_id: str) -> Dataset:
+        """Return a dataset by its id; raise `NotFound` if the sandbox has none such."""
+        found = self._select(sandbox, datasets.c.id == dataset_id)
+        if not found:
+            raise NotFound(f"no dataset {dataset_id!r} in sandbox {sandbox.name}")
+        return found[0]
+
+    def by_table(self, sandbox: Sandbox, table: str) -> Dataset | None:
+        """Return the dataset that SQL calls *table*, whatever the case, or None."""
+        found = self._select(sandbox, func.lower(datasets.c.table_name) == table.lower())
+        return found[0] if found else None
+
+    def all(self, sandbox: Sandbox, name: str | None = None) -> list[Dataset]:
+        """Return the sandbox's datasets in the order they were made, or those called exactly *name*."""
+        return self._select(sandbox, *([] if name is None else [datasets.c.name == name]))
+
+    def set_tags(self, sandbox: Sandbox, dataset_id: str, tags: Tags) -> Dataset:
+        """Replace a dataset's tags."""
+        with self._store.write() as connection:
+            mine = update(datasets).where(datasets.c.id == dataset_id, datasets.c.sandbox_id == sandbox.id)
+            values = {"tags": json.dumps(dict(tags)), "updated": clock.millis(clock.now())}
+            connection.execute(mine.values(values))
+        return self.get(sandbox, dataset_id)
+
+    def drop(self, sandbox: Sandbox, dataset_id: str) -> None:
+        """Forget a dataset with its snapshots and batches; its files become orphans, to be swept."""
+        with self._store.write() as connection:
+            mine = delete(datasets).where(datasets.c.id == dataset_id, datasets.c.sandbox_id == sandbox.id)
+            if connection.execute(mine).rowcount == 0:
+                raise NotFound(f"no dataset {dataset_id!r} in sandbox {sandbox.name}")
+
+    def _select(self, sandbox: Sandbox, *conditions: Any) -> list[Dataset]:
+        query = select(datasets).where(datasets.c.sandbox_id == sandbox.id, *conditions)
+        with self._store.read() as connection:
+            rows = connection.execute(query.order_by(datasets.c.created, datasets.c.id)).all()
+        return [self._dataset(sandbox, row) for row in rows]
+
+    def _dataset(self, sandbox: Sandbox, row: Row[Any]) -> Dataset:
+        return Dataset(
+            id=row.id,
+            sandbox_id=row.sandbox_id,
+            name=row.name,
+            table=row.table_name,
+            schema=self._registry.schema(sandbox, row.schema_id),
+            snapshot=row.snapshot,
+            tags=json.loads(row.tags),
+            created_by=row.created_by,
+            created=clock.from_millis(row.created),
+            updated=clock.from_millis(row.updated),
+        )
+
+    def _taken(self, connection: Connection, sandbox: Sandbox, table: str) -> bool:
+        same = func.lower(datasets.c.table_name) == table.lower()
+        query = select(datasets.c.id).where(datasets.c.sandbox_id == sandbox.id, same)
+        return connection.execute(query).first() is not None
+
+    def _free_name(self, connection: Connection, sandbox: Sandbox, wanted: str) -> str:
+        name, count = wanted, 1
+        while self._taken(connection, sandbox, name):
+            count += 1
+            suffix = f"_{count}"
+            name = wanted[: TABLE_NAME_LENGTH - len(suffix)] + suffix
+        return name

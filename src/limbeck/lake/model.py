@@ -1,0 +1,64 @@
+"""What the lake knows, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from limbeck.xdm.types import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A named table in the lake whose rows follow one XDM schema."""
+
+    id: str
+    sandbox_id: str
+    name: str
+    table: str
+    """The name by which SQL knows it (SQL contract, section 5.2)."""
+    schema: Schema
+    snapshot: int
+    """The current snapshot; 0 is the empty one that every dataset begins with."""
+    tags: Mapping[str, Sequence[str]]
+    created_by: str
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A Parquet file of a dataset."""
+
+    path: str
+    """Relative to the lake's folder."""
+    rows: int
+    bytes: int
+    fingerprint: str
+    """Stands for the file's column names and types."""
+    batch_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One state of a dataset; later ones only add to it, unless their operation says otherwise."""
+
+    dataset_id: str
+    id: int
+    batch_id: str | None
+    operation: str
+    rows_added: int
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One published snapshot as the feed lists it."""
+
+    position: int
+    sandbox_id: str
+    dataset_id: str
+    snapshot: int
+    batch_id: str | None
+    operation: str

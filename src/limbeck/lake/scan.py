@@ -1,0 +1,61 @@
+"""Which files make up a dataset, or what a range of snapshots added to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, or_, select
+
+from limbeck import clock
+from limbeck.errors import SnapshotExpired
+from limbeck.lake.model import DataFile, Dataset, Snapshot
+from limbeck.store import Store
+from limbeck.store.tables import data_files, snapshots
+
+
+def files(store: Store, dataset: Dataset, since: int | None = None, until: int | None = None) -> list[DataFile]:
+    """Return the files with the rows added after snapshot *since* (None: from the beginning) up to *until*.
+
+    Compaction is invisible: a compacted file is used where all it holds is wanted, the files it was made
+    of elsewhere. Raise `SnapshotExpired` if an id names no snapshot that is still kept.
+    """
+    until = dataset.snapshot if until is None else until
+    with store.read() as connection:
+        for wanted in {since, until} - {None}:
+            known = select(snapshots.c.id).where(snapshots.c.dataset_id == dataset.id, snapshots.c.id == wanted)
+            if connection.execute(known).first() is None:
+                raise SnapshotExpired(
+                    f"table {dataset.table} has no snapshot {wanted}, or it is no longer kept; "
+                    f"history_meta('{dataset.table}') lists those that are"
+                )
+        inside = and_(
+            data_files.c.dataset_id == dataset.id,
+            data_files.c.first_snapshot > (since or 0),
+            data_files.c.last_snapshot <= until,
+            or_(data_files.c.removed_snapshot.is_(None), data_files.c.removed_snapshot > until),
+        )
+        rows = connection.execute(
+            select(data_files).where(inside).order_by(data_files.c.first_snapshot, data_files.c.path)
+        ).all()
+    return [_file(row) for row in _uncovered(rows)]
+
+
+def history(store: Store, dataset: Dataset) -> list[Snapshot]:
+    """Return the snapshots that are kept, oldest first."""
+    query = select(snapshots).where(snapshots.c.dataset_id == dataset.id).order_by(snapshots.c.id)
+    with store.read() as connection:
+        return [
+            Snapshot(r.dataset_id, r.id, r.batch_id, r.operation, r.rows_added, clock.from_millis(r.created))
+            for r in connection.execute(query)
+        ]
+
+
+def _uncovered(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Leave out the files whose rows stand in a compacted file of the same selection."""
+    compactions = {row.made_by for row in rows} - {None}
+    return [row for row in rows if row.replaced_by not in compactions]
+
+
+def _file(row: Row[Any]) -> DataFile:
+    return DataFile(row.path, row.rows, row.bytes, row.fingerprint, row.batch_id)

@@ -1,0 +1,111 @@
+"""Work to be done, as leased rows: a dead worker's job is taken over when its lease runs out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, or_, select, update
+
+from limbeck import clock, ids
+from limbeck.store.database import Store
+from limbeck.store.tables import jobs
+
+LEASE_MS = 60_000
+"""How long a worker may be silent before its job is given to another."""
+
+MAX_ATTEMPTS = 5
+"""A job whose worker died this often is marked failed: it may be what kills them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of work: *key* names what it is about, unique for its *kind*."""
+
+    id: str
+    kind: str
+    key: str
+    payload: Mapping[str, Any]
+    attempts: int
+
+
+def enqueue(connection: Connection, kind: str, key: str, payload: Mapping[str, Any] | None = None) -> bool:
+    """Add a job inside the caller's transaction; return False if *kind* has one for *key* already."""
+    known = select(jobs.c.id).where(jobs.c.kind == kind, jobs.c.key == key)
+    if connection.execute(known).first():
+        return False
+    moment = clock.millis(clock.now())
+    connection.execute(
+        insert(jobs).values(
+            id=ids.new_uuid(),
+            kind=kind,
+            key=key,
+            payload=json.dumps(payload or {}),
+            status="queued",
+            due=moment,
+            attempts=0,
+            created=moment,
+            updated=moment,
+        )
+    )
+    return True
+
+
+class Queue:
+    """The worker's side of the jobs table."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def lease(self, owner: str) -> Job | None:
+        """Take the job that is due longest, or None. It is *owner*'s for `LEASE_MS`."""
+        moment = clock.millis(clock.now())
+        if not self._due(moment):
+            return None
+        with self._store.write() as connection:
+            row = connection.execute(_due_query(moment).limit(1).with_for_update(skip_locked=True)).first()
+            if row is None:
+                return None
+            given_up = row.attempts >= MAX_ATTEMPTS
+            changes: dict[str, Any] = {"updated": moment, "owner": owner}
+            if given_up:
+                changes |= {"status": "failed", "error": f"its worker died {row.attempts} times"}
+            else:
+                changes |= {"status": "leased", "due": moment + LEASE_MS, "attempts": row.attempts + 1}
+            connection.execute(update(jobs).where(jobs.c.id == row.id).values(changes))
+        return None if given_up else _job(row, row.attempts + 1)
+
+    def heartbeat(self, job: Job, owner: str) -> bool:
+        """Prolong the lease; return False if the job is no longer *owner*'s."""
+        return self._change(job, owner, due=clock.millis(clock.now()) + LEASE_MS)
+
+    def finish(self, job: Job, owner: str, error: str | None = None) -> bool:
+        """Mark the job done, or failed with *error*; return False if it is no longer *owner*'s."""
+        return self._change(job, owner, status="failed" if error else "done", error=error)
+
+    def release(self, owner: str) -> int:
+        """Give back what *owner* holds, for instance at a clean shutdown; return how many jobs that was."""
+        with self._store.write() as connection:
+            held = update(jobs).where(jobs.c.owner == owner, jobs.c.status == "leased")
+            return connection.execute(held.values(status="queued", owner=None)).rowcount
+
+    def _due(self, moment: int) -> bool:
+        with self._store.read() as connection:
+            return connection.execute(_due_query(moment).limit(1)).first() is not None
+
+    def _change(self, job: Job, owner: str, **changes: Any) -> bool:
+        with self._store.write() as connection:
+            mine = update(jobs).where(jobs.c.id == job.id, jobs.c.owner == owner, jobs.c.status == "leased")
+            values = {"updated": clock.millis(clock.now()), **changes}
+            return connection.execute(mine.values(values)).rowcount == 1
+
+
+def _due_query(moment: int) -> Any:
+    ready = or_(jobs.c.status == "queued", jobs.c.status == "leased")
+    return select(jobs).where(ready, jobs.c.due <= moment).order_by(jobs.c.due, jobs.c.id)
+
+
+def _job(row: Row[Any], attempts: int) -> Job:
+    return Job(row.id, row.kind, row.key, json.loads(row.payload), attempts)
