@@ -1,0 +1,42 @@
+"""Limbeck: an experience-data platform with a propensity pipeline on top.
+
+    >>> import limbeck
+    >>> aep = limbeck.connect()            # embedded; connect(config="config.ini") for a server or AEP
+    >>> aep.sql("select count(*) from visits").scalar()
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from limbeck.client import Client
+    from limbeck.connect import connect
+    from limbeck.errors import LimbeckError
+    from limbeck.platform import Platform
+    from limbeck.settings import Settings
+    from limbeck.workflow.definition import Definition
+    from limbeck.workflow.run import run
+
+__all__ = ["Client", "Definition", "LimbeckError", "Platform", "Settings", "connect", "run"]
+
+_HOMES = {
+    "Client": "limbeck.client",
+    "Definition": "limbeck.workflow.definition",
+    "LimbeckError": "limbeck.errors",
+    "Platform": "limbeck.platform",
+    "Settings": "limbeck.settings",
+    "connect": "limbeck.connect",
+    "run": "limbeck.workflow.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import limbeck` stays quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'limbeck' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -283,10 +283,10 @@ class MissingExtra(LimbeckError):
     status = 501
     sqlstate = "0A000"
 
-    def __init__(self, library: str, extra: str) -> None:
-        super().__init__(
-            f'{library} is not installed; run: pip install "limbeck[{extra}]"', library=library, extra=extra
-        )
+    @classmethod
+    def of(cls, library: str, extra: str) -> MissingExtra:
+        """Return the error for *library*, which the extra *extra* installs."""
+        return cls(f'{library} is not installed; run: pip install "limbeck[{extra}]"', library=library, extra=extra)
 
 
 class HomeError(LimbeckError):

@@ -15,7 +15,7 @@ from limbeck.lake.model import Dataset
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.store import Store
-from limbeck.store.tables import datasets, snapshots
+from limbeck.store.tables import datasets, organisations, sandboxes, snapshots
 
 TABLE_NAME_LENGTH = 64
 
@@ -46,6 +46,7 @@ class Datasets:
         schema_id: str,
         *,
         tags: Tags | None = None,
+        dataset_id: str | None = None,
         table: str | None = None,
         created_by: str = "",
     ) -> str:
@@ -58,7 +59,7 @@ class Datasets:
             raise InvalidInput("a dataset needs a name")
         if table is not None and self._taken(connection, sandbox, table):
             raise NameTaken(f'table "{table}" exists already')
-        dataset_id, moment = ids.object_id(), clock.millis(clock.now())
+        dataset_id, moment = dataset_id or ids.object_id(), clock.millis(clock.now())
         connection.execute(
             insert(datasets).values(
                 id=dataset_id,
@@ -86,6 +87,15 @@ class Datasets:
         if not found:
             raise NotFound(f"no dataset {dataset_id!r} in sandbox {sandbox.name}")
         return found[0]
+
+    def by_id(self, dataset_id: str) -> Dataset:
+        """Return a dataset by its id, whatever its sandbox; raise `NotFound` if it is gone."""
+        query = select(sandboxes, organisations.c.tenant).join(datasets).join(organisations)
+        with self._store.read() as connection:
+            row = connection.execute(query.where(datasets.c.id == dataset_id)).first()
+        if row is None:
+            raise NotFound(f"no dataset {dataset_id!r}")
+        return self.get(Sandbox(row.id, row.name, row.org_id, row.tenant, row.type), dataset_id)
 
     def by_table(self, sandbox: Sandbox, table: str) -> Dataset | None:
         """Return the dataset that SQL calls *table*, whatever the case, or None."""

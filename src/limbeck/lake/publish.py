@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, insert, select, update
 
 from limbeck import clock, crash, ids
+from limbeck.engine.sql import quoted, type_of
 from limbeck.errors import CommitConflict, NotFound
 from limbeck.files import Folder
 from limbeck.lake.model import DataFile
@@ -29,13 +31,13 @@ class Publication:
 
     dataset_id: str
     files: tuple[DataFile, ...]
-    batch_id: str | None = None
+    batch_id: str
     operation: str = "append"
     expects: int | None = None
     """The snapshot this write was based on; None if it adds to whatever is there."""
 
 
-def place(folder: Folder, dataset_id: str, sources: Sequence[Path], batch_id: str | None) -> tuple[DataFile, ...]:
+def place(folder: Folder, dataset_id: str, sources: Sequence[Path]) -> tuple[DataFile, ...]:
     """Move finished Parquet files into the lake under unique names; they stay invisible."""
     placed = []
     for source in sources:
@@ -45,7 +47,6 @@ def place(folder: Folder, dataset_id: str, sources: Sequence[Path], batch_id: st
             rows=footer.num_rows,
             bytes=source.stat().st_size,
             fingerprint=fingerprint(source),
-            batch_id=batch_id,
         )
         folder.adopt(source, described.path)
         crash.point("lake.file-placed")
@@ -55,8 +56,13 @@ def place(folder: Folder, dataset_id: str, sources: Sequence[Path], batch_id: st
 
 def fingerprint(path: Path) -> str:
     """Return a text that two Parquet files share exactly if their column names and types are the same."""
-    schema = pq.read_schema(path).remove_metadata()
-    return hashlib.sha256(schema.to_string().encode()).hexdigest()[:16]
+    return fingerprint_of(pq.read_schema(path))
+
+
+def fingerprint_of(schema: pa.Schema) -> str:
+    """Return the fingerprint of files that hold exactly *schema*."""
+    text = ", ".join(f"{quoted(f.name)} {type_of(f.type)}" for f in schema)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def publish(
@@ -99,7 +105,7 @@ def add_snapshot(connection: Connection, publication: Publication) -> int:
             {
                 "path": f.path,
                 "dataset_id": publication.dataset_id,
-                "batch_id": f.batch_id,
+                "batch_id": publication.batch_id,
                 "rows": f.rows,
                 "bytes": f.bytes,
                 "fingerprint": f.fingerprint,
@@ -114,8 +120,6 @@ def add_snapshot(connection: Connection, publication: Publication) -> int:
 
 
 def _published(connection: Connection, publication: Publication) -> int | None:
-    if publication.batch_id is None:
-        return None
     same = snapshots.c.batch_id == publication.batch_id
     query = select(snapshots.c.id).where(snapshots.c.dataset_id == publication.dataset_id, same)
     found: int | None = connection.execute(query).scalar()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, or_, select
 
 from limbeck import clock
 from limbeck.errors import SnapshotExpired
@@ -39,6 +39,13 @@ def files(store: Store, dataset: Dataset, since: int | None = None, until: int |
             select(data_files).where(inside).order_by(data_files.c.first_snapshot, data_files.c.path)
         ).all()
     return [_file(row) for row in _uncovered(rows)]
+
+
+def files_where(store: Store, condition: ColumnElement[bool]) -> list[DataFile]:
+    """Return the data files whose rows satisfy *condition*."""
+    with store.read() as connection:
+        rows = connection.execute(select(data_files).where(condition).order_by(data_files.c.path)).all()
+    return [_file(row) for row in rows]
 
 
 def history(store: Store, dataset: Dataset) -> list[Snapshot]:

@@ -1,4 +1,4 @@
-"""A lock between processes that dies with its holder."""
+"""Locks between processes that die with their holders."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 if sys.platform == "win32":
     import msvcrt
@@ -22,3 +23,42 @@ def file_lock(path: Path) -> Iterator[None]:
         else:
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+class HeldLock:
+    """An exclusive lock that a process holds for as long as it lives."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle = path.open("a+b")
+        if not _try_lock(self._handle):
+            raise BlockingIOError(f"{path} is held by another process")
+
+    def release(self) -> None:
+        """Let go, and remove the file."""
+        self._path.unlink(missing_ok=True)
+        self._handle.close()
+
+    @staticmethod
+    def is_free(path: Path) -> bool:
+        """Return whether *path* was held by a process of this machine that is gone; its file is then removed."""
+        try:
+            handle = path.open("r+b")
+        except FileNotFoundError:
+            return False
+        with handle:
+            free = _try_lock(handle)
+        if free:
+            path.unlink(missing_ok=True)
+        return free
+
+
+def _try_lock(handle: BinaryIO) -> bool:
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -8,6 +8,14 @@ from typing import Literal
 
 ScalarName = Literal["string", "boolean", "byte", "short", "int", "long", "number", "date", "date-time"]
 
+INTEGER_BOUNDS: dict[ScalarName, tuple[int, int]] = {
+    "byte": (-(2**7), 2**7 - 1),
+    "short": (-(2**15), 2**15 - 1),
+    "int": (-(2**31), 2**31 - 1),
+    "long": (-(2**53), 2**53),
+}
+"""The least and the greatest value of each integer type, narrowest first; `long` ends where JSON's numbers do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scalar:

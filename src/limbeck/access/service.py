@@ -1,0 +1,206 @@
+"""Organisations, sandboxes, credentials and tokens (REST contract, section 3)."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from sqlalchemy import Connection, Row, insert, select, update
+
+from limbeck import clock, ids
+from limbeck.access.secrets import hashed, matches, new_secret
+from limbeck.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
+from limbeck.scope import Principal, Sandbox
+from limbeck.store import Store
+from limbeck.store.tables import credentials, keys, organisations, sandboxes
+
+DEFAULT_ORG = "limbeck@LocalOrg"
+DEFAULT_SANDBOX = "prod"
+ROLES = frozenset({"admin", "editor", "viewer"})
+LOCAL = "local"
+"""The client id of processes that opened the home's folder themselves; no credential may be called so."""
+_ALGORITHM = "HS256"
+
+
+@dataclass(frozen=True, slots=True)
+class NewCredential:
+    """A credential as it is shown once; afterwards only a hash of the secret is kept."""
+
+    client_id: str
+    client_secret: str
+    org_id: str
+    sandbox: str
+
+
+class Access:
+    """Knows who may act on which sandbox."""
+
+    def __init__(self, store: Store, token_lifetime_s: int) -> None:
+        self._store = store
+        self._lifetime = token_lifetime_s
+        self._key = self._signing_key()
+
+    # -- organisations and sandboxes -----------------------------------------------------------------------
+
+    def organisation(self) -> str | None:
+        """Return the id of the home's organisation, or None while there is none."""
+        with self._store.read() as connection:
+            return connection.execute(select(organisations.c.id)).scalar()
+
+    def ensure_organisation(self, org_id: str | None = None) -> str:
+        """Return the home's organisation, made now if there is none; it gets the sandbox `prod`.
+
+        Raise `InvalidInput` if the home belongs to another organisation than *org_id*.
+        """
+        with self._store.write() as connection:
+            found = connection.execute(select(organisations.c.id)).scalar()
+            if found is None:
+                found = org_id or DEFAULT_ORG
+                values = {"id": found, "tenant": tenant_of(found), "created": clock.millis(clock.now())}
+                connection.execute(insert(organisations).values(values))
+                _insert_sandbox(connection, found, DEFAULT_SANDBOX, "development")
+        if org_id not in (None, found):
+            raise InvalidInput(f"this home belongs to organisation {found}, not {org_id}; use another --home")
+        return str(found)
+
+    def ensure_sandbox(self, org_id: str, name: str, type_: str = "development") -> Sandbox:
+        """Return the sandbox *name*, made now if there is none."""
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,255}", name):
+            raise InvalidInput(f"{name!r} is no sandbox name: lower-case letters, digits and hyphens")
+        with self._store.write() as connection:
+            same = (sandboxes.c.org_id == org_id, sandboxes.c.name == name)
+            if connection.execute(select(sandboxes.c.id).where(*same)).first() is None:
+                _insert_sandbox(connection, org_id, name, type_)
+        return self.sandbox(org_id, name)
+
+    def sandbox(self, org_id: str, name: str) -> Sandbox:
+        """Return a sandbox by name; raise `NotFound` if the organisation has none such."""
+        for found in self.sandboxes(org_id):
+            if found.name == name:
+                return found
+        raise NotFound(f"no sandbox {name!r} in organisation {org_id}")
+
+    def sandboxes(self, org_id: str) -> list[Sandbox]:
+        """Return the organisation's sandboxes, oldest first."""
+        query = (
+            select(sandboxes, organisations.c.tenant)
+            .join(organisations)
+            .where(sandboxes.c.org_id == org_id)
+            .order_by(sandboxes.c.created, sandboxes.c.name)
+        )
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        return [Sandbox(r.id, r.name, r.org_id, r.tenant, r.type) for r in rows]
+
+    # -- credentials ---------------------------------------------------------------------------------------
+
+    def has_credentials(self) -> bool:
+        """Return whether anybody can log in."""
+        with self._store.read() as connection:
+            return connection.execute(select(credentials.c.client_id)).first() is not None
+
+    def create_credential(
+        self,
+        org_id: str,
+        *,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        roles: Sequence[str] = ("admin",),
+        sandbox: str = DEFAULT_SANDBOX,
+    ) -> NewCredential:
+        """Make a credential; raise `NameTaken` if its id is in use, `InvalidInput` for an unknown role."""
+        if unknown := set(roles) - ROLES:
+            raise InvalidInput(f"unknown role {', '.join(sorted(unknown))}; roles are {', '.join(sorted(ROLES))}")
+        made = NewCredential(client_id or secrets.token_hex(16), client_secret or new_secret(), org_id, sandbox)
+        row = {
+            "client_id": made.client_id,
+            "org_id": org_id,
+            "secret_hash": hashed(made.client_secret),
+            "roles": json.dumps(sorted(roles)),
+            "created": clock.millis(clock.now()),
+        }
+        with self._store.write() as connection:
+            if made.client_id == LOCAL or _credential(connection, made.client_id) is not None:
+                raise NameTaken(f"credential {made.client_id!r} exists already")
+            connection.execute(insert(credentials).values(row))
+        return made
+
+    def revoke_credential(self, client_id: str) -> None:
+        """Make a credential, and every token it was given, worthless."""
+        with self._store.write() as connection:
+            mine = update(credentials).where(credentials.c.client_id == client_id)
+            if connection.execute(mine.values(revoked=clock.millis(clock.now()))).rowcount == 0:
+                raise NotFound(f"no credential {client_id!r}")
+
+    # -- tokens --------------------------------------------------------------------------------------------
+
+    def token(self, client_id: str, client_secret: str) -> tuple[str, int]:
+        """Return a signed access token and its validity in seconds; raise `Unauthenticated`."""
+        with self._store.read() as connection:
+            row = _credential(connection, client_id)
+        if row is None or row.revoked is not None or not matches(client_secret, row.secret_hash):
+            raise Unauthenticated("client_id and client_secret do not belong to a credential of this home")
+        return self._signed(row.client_id), self._lifetime
+
+    def principal(self, token: str) -> Principal:
+        """Return who *token* stands for; raise `Unauthenticated` if it is not ours or no longer valid."""
+        try:
+            claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM], options={"require": ["exp", "sub"]})
+        except jwt.PyJWTError as error:
+            raise Unauthenticated("Oauth token is not valid") from error
+        if claims["sub"] == LOCAL:
+            return Principal(LOCAL, self.organisation() or DEFAULT_ORG, frozenset({"admin"}))
+        with self._store.read() as connection:
+            row = _credential(connection, claims["sub"])
+        if row is None or row.revoked is not None:
+            raise Unauthenticated("Oauth token is not valid: its credential was revoked")
+        return Principal(row.client_id, row.org_id, frozenset(json.loads(row.roles)))
+
+    def local_token(self) -> str:
+        """Return a token for whoever can open the home's folder itself: such a process may do everything."""
+        return self._signed(LOCAL)
+
+    def _signed(self, client_id: str) -> str:
+        issued = clock.millis(clock.now()) // 1000
+        claims = {"sub": client_id, "iat": issued, "exp": issued + self._lifetime}
+        return jwt.encode({**claims, "jti": ids.new_uuid()}, self._key, algorithm=_ALGORITHM)
+
+    def _signing_key(self) -> str:
+        with self._store.read() as connection:
+            found = connection.execute(select(keys.c.value).where(keys.c.name == "token")).scalar()
+        if found is None:
+            with self._store.write() as connection:
+                found = connection.execute(select(keys.c.value).where(keys.c.name == "token")).scalar()
+                if found is None:
+                    found = secrets.token_hex(32)
+                    connection.execute(insert(keys).values(name="token", value=found))
+        return str(found)
+
+
+def may_write(principal: Principal) -> None:
+    """Raise `Forbidden` unless *principal* may change data."""
+    if not principal.roles & {"admin", "editor"}:
+        raise Forbidden(f"credential {principal.client_id} may read only; this needs the role editor or admin")
+
+
+def tenant_of(org_id: str) -> str:
+    """Return the tenant id of an organisation: lower-case letters, digits and underscores.
+
+    >>> tenant_of("Acme Corp@AdobeOrg")
+    'acme_corp'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", org_id.partition("@")[0].lower()).strip("_") or "tenant"
+
+
+def _insert_sandbox(connection: Connection, org_id: str, name: str, type_: str) -> None:
+    values = {"id": ids.new_uuid(), "org_id": org_id, "name": name, "type": type_}
+    connection.execute(insert(sandboxes).values(created=clock.millis(clock.now()), **values))
+
+
+def _credential(connection: Connection, client_id: str) -> Row[Any] | None:
+    return connection.execute(select(credentials).where(credentials.c.client_id == client_id)).first()

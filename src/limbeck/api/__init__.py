@@ -1,0 +1,1 @@
+"""AEP's REST services, one module each, over the platform."""

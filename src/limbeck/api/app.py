@@ -1,0 +1,100 @@
+"""The HTTP application: every service's routes, errors in AEP's shape, a request id on everything."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import limbeck
+from limbeck import ids
+from limbeck.api import (
+    batches,
+    catalog,
+    dataaccess,
+    health,
+    ims,
+    sandboxes,
+    schemaregistry,
+    shapes,
+    sql,
+)
+from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound
+from limbeck.platform import Platform
+
+log = logging.getLogger("limbeck.api")
+
+SERVICES = (ims, sandboxes, schemaregistry, catalog, batches, dataaccess, sql, health)
+
+
+def create_app(platform: Platform) -> FastAPI:
+    """Return the application that serves *platform*."""
+    app = FastAPI(title="Limbeck", version=limbeck.__version__, redirect_slashes=False)
+    app.state.platform = platform
+    for service in SERVICES:
+        app.include_router(service.router)
+    app.add_exception_handler(LimbeckError, _on_limbeck_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_crash)
+    app.add_middleware(RequestLog)
+    return app
+
+
+class RequestLog:
+    """Gives each request an id, which its answer carries and the log names."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = ids.new_uuid()
+        scope.setdefault("state", {})["request_id"] = request_id
+        began = time.monotonic()
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                elapsed = (time.monotonic() - began) * 1000
+                told = (scope["method"], scope["path"], message["status"], elapsed, request_id)
+                log.info("%s %s %d %.0f ms %s", *told)
+            await send(message)
+
+        await self._app(scope, receive, answer)
+
+
+def _answer(request: Request, failure: LimbeckError) -> JSONResponse:
+    request_id = getattr(request.state, "request_id", "")
+    return JSONResponse(shapes.error(failure, request_id), failure.status)
+
+
+def _on_limbeck_error(request: Request, error: Exception) -> JSONResponse:
+    return _answer(request, error if isinstance(error, LimbeckError) else Internal(str(error)))
+
+
+def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    told = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults)
+    return _answer(request, InvalidInput(f"the request is not understood: {told}"))
+
+
+def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 404:
+        return _answer(request, NotFound(f"{request.method} {request.url.path} is not served"))
+    body = shapes.error(InvalidInput(str(getattr(error, "detail", error))), "")
+    return JSONResponse(body | {"status": status}, status)
+
+
+def _on_crash(request: Request, error: Exception) -> JSONResponse:
+    request_id = getattr(request.state, "request_id", "")
+    log.error("request %s failed", request_id, exc_info=error)
+    return _answer(request, Internal(f"an error of ours; the log tells more under request {request_id}"))

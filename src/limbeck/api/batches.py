@@ -1,0 +1,93 @@
+"""Batch Ingestion: open a batch, put files into it, complete it (REST contract, section 6)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+
+from anyio import from_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from limbeck.api import shapes
+from limbeck.api.context import Writing
+from limbeck.errors import InvalidInput, NotFound
+
+router = APIRouter(prefix="/data/foundation/import")
+
+
+class CreateBatch(BaseModel):
+    """Body of POST /batches; keys we do not know are accepted."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    dataset_id: str = Field(alias="datasetId")
+    input_format: dict[str, Any] = Field(alias="inputFormat", default={"format": "json"})
+
+
+@router.post("/batches", status_code=201)
+def create_batch(caller: Writing, body: CreateBatch) -> dict[str, Any]:
+    """POST /batches: a batch in status `loading`."""
+    dataset = caller.platform.lake.datasets.get(caller.sandbox, body.dataset_id)
+    made = caller.platform.ingest.open(dataset, body.input_format, caller.principal.client_id)
+    return shapes.batch(made, caller.principal.org_id)
+
+
+@router.put("/batches/{batch_id}/datasets/{dataset_id}/files/{name:path}")
+async def upload_file(
+    caller: Writing, request: Request, batch_id: str, dataset_id: str, name: str
+) -> JSONResponse:
+    """PUT …/files/{name}: one file of the batch, streamed to the staging folder."""
+    body = io.BufferedReader(_Body(request.stream()), 1024 * 1024)
+
+    def upload() -> None:
+        batch = caller.platform.lake.batches.get(caller.sandbox, batch_id)
+        if batch.dataset_id != dataset_id:
+            raise NotFound(f"batch {batch_id} does not belong to dataset {dataset_id}")
+        caller.platform.ingest.upload(batch, name, body)
+
+    await run_in_threadpool(upload)
+    return JSONResponse({})
+
+
+@router.post("/batches/{batch_id}")
+def act_on_batch(caller: Writing, batch_id: str, action: str) -> Response:
+    """POST /batches/{id}?action=COMPLETE or ABORT; both may be repeated."""
+    batch = caller.platform.lake.batches.get(caller.sandbox, batch_id)
+    match action.upper():
+        case "COMPLETE":
+            caller.platform.ingest.complete(batch)
+            caller.platform.worker.wake()
+        case "ABORT":
+            caller.platform.ingest.abort(batch)
+        case _:
+            raise InvalidInput(f"a batch takes action=COMPLETE or ABORT, not {action!r}")
+    return JSONResponse({})
+
+
+class _Body(io.RawIOBase):
+    """A request's body as a file that is read in a worker thread."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            chunk = from_thread.run(self._next)
+            if chunk is None:
+                return 0
+            self._rest = chunk
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    async def _next(self) -> bytes | None:
+        return await anext(self._chunks, None)

@@ -1,0 +1,39 @@
+"""IMS: access tokens for client credentials (REST contract, section 3.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from limbeck.api.context import platform_of
+from limbeck.errors import Unauthenticated
+
+router = APIRouter()
+
+MAX_FORM_BYTES = 64 * 1024
+
+
+@router.post("/ims/token/v3")
+async def token(request: Request) -> JSONResponse:
+    """Give a token for `client_id` and `client_secret`; IMS has its own error body."""
+    form = parse_qs((await request.body())[:MAX_FORM_BYTES].decode("utf-8", "replace"))
+    sent = {key: values[0] for key, values in form.items()} | dict(request.query_params)
+    if sent.get("grant_type") != "client_credentials":
+        return _refused(400, "unsupported_grant_type", "grant_type must be client_credentials")
+    access = platform_of(request).access
+    try:
+        made, lifetime = await run_in_threadpool(
+            access.token, sent.get("client_id", ""), sent.get("client_secret", "")
+        )
+    except Unauthenticated as error:
+        return _refused(401, "invalid_client", str(error))
+    return JSONResponse({"access_token": made, "token_type": "bearer", "expires_in": lifetime})
+
+
+def _refused(status: int, code: str, description: str) -> JSONResponse:
+    body: dict[str, Any] = {"error": code, "error_description": description}
+    return JSONResponse(body, status)

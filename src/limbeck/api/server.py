@@ -1,0 +1,69 @@
+"""Running the application: in a thread on a private socket, or in the foreground on a port."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from pathlib import Path
+
+import uvicorn
+
+from limbeck.api.app import create_app
+from limbeck.errors import InvalidInput
+from limbeck.platform import Platform
+
+
+def _config(platform: Platform) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(platform), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10
+    )
+
+
+class EmbeddedServer:
+    """The server in this process, on a socket that only this user can reach."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="limbeck-"))
+        self._socket = self._bind()
+        self._server = uvicorn.Server(_config(platform))
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="limbeck-http", daemon=True
+        )
+        self._thread.start()
+
+    def _bind(self) -> socket.socket:
+        if hasattr(socket, "AF_UNIX"):
+            self.path: Path | None = self._folder / "http.sock"
+            self.url = "http://limbeck"
+            bound = socket.socket(socket.AF_UNIX)
+            bound.bind(str(self.path))
+        else:  # a system without Unix sockets
+            self.path = None
+            bound = socket.socket()
+            bound.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        bound.listen(128)
+        return bound
+
+    def stop(self) -> None:
+        """Answer what is in hand, then close the socket."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def serve(platform: Platform, host: str, port: int) -> None:
+    """Serve *platform* on a TCP port until SIGINT or SIGTERM; raise `InvalidInput` if the port is taken."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    if os.name != "nt":
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        raise InvalidInput(f"cannot listen on {host}:{port}: {error.strerror}; choose another --http") from error
+    bound.listen(1024)
+    uvicorn.Server(_config(platform)).run(sockets=[bound])

@@ -1,0 +1,315 @@
+"""The client: what a workflow needs of AEP's services, and nothing that only we have (but for SQL as Arrow)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from limbeck.client.model import Batch, Dataset, Rows, Schema
+from limbeck.client.transport import Transport, error_from
+from limbeck.errors import Internal, InvalidInput, RowCapReached, RowsRejected
+
+REGISTRY = "/data/foundation/schemaregistry"
+CATALOG = "/data/foundation/catalog"
+IMPORT = "/data/foundation/import"
+EXPORT = "/data/foundation/export"
+SANDBOXES = "/data/foundation/sandbox-management"
+SQL = "/limbeck/v1/sql"
+
+PAGE = 100
+POLL_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""Pauses between looks at a batch that is being promoted; the last one repeats."""
+
+CHUNK = 1024 * 1024
+
+
+class Client:
+    """A sandbox of a platform: Limbeck in this process, a Limbeck server, or AEP.
+
+    Use it in a `with` block, or call `close()`.
+    """
+
+    def __init__(self, transport: Transport, sandbox: str, on_close: Callable[[], None] | None = None) -> None:
+        self._transport = transport
+        self._on_close = on_close
+        self.sandbox = sandbox
+
+    # -- where we are --------------------------------------------------------------------------------------
+
+    @cached_property
+    def tenant(self) -> str:
+        """The tenant id; custom fields live under `_{tenant}`."""
+        return str(self._transport.call("GET", f"{REGISTRY}/stats")["tenantId"])
+
+    @cached_property
+    def sandbox_type(self) -> str:
+        """`production` or `development`."""
+        return str(self._transport.call("GET", f"{SANDBOXES}/sandboxes/{self.sandbox}")["type"])
+
+    # -- schemas -------------------------------------------------------------------------------------------
+
+    def schema(self, title: str) -> Schema | None:
+        """Return the tenant's schema called *title*, or None."""
+        return self._titled("schemas", title)
+
+    def field_group(self, title: str) -> Schema | None:
+        """Return the tenant's field group called *title*, or None."""
+        return self._titled("fieldgroups", title)
+
+    def create_field_group(self, body: Mapping[str, Any]) -> Schema:
+        """Create a field group from an XDM body (REST contract, section 4.2)."""
+        return _schema(self._transport.call("POST", f"{REGISTRY}/tenant/fieldgroups", json=dict(body)))
+
+    def create_schema(self, title: str, class_id: str, field_groups: Sequence[str]) -> Schema:
+        """Create a schema of a class and field groups, given by their `$id`s."""
+        parts = [{"$ref": ref, "type": "object", "meta:xdmType": "object"} for ref in (class_id, *field_groups)]
+        body = {"title": title, "type": "object", "allOf": parts}
+        return _schema(self._transport.call("POST", f"{REGISTRY}/tenant/schemas", json=body))
+
+    def create_identity(self, schema: Schema, path: str, namespace: str, primary: bool = True) -> None:
+        """Say that the field at a dotted *path* of *schema* identifies in *namespace*; harmless if it is said."""
+        body = {
+            "@type": "xdm:descriptorIdentity",
+            "xdm:sourceSchema": schema.id,
+            "xdm:sourceVersion": 1,
+            "xdm:sourceProperty": "/" + path.replace(".", "/"),
+            "xdm:namespace": namespace,
+            "xdm:property": "xdm:code",
+            "xdm:isPrimary": primary,
+        }
+        known = self._transport.call("GET", f"{REGISTRY}/tenant/descriptors")["results"]
+        same = ("@type", "xdm:sourceSchema", "xdm:sourceProperty", "xdm:namespace")
+        if not any(all(d.get(k) == body[k] for k in same) for d in known):
+            self._transport.call("POST", f"{REGISTRY}/tenant/descriptors", json=body)
+
+    # -- datasets and batches ------------------------------------------------------------------------------
+
+    def dataset(self, name: str) -> Dataset | None:
+        """Return the dataset called exactly *name*, or None."""
+        found = self._transport.call("GET", f"{CATALOG}/dataSets", params={"name": name})
+        return next((_dataset(i, body) for i, body in found.items()), None)
+
+    def datasets(self) -> list[Dataset]:
+        """Return all datasets of the sandbox."""
+        found: list[Dataset] = []
+        while True:
+            params = {"start": len(found), "limit": PAGE}
+            page = self._transport.call("GET", f"{CATALOG}/dataSets", params=params)
+            found += [_dataset(i, body) for i, body in page.items()]
+            if len(page) < PAGE:
+                return found
+
+    def create_dataset(
+        self, name: str, schema: Schema, tags: Mapping[str, Sequence[str]] | None = None
+    ) -> Dataset:
+        """Create an empty dataset."""
+        body = {
+            "name": name,
+            "schemaRef": {"id": schema.id, "contentType": "application/vnd.adobe.xed+json;version=1"},
+            "fileDescription": {"persisted": True, "containerFormat": "parquet", "format": "parquet"},
+            "tags": {k: list(v) for k, v in (tags or {}).items()},
+        }
+        (made,) = self._transport.call("POST", f"{CATALOG}/dataSets", json=body)
+        made_id = str(made).rpartition("/")[2]
+        return _dataset(made_id, self._transport.call("GET", f"{CATALOG}/dataSets/{made_id}")[made_id])
+
+    def batches(self, dataset: Dataset, status: str | None = None) -> list[Batch]:
+        """Return the newest batches of *dataset*, at most 100."""
+        params = {"dataSet": dataset.id, "limit": PAGE} | ({"status": status} if status else {})
+        found = self._transport.call("GET", f"{CATALOG}/batches", params=params)
+        return [_batch(body) for body in found.values()]
+
+    def upload(self, dataset: Dataset, *files: Path | str, format: str | None = None) -> Batch:
+        """Ingest files as one batch and wait until it is visible; all rows land, or none.
+
+        *format* is `parquet`, `json` or `csv`; None takes it from the first file's ending. Raise
+        `RowsRejected` with up to 100 samples if rows do not fit the dataset's schema.
+        """
+        batch_id = self.open_batch(dataset, format or _format_of(files))
+        for count, file in enumerate(files):
+            path = Path(file)
+            try:
+                handle = path.open("rb")
+            except OSError as error:
+                self.abort_batch(batch_id)
+                raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+            with handle:
+                self.put_file(batch_id, dataset, f"{count:05d}-{path.name}", iter(lambda: handle.read(CHUNK), b""))
+        self.complete_batch(batch_id)
+        return self.wait(batch_id)
+
+    def open_batch(self, dataset: Dataset, format: str) -> str:
+        """Open a batch of *dataset* and return its id."""
+        body = {"datasetId": dataset.id, "inputFormat": {"format": format, "isMultiLineJson": False}}
+        return str(self._transport.call("POST", f"{IMPORT}/batches", json=body)["id"])
+
+    def put_file(self, batch_id: str, dataset: Dataset, name: str, content: Iterator[bytes]) -> None:
+        """Stream one file into an open batch."""
+        path = f"{IMPORT}/batches/{batch_id}/datasets/{dataset.id}/files/{quote(name)}"
+        headers = {"Content-Type": "application/octet-stream"}
+        self._transport.call("PUT", path, content=content, headers=headers)
+
+    def complete_batch(self, batch_id: str) -> None:
+        """Say that all files of a batch are there."""
+        self._transport.call("POST", f"{IMPORT}/batches/{batch_id}", params={"action": "COMPLETE"})
+
+    def abort_batch(self, batch_id: str) -> None:
+        """Give an open batch up."""
+        self._transport.call("POST", f"{IMPORT}/batches/{batch_id}", params={"action": "ABORT"})
+
+    def wait(self, batch_id: str) -> Batch:
+        """Wait until a completed batch is visible; raise `RowsRejected` if it failed."""
+        turn = 0
+        while True:
+            found = _batch(self._transport.call("GET", f"{CATALOG}/batches/{batch_id}")[batch_id])
+            if found.status in ("success", "active"):
+                return found
+            if found.status in ("failed", "failure", "aborted", "abandoned"):
+                raise _rejected(found)
+            time.sleep(POLL_S[min(turn, len(POLL_S) - 1)])
+            turn += 1
+
+    def download(self, dataset: Dataset, folder: Path) -> list[Path]:
+        """Fetch the Parquet files of all of a dataset's batches into *folder* (Data Access)."""
+        fetched = []
+        for batch in self.batches(dataset, "success"):
+            for entry in self._transport.call("GET", f"{EXPORT}/batches/{batch.id}/files")["data"]:
+                file_id = entry["dataSetFileId"]
+                for part in self._transport.call("GET", f"{EXPORT}/files/{file_id}")["data"]:
+                    fetched.append(self._fetch(file_id, part["name"], folder))
+        return sorted(fetched)
+
+    # -- SQL -----------------------------------------------------------------------------------------------
+
+    def sql(self, statement: str) -> Rows:
+        """Run one statement of Query Service's dialect and stream its rows.
+
+        Reading past the server's row cap raises `RowCapReached` at the end: the result is not complete.
+        """
+        stack = ExitStack()
+        try:
+            response = stack.enter_context(self._transport.stream("POST", SQL, json={"sql": statement}))
+            reader = pa.ipc.open_stream(_Raw(response.iter_bytes()))
+        except BaseException:
+            stack.close()
+            raise
+        return Rows(reader.schema, _batches(reader, stack))
+
+    def close(self) -> None:
+        """Close the connection, and the embedded platform if there is one."""
+        self._transport.close()
+        if self._on_close is not None:
+            self._on_close()
+            self._on_close = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _titled(self, kind: str, title: str) -> Schema | None:
+        params = {"property": f"title=={title}", "limit": 300}
+        found = self._transport.call("GET", f"{REGISTRY}/tenant/{kind}", params=params)["results"]
+        return next((_schema(body) for body in found if body.get("title") == title), None)
+
+    def _fetch(self, file_id: str, name: str, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{file_id}.parquet"
+        beside = folder / f".{file_id}.part"
+        with (
+            self._transport.stream("GET", f"{EXPORT}/files/{file_id}", params={"path": name}) as response,
+            beside.open("wb") as handle,
+        ):
+            for chunk in response.iter_bytes(CHUNK):
+                handle.write(chunk)
+        return beside.replace(target)
+
+
+class _Raw:
+    """An HTTP body as the file that Arrow reads from."""
+
+    closed = False
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        parts, have = [self._rest], len(self._rest)
+        while size < 0 or have < size:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            parts.append(chunk)
+            have += len(chunk)
+        whole = b"".join(parts)
+        end = have if size < 0 else size
+        self._rest = whole[end:]
+        return whole[:end]
+
+    def close(self) -> None:
+        """The response is closed by whoever opened it."""
+
+
+def _batches(reader: pa.RecordBatchReader, stack: ExitStack) -> Iterator[pa.RecordBatch]:
+    with stack:
+        trailer: dict[str, Any] | None = None
+        while trailer is None:
+            try:
+                batch, metadata = reader.read_next_batch_with_custom_metadata()
+            except (StopIteration, pa.ArrowException) as error:
+                raise Internal("the result was cut off before its end; the server's log tells why") from error
+            if metadata is not None and b"limbeck" in metadata:
+                trailer = json.loads(metadata[b"limbeck"])
+            else:
+                yield batch
+        if "error" in trailer:
+            raise error_from(trailer["error"], int(trailer["error"]["status"]))
+        if trailer["capped"]:
+            raise RowCapReached(f"the result was cut after {trailer['rows']} rows: add a LIMIT, or export the dataset")
+
+
+def _schema(body: Mapping[str, Any]) -> Schema:
+    return Schema(body["$id"], body["title"])
+
+
+def _dataset(dataset_id: str, body: Mapping[str, Any]) -> Dataset:
+    tags = body.get("tags", {})
+    table = tags.get("adobe/pqs/table", [body["name"]])[0]
+    return Dataset(dataset_id, body["name"], table, str(body.get("version", "")), tags)
+
+
+def _batch(body: Mapping[str, Any]) -> Batch:
+    dataset_id = next((o["id"] for o in body.get("relatedObjects", ()) if o["type"] == "dataSet"), "")
+    rows = int(body.get("metrics", {}).get("outputRecordCount", 0))
+    return Batch(body["id"], dataset_id, body["status"], rows, body.get("errors", ()))
+
+
+def _format_of(files: Sequence[Path | str]) -> str:
+    if not files:
+        raise InvalidInput("upload takes at least one file")
+    endings = {".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".csv": "csv"}
+    found = endings.get(Path(files[0]).suffix.lower())
+    if found is None:
+        raise InvalidInput(f"{files[0]} has no ending that names its format; pass format='parquet', 'json' or 'csv'")
+    return found
+
+
+def _rejected(batch: Batch) -> RowsRejected:
+    told = "; ".join(str(e.get("description", e)) for e in batch.errors) or batch.status
+    samples = [row for e in batch.errors for row in e.get("rows", ())]
+    return RowsRejected(f"batch {batch.id} was not ingested: {told}", samples=samples, batch=batch.id)
+
+

@@ -1,0 +1,140 @@
+"""A batch from its opening to its publication (profile contract, section 1.8)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+from sqlalchemy import Connection, delete, insert, select
+
+from limbeck import clock, crash, ids
+from limbeck.engine import Engine
+from limbeck.errors import InvalidInput, Internal, LimbeckError, WrongState
+from limbeck.files import Folder
+from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
+from limbeck.lake import Batch, Dataset, Lake, batches
+from limbeck.store import Store
+from limbeck.store.queue import enqueue
+from limbeck.store.tables import staged_files
+
+PROMOTE = "ingest.promote"
+"""The kind of the job that validates and publishes a completed batch."""
+
+ENDED = ("success", "failed", "aborted", "inactive")
+
+
+class Ingest:
+    """Batch ingestion of one home."""
+
+    def __init__(self, store: Store, lake: Lake, engine: Engine, staging: Folder, scratch: Folder) -> None:
+        self._store = store
+        self._lake = lake
+        self._engine = engine
+        self._staging = staging
+        self._scratch = scratch
+
+    def open(self, dataset: Dataset, input_format: Mapping[str, Any], created_by: str = "") -> Batch:
+        """Start a batch in status `loading`; queries do not see it. Raise `InvalidInput` for an unknown format."""
+        InputFormat.parse(input_format)
+        with self._store.write() as connection:
+            made = batches.create(connection, dataset.id, input_format=input_format, created_by=created_by)
+        return self._lake.batches.by_id(made)
+
+    def upload(self, batch: Batch, name: str, body: BinaryIO) -> None:
+        """Stage one file; the same name again replaces it. Raise `WrongState` once the batch is completed."""
+        _require_loading(batch)
+        path = f"{batch.id}/{ids.ulid()}"
+        size = self._staging.write(path, body)
+        crash.point("ingest.file-staged")
+        row = {"batch_id": batch.id, "name": name, "path": path, "bytes": size}
+        with self._store.write() as connection:
+            _require_loading(batches.status_of(connection, batch.id))
+            same = (staged_files.c.batch_id == batch.id, staged_files.c.name == name)
+            connection.execute(delete(staged_files).where(*same))
+            connection.execute(insert(staged_files).values(created=clock.millis(clock.now()), **row))
+
+    def complete(self, batch: Batch) -> None:
+        """Say that all files are there: the worker validates and publishes them. Repeating it is harmless."""
+        with self._store.write() as connection:
+            status = batches.status_of(connection, batch.id).status
+            if status == "loading":
+                batches.change(connection, batch.id, status="loaded")
+                enqueue(connection, PROMOTE, batch.id)
+            elif status == "aborted":
+                raise WrongState(f"batch {batch.id} was aborted and cannot be completed")
+
+    def abort(self, batch: Batch) -> None:
+        """Give a batch up; its staged files are deleted."""
+        with self._store.write() as connection:
+            _require_loading(batches.status_of(connection, batch.id))
+            batches.change(connection, batch.id, status="aborted", completed=clock.millis(clock.now()))
+        self._staging.delete(batch.id)
+
+    def promote(self, batch_id: str) -> None:
+        """Validate each staged row, then publish the batch or fail it whole. Only the worker calls this.
+
+        A failed batch keeps up to 100 samples: file, row, field path, what was found, what the schema wants.
+        A crash leaves it in status `staging`; the next call begins anew.
+        """
+        batch = self._lake.batches.by_id(batch_id)
+        if batch.status in ENDED:
+            return
+        self._lake.batches.mark(batch_id, status="staging")
+        try:
+            self._publish(batch)
+        except LimbeckError as error:
+            self._fail(batch_id, error)
+        except Exception as error:
+            self._fail(batch_id, Internal(f"batch {batch_id} could not be read: {type(error).__name__}"))
+            raise
+        self._staging.delete(batch_id)
+
+    def _publish(self, batch: Batch) -> None:
+        dataset = self._lake.datasets.by_id(batch.dataset_id)
+        files = self._staged(batch.id)
+        if not files:
+            raise InvalidInput(f"batch {batch.id} was completed without a file", code="INGEST-106-400")
+        work = self._scratch.path(f"batch-{ids.new_uuid()}")
+        work.mkdir(parents=True)
+        try:
+            made = convert(self._engine, files, InputFormat.parse(batch.input_format), dataset.schema, work)
+            metrics = _metrics(files, made)
+            crash.point("ingest.converted")
+            self._lake.promote(dataset, made.paths, batch.id, also=lambda c: _succeed(c, batch.id, metrics))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _fail(self, batch_id: str, error: LimbeckError) -> None:
+        samples = list(error.details.get("samples", ()))
+        entry = {"code": error.details.get("code", error.code), "description": str(error), "rows": samples}
+        text = json.dumps([entry], default=str)
+        self._lake.batches.mark(batch_id, status="failed", completed=clock.millis(clock.now()), errors=text)
+
+    def _staged(self, batch_id: str) -> list[StagedFile]:
+        query = select(staged_files).where(staged_files.c.batch_id == batch_id).order_by(staged_files.c.name)
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        return [StagedFile(r.name, self._staging.path(r.path)) for r in rows]
+
+
+def _require_loading(batch: Batch) -> None:
+    if batch.status != "loading":
+        raise WrongState(f"batch {batch.id} is in status {batch.status}; this is possible only while it is loading")
+
+
+def _metrics(files: Sequence[StagedFile], made: Converted) -> dict[str, int]:
+    return {
+        "inputFileCount": len(files),
+        "inputByteSize": sum(f.path.stat().st_size for f in files),
+        "inputRecordCount": made.rows,
+        "outputRecordCount": made.rows,
+        "outputFileCount": len(made.paths),
+        "failedRecordCount": 0,
+    }
+
+
+def _succeed(connection: Connection, batch_id: str, metrics: Mapping[str, Any]) -> None:
+    moment = clock.millis(clock.now())
+    batches.change(connection, batch_id, status="success", completed=moment, metrics=json.dumps(dict(metrics)))

@@ -1,0 +1,140 @@
+"""The lake: datasets whose rows are immutable Parquet files, published as snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from limbeck import ids
+from limbeck.engine import Table
+from limbeck.errors import DuplicateTable, NameTaken
+from limbeck.files import Folder
+from limbeck.lake import batches, scan
+from limbeck.lake.batches import Batch, Batches
+from limbeck.lake.datasets import Datasets, Tags
+from limbeck.lake.model import DataFile, Dataset, Snapshot
+from limbeck.lake.publish import Publication, add_snapshot, fingerprint_of, place, publish
+from limbeck.registry import Registry
+from limbeck.scope import Sandbox
+from limbeck.store import Store
+from limbeck.store.tables import data_files
+from limbeck.xdm.arrow import arrow_schema
+
+Also = Callable[[Connection], None]
+"""Changes of the caller's own that shall become visible together with a publication."""
+
+
+class Lake:
+    """Datasets of one home: what SQL reads and ingestion fills."""
+
+    def __init__(self, store: Store, registry: Registry, root: Path) -> None:
+        self.folder = Folder(root)
+        self.datasets = Datasets(store, registry)
+        self.batches = Batches(store)
+        self._store = store
+
+    def create_dataset(
+        self,
+        sandbox: Sandbox,
+        name: str,
+        schema_id: str,
+        *,
+        tags: Tags | None = None,
+        table: str | None = None,
+        created_by: str = "",
+    ) -> Dataset:
+        """Register an empty dataset; raise `NameTaken` if *table* is given and exists."""
+        with self._store.write() as connection:
+            made = self.datasets.create(
+                connection, sandbox, name, schema_id, tags=tags, table=table, created_by=created_by
+            )
+        return self.datasets.get(sandbox, made)
+
+    def create_table(
+        self, sandbox: Sandbox, table: str, schema_id: str, sources: Sequence[Path], created_by: str = ""
+    ) -> Dataset:
+        """Make a dataset called *table* from finished Parquet files: it appears with its rows, or not at all.
+
+        Raise `DuplicateTable` if the sandbox has a table of that name.
+        """
+        dataset_id = ids.object_id()
+        placed = place(self.folder, dataset_id, sources)
+        try:
+            with self._store.write() as connection:
+                self.datasets.create(
+                    connection,
+                    sandbox,
+                    table,
+                    schema_id,
+                    dataset_id=dataset_id,
+                    table=table,
+                    created_by=created_by,
+                )
+                _publish_statement(connection, dataset_id, placed, "create table as", created_by)
+        except NameTaken as taken:
+            self._discard(placed)
+            raise DuplicateTable(f'table "{table}" exists already') from taken
+        return self.datasets.get(sandbox, dataset_id)
+
+    def append(
+        self, dataset: Dataset, sources: Sequence[Path], operation: str = "insert", created_by: str = ""
+    ) -> None:
+        """Add the rows of finished Parquet files to *dataset*, as a batch of their own."""
+        placed = place(self.folder, dataset.id, sources)
+        with self._store.write() as connection:
+            _publish_statement(connection, dataset.id, placed, operation, created_by)
+
+    def promote(
+        self, dataset: Dataset, sources: Sequence[Path], batch_id: str, *, also: Also | None = None
+    ) -> None:
+        """Publish the finished Parquet files of a batch as the next snapshot of *dataset*, all or none.
+
+        However often this is called, a batch is published once; *also* is called in the same transaction.
+        """
+        placed = place(self.folder, dataset.id, sources)
+        publish(self._store, [Publication(dataset.id, placed, batch_id)], also)
+
+    def files(self, dataset: Dataset, since: int | None = None, until: int | None = None) -> list[DataFile]:
+        """Return the files that make up *dataset*, or what snapshots after *since* up to *until* added."""
+        return scan.files(self._store, dataset, since, until)
+
+    def files_of_batch(self, batch: Batch) -> list[DataFile]:
+        """Return the files that *batch* added, as long as they are kept."""
+        return scan.files_where(self._store, data_files.c.batch_id == batch.id)
+
+    def file(self, path: str) -> DataFile | None:
+        """Return a data file by its path, or None."""
+        return next(iter(scan.files_where(self._store, data_files.c.path == path)), None)
+
+    def table(
+        self, dataset: Dataset, name: str | None = None, since: int | None = None, until: int | None = None
+    ) -> Table:
+        """Return *dataset* as a relation for the engine, called *name* or like its table."""
+        found = self.files(dataset, since, until)
+        schema = arrow_schema(dataset.schema.type)
+        return Table(
+            name=name or dataset.table,
+            schema=schema,
+            files=tuple(str(self.folder.path(f.path)) for f in found),
+            exact={f.fingerprint for f in found} == {fingerprint_of(schema)},
+        )
+
+    def history(self, dataset: Dataset) -> list[Snapshot]:
+        """Return the snapshots of *dataset* that are kept, oldest first."""
+        return scan.history(self._store, dataset)
+
+    def _discard(self, placed: Sequence[DataFile]) -> None:
+        for file in placed:
+            self.folder.delete(file.path)
+
+
+def _publish_statement(
+    connection: Connection, dataset_id: str, placed: Sequence[DataFile], operation: str, created_by: str
+) -> None:
+    """Publish what an SQL statement wrote: it has no batch yet, so it gets one that is done."""
+    rows = sum(f.rows for f in placed)
+    metrics = {"outputRecordCount": rows, "outputFileCount": len(placed)}
+    batch_id = batches.create(connection, dataset_id, status="success", metrics=metrics, created_by=created_by)
+    add_snapshot(connection, Publication(dataset_id, tuple(placed), batch_id, operation))

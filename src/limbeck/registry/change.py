@@ -1,0 +1,82 @@
+"""Which changes of a resource its schemas allow (profile contract, sections 1.1 and 1.6)."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from limbeck.errors import InvalidSchema
+from limbeck.registry.catalogue import Catalogue
+from limbeck.registry.compose import composition, fields_of, resolved
+from limbeck.registry.evolution import breaking_changes
+from limbeck.registry.resolve import Body, Node, merged, resolve
+from limbeck.store import tables
+
+
+def in_profile(schema: Node) -> bool:
+    """Tell whether a schema takes part in the union schema of its class."""
+    return "union" in schema.get("meta:immutableTags", ())
+
+
+def check_change(before: Catalogue, id: str, new: Body) -> None:
+    """Raise `InvalidSchema` unless the resource *id* may become *new*.
+
+    Every schema that leads to it must still compose. One that is in Profile or has a dataset may only gain
+    fields, and keeps its class; one in Profile stays there and agrees with the others of its class.
+    """
+    after = Catalogue(before.connection, before.sandbox, replaced={id: new})
+    classes = set()
+    for schema_id in schemas_leading_to(id, before):
+        _check_schema(schema_id, before, after)
+        body = after.get("schemas", schema_id).body
+        if in_profile(body):
+            classes.add(composition(body, after).class_id)
+    for class_id in sorted(classes):
+        check_union(class_id, after)
+
+
+def schemas_leading_to(id: str, catalogue: Catalogue) -> list[str]:
+    """Return the `$id`s of the tenant's schemas whose references lead to *id*, itself among them."""
+    return [schema.id for schema in catalogue.schemas() if schema.id == id or _leads(schema.body, id, catalogue)]
+
+
+def _leads(body: Node, id: str, catalogue: Catalogue) -> bool:
+    followed: set[str] = set()
+
+    def lookup(ref: str) -> Node | None:
+        found = catalogue.find(ref)
+        followed.add(ref if found is None else found.id)
+        return None if found is None else found.body
+
+    resolve(body, lookup)
+    return id in followed
+
+
+def _check_schema(id: str, before: Catalogue, after: Catalogue) -> None:
+    old, new = before.get("schemas", id).body, after.get("schemas", id).body
+    new_class, new_fields = composition(new, after).class_id, fields_of(new, after)
+    if not in_profile(old) and not _has_dataset(id, before):
+        return
+    broken = breaking_changes(fields_of(old, before), new_fields)
+    if in_profile(old) and not in_profile(new):
+        broken.append("it would leave Profile")
+    if composition(old, before).class_id != new_class:
+        broken.append(f"its class would become {new_class}")
+    if broken:
+        raise InvalidSchema(
+            f'schema "{old["title"]}" is in use and may only gain optional fields: {"; ".join(broken)}',
+            changes=broken,
+        )
+
+
+def _has_dataset(schema_id: str, catalogue: Catalogue) -> bool:
+    columns = tables.datasets.c
+    query = select(columns.id).where(columns.sandbox_id == catalogue.sandbox.id, columns.schema_id == schema_id)
+    return catalogue.connection.execute(query.limit(1)).first() is not None
+
+
+def check_union(class_id: str, catalogue: Catalogue) -> None:
+    """Raise `InvalidSchema`, naming path and types, if schemas of a class in Profile contradict each other."""
+    union: Body = {}
+    for schema in catalogue.schemas():
+        if in_profile(schema.body) and schema.body["meta:class"] == class_id:
+            union = merged(union, resolved(schema.body, catalogue))

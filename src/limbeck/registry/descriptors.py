@@ -1,0 +1,161 @@
+"""Descriptors: what a schema's fields mean, kept beside it (profile contract, 1.4; REST contract, 4.3)."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from limbeck import ids
+from limbeck.clock import millis, now
+from limbeck.errors import InvalidSchema, nearest
+from limbeck.registry.catalogue import Catalogue, Entry
+from limbeck.registry.compose import fields_of
+from limbeck.registry.resolve import Body, Node
+from limbeck.store import tables
+from limbeck.xdm.types import Array, Identity, Map, Object, Scalar, Type
+
+IDENTITY = "xdm:descriptorIdentity"
+
+_TYPES = [
+    IDENTITY,
+    "xdm:descriptorOneToOne",
+    "xdm:descriptorRelationship",
+    "xdm:descriptorReferenceIdentity",
+    "xdm:descriptorPrimaryKey",
+    "xdm:descriptorVersion",
+    "xdm:descriptorTimestamp",
+    "xdm:descriptorDeprecated",
+    "xdm:descriptorLabel",
+    "xdm:alternateDisplayInfo",
+]
+
+_ADDED_KEYS = ("@id", "imsOrg", "version", "meta:containerId", "meta:sandboxId", "meta:sandboxType")
+
+
+def create(body: Mapping[str, Any], catalogue: Catalogue) -> Body:
+    """Store a descriptor and return it with what the registry adds; raise `InvalidSchema` if it cannot hold."""
+    sent = {key: value for key, value in body.items() if key not in _ADDED_KEYS}
+    source = _checked_source(sent, catalogue)
+    sent["xdm:sourceSchema"] = source.id
+    others = stored(catalogue, [source.id])
+    _check_not_there(sent, others)
+    if sent["@type"] == IDENTITY:
+        _check_identity(sent, source, others, catalogue)
+    out = _stamped(sent, catalogue)
+    catalogue.connection.execute(
+        tables.descriptors.insert().values(
+            sandbox_id=catalogue.sandbox.id,
+            id=out["@id"],
+            type=out["@type"],
+            source_schema=source.id,
+            body=json.dumps(out),
+            etag=secrets.token_hex(16),
+            created=millis(now()),
+        )
+    )
+    return out
+
+
+def stored(catalogue: Catalogue, sources: Iterable[str] | None = None) -> list[Body]:
+    """Return the sandbox's descriptors, or those of the resources *sources* (`$id`s), oldest first."""
+    columns = tables.descriptors.c
+    query = select(columns.body).where(columns.sandbox_id == catalogue.sandbox.id)
+    if sources is not None:
+        query = query.where(columns.source_schema.in_(list(sources)))
+    rows = catalogue.connection.execute(query.order_by(columns.created, columns.id))
+    return [json.loads(body) for body in rows.scalars()]
+
+
+def identities(descriptors: Iterable[Node]) -> tuple[Identity, ...]:
+    """Return the identities that *descriptors* state."""
+    return tuple(
+        Identity(_dotted(d["xdm:sourceProperty"]), str(d["xdm:namespace"]), _is_primary(d))
+        for d in descriptors
+        if d["@type"] == IDENTITY
+    )
+
+
+def _checked_source(body: Body, catalogue: Catalogue) -> Entry:
+    """Return the resource that *body* describes, *body*'s type and paths being checked."""
+    if (stated := body.get("@type")) not in _TYPES:
+        raise InvalidSchema(
+            f'"@type" is {stated!r}; {nearest(str(stated), _TYPES) or "known are " + ", ".join(_TYPES)}'
+        )
+    source = _resource(body, "xdm:sourceSchema", catalogue)
+    if "xdm:destinationSchema" in body:
+        _resource(body, "xdm:destinationSchema", catalogue)
+    fields = fields_of(source.body, catalogue)
+    paths = body.get("xdm:sourceProperty", [])
+    for path in paths if isinstance(paths, list) else [paths]:
+        if _at(fields, str(path)) is None:
+            raise InvalidSchema(f'"xdm:sourceProperty" is "{path}"; there is no such field in "{source.id}"')
+    return source
+
+
+def _resource(body: Body, key: str, catalogue: Catalogue) -> Entry:
+    found = catalogue.find(str(body.get(key)))
+    if found is None:
+        raise InvalidSchema(f'"{key}" is {body.get(key)!r}; there is no such resource in this sandbox')
+    return found
+
+
+def _at(t: Type | None, path: str) -> Type | None:
+    """Return the type at `/a/b`, passing through lists; a part below a map is a key."""
+    for part in filter(None, path.removeprefix("/").split("/")):
+        while isinstance(t, Array):
+            t = t.items
+        if isinstance(t, Map):
+            t = t.values
+        else:
+            field = t.get(part) if isinstance(t, Object) else None
+            t = None if field is None else field.type
+    return t
+
+
+def _check_not_there(body: Body, others: list[Body]) -> None:
+    for other in others:
+        if {key: value for key, value in other.items() if key not in _ADDED_KEYS} == body:
+            raise InvalidSchema(f'the same descriptor exists already, with "@id" {other["@id"]}')
+
+
+def _check_identity(body: Body, source: Entry, others: list[Body], catalogue: Catalogue) -> None:
+    if source.kind != "schemas":
+        raise InvalidSchema(f'"xdm:sourceSchema" is a {source.kind} resource; identities belong to schemas')
+    path = body.get("xdm:sourceProperty")
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise InvalidSchema(f'"xdm:sourceProperty" is {path!r}; an identity lies at a path like "/a/b"')
+    if body.get("xdm:namespace") in (None, ""):
+        raise InvalidSchema('an identity descriptor needs an "xdm:namespace", such as "ECID" or "Email"')
+    found = fields_of(source.body, catalogue).find(_dotted(path))
+    if found is None or not isinstance(found.type, Scalar) or found.type.name != "string":
+        raise InvalidSchema(f'the identity field "{path}" must be a string outside lists and maps')
+    primary = next((o for o in others if o["@type"] == IDENTITY and _is_primary(o)), None)
+    if _is_primary(body) and primary is not None:
+        raise InvalidSchema(
+            f'the schema has a primary identity already, "{primary["xdm:sourceProperty"]}"; there can be one only'
+        )
+
+
+def _is_primary(body: Node) -> bool:
+    return body.get("xdm:isPrimary") is True
+
+
+def _dotted(path: str) -> str:
+    return path.removeprefix("/").replace("/", ".")
+
+
+def _stamped(body: Body, catalogue: Catalogue) -> Body:
+    sandbox = catalogue.sandbox
+    return {
+        "@id": ids.registry_hash(),
+        **body,
+        "imsOrg": sandbox.org_id,
+        "version": "1",
+        "meta:containerId": sandbox.id,
+        "meta:sandboxId": sandbox.id,
+        "meta:sandboxType": sandbox.type,
+    }

@@ -1,0 +1,209 @@
+"""The registry: stored schemas, field groups, classes, data types and descriptors of each sandbox."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from limbeck.errors import Conflict, Forbidden, InvalidInput, NotFound, StaleEtag, nearest
+from limbeck.registry import change, descriptors, json_patch
+from limbeck.registry.catalogue import KINDS, Catalogue, Entry
+from limbeck.registry.compose import BEHAVIOURS, check, composition, resolved
+from limbeck.registry.resolve import Body, Node
+from limbeck.registry.stamp import restamped, stamped, with_composition
+from limbeck.scope import Sandbox
+from limbeck.store import Store, tables
+from limbeck.xdm import standard
+from limbeck.xdm.json_schema import emit, parse_object
+from limbeck.xdm.types import Object, Schema
+
+Container = Literal["tenant", "global"]
+
+
+class Registry:
+    """XDM resources by sandbox: standard ones, which everyone sees, and the tenant's own.
+
+    Kinds are `schemas`, `fieldgroups` (or `mixins`), `classes`, `datatypes`, and to read only, `behaviors`.
+    Bodies are AEP's JSON.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def create(self, sandbox: Sandbox, kind: str, body: Mapping[str, Any], *, created_by: str = "") -> Body:
+        """Store a new resource and return it with `$id`, `meta:altId`, version 1.0 and the other added keys.
+
+        Raise `InvalidSchema` for a missing title or class, an unknown reference, a field group that does not
+        extend the schema's class, a custom field outside `_{tenant}` and anything that is not XDM.
+        """
+        kind = _own_kind(kind)
+        with self._changing(sandbox) as catalogue:
+            check(kind, body, catalogue)
+            new = _described(kind, stamped(kind, body, sandbox, created_by), catalogue)
+            catalogue.insert(kind, new)
+            if change.in_profile(new):
+                change.check_union(new["meta:class"], catalogue)
+        return new
+
+    def get(self, sandbox: Sandbox, kind: str, key: str) -> Body:
+        """Return the resource with `$id` or `meta:altId` *key* as stored; raise `NotFound` if there is none."""
+        with self._reading(sandbox) as catalogue:
+            return _copied(catalogue.get(_kind(kind), key).body)
+
+    def resolved(self, sandbox: Sandbox, kind: str, key: str) -> Body:
+        """Return the resource with all references followed and all fields in one `properties` tree."""
+        with self._reading(sandbox) as catalogue:
+            return _copied(resolved(catalogue.get(_kind(kind), key).body, catalogue))
+
+    def patch(
+        self,
+        sandbox: Sandbox,
+        kind: str,
+        key: str,
+        operations: Sequence[Mapping[str, Any]],
+        *,
+        etag: str | None = None,
+        changed_by: str = "",
+    ) -> Body:
+        """Apply a JSON Patch (add, replace, remove) and return the next version; nothing changes, no version.
+
+        Schemas in Profile or with a dataset may only gain optional fields; adding the tag `union` to
+        `/meta:immutableTags` puts a schema into Profile. Raise `InvalidSchema` for a change that breaks a
+        schema, `InvalidInput` for a patch that cannot be applied, `StaleEtag` if *etag* is not the stored one
+        and `Forbidden` for a standard resource.
+        """
+        kind = _own_kind(kind)
+        with self._changing(sandbox) as catalogue:
+            entry = catalogue.get(kind, key)
+            _check_writable(entry, etag)
+            patched = json_patch.apply(entry.body, operations)
+            if patched == entry.body:
+                return patched
+            check(kind, patched, catalogue)
+            new = _described(kind, restamped(entry.body, patched, changed_by), catalogue)
+            change.check_change(catalogue, entry.id, new)
+            catalogue.update(new, entry.etag)
+        return new
+
+    def create_descriptor(self, sandbox: Sandbox, body: Mapping[str, Any]) -> Body:
+        """Store a descriptor and return it with its `@id`.
+
+        Raise `InvalidSchema` for an unknown type, source or field, an identity that is not a string, a second
+        primary identity and an exact duplicate.
+        """
+        with self._changing(sandbox) as catalogue:
+            return descriptors.create(body, catalogue)
+
+    def descriptors(self, sandbox: Sandbox, schema_id: str | None = None) -> list[Body]:
+        """Return the sandbox's descriptors, or those of one schema and the parts it is made of, oldest first."""
+        with self._reading(sandbox) as catalogue:
+            if schema_id is None:
+                return descriptors.stored(catalogue)
+            entry = catalogue.get("schemas", schema_id)
+            return descriptors.stored(catalogue, [entry.id, *composition(entry.body, catalogue).parts])
+
+    def schema(self, sandbox: Sandbox, schema_id: str) -> Schema:
+        """Return the schema with `$id` or `meta:altId` *schema_id* resolved, with its identities.
+
+        Raise `NotFound` if there is none.
+        """
+        with self._reading(sandbox) as catalogue:
+            return _schema(catalogue.get("schemas", schema_id), catalogue)
+
+    def find(self, sandbox: Sandbox, title: str) -> Schema:
+        """Return the schema with this title, resolved; ad-hoc ones are not searched.
+
+        Raise `NotFound` if there is none and `Conflict` if there are several.
+        """
+        with self._reading(sandbox) as catalogue:
+            schemas = catalogue.list("schemas")
+            found = [entry for entry in schemas if entry.body["title"] == title]
+            if len(found) == 1:
+                return _schema(found[0], catalogue)
+        if found:
+            raise Conflict(
+                f'{len(found)} schemas have the title "{title}"; use one\'s $id: {", ".join(e.id for e in found)}'
+            )
+        hint = nearest(title, [str(entry.body["title"]) for entry in schemas])
+        raise NotFound(
+            f'there is no schema with the title "{title}" in sandbox "{sandbox.name}"; {hint}'.rstrip("; ")
+        )
+
+    def adhoc_schema(self, sandbox: Sandbox, title: str, type: Object, *, created_by: str = "") -> Schema:
+        """Store a schema of one dataset's own, made from a query's columns; lists do not show it."""
+        body = {"title": title, "allOf": [{"$ref": standard.ADHOC}], "properties": emit(type)["properties"]}
+        with self._changing(sandbox) as catalogue:
+            new = _described("schemas", stamped("schemas", body, sandbox, created_by), catalogue)
+            catalogue.insert("schemas", new, hidden=True)
+            return _schema(Entry("schemas", new), catalogue)
+
+    def list(
+        self, sandbox: Sandbox, kind: str, container: Container = "tenant", *, hidden: bool = False
+    ) -> list[Body]:
+        """Return the resources of a kind as stored, oldest first; ad-hoc schemas only if *hidden* is set."""
+        kind = _kind(kind)
+        if container == "global":
+            return [_copied(body) for body in standard.resources().get(kind, {}).values()]
+        with self._reading(sandbox) as catalogue:
+            return [_copied(entry.body) for entry in catalogue.list(kind, hidden=hidden)]
+
+    @contextmanager
+    def _reading(self, sandbox: Sandbox) -> Iterator[Catalogue]:
+        with self._store.read() as connection:
+            yield Catalogue(connection, sandbox)
+
+    @contextmanager
+    def _changing(self, sandbox: Sandbox) -> Iterator[Catalogue]:
+        """Give the catalogue to one writer of the sandbox at a time: its rules span several rows."""
+        own = select(tables.sandboxes.c.id).where(tables.sandboxes.c.id == sandbox.id)
+        with self._store.write() as connection:
+            connection.execute(own.with_for_update())
+            yield Catalogue(connection, sandbox)
+
+
+def _kind(kind: str) -> str:
+    kind = "fieldgroups" if kind == "mixins" else kind
+    if kind not in KINDS and kind != "behaviors":
+        raise NotFound(f'there is no kind of resource "{kind}"; known are {", ".join(KINDS)} and behaviors')
+    return kind
+
+
+def _own_kind(kind: str) -> str:
+    if kind == "behaviors":
+        raise InvalidInput("behaviors are given by XDM and cannot be made or changed")
+    return _kind(kind)
+
+
+def _copied(body: Node) -> Body:
+    return copy.deepcopy(dict(body))
+
+
+def _described(kind: str, body: Body, catalogue: Catalogue) -> Body:
+    if kind != "schemas":
+        return body
+    made_of = composition(body, catalogue)
+    return with_composition(body, made_of.class_id, made_of.behaviour_id, list(made_of.parts))
+
+
+def _check_writable(entry: Entry, etag: str | None) -> None:
+    if entry.etag is None:
+        raise Forbidden(f'"{entry.id}" is a standard resource and cannot be changed')
+    if etag is not None and etag != entry.etag:
+        raise StaleEtag(f'"{entry.id}" has changed since it was read: read it again and retry')
+
+
+def _schema(entry: Entry, catalogue: Catalogue) -> Schema:
+    made_of = composition(entry.body, catalogue)
+    return Schema(
+        id=entry.id,
+        version=str(entry.body["version"]),
+        title=str(entry.body["title"]),
+        class_id=made_of.class_id,
+        behaviour=BEHAVIOURS[made_of.behaviour_id],
+        type=parse_object(resolved(entry.body, catalogue)),
+        identities=descriptors.identities(descriptors.stored(catalogue, [entry.id])),
+    )

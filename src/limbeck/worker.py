@@ -1,0 +1,95 @@
+"""The one place that runs queued work: leased jobs, and what follows the feed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from limbeck import ids
+from limbeck.errors import LimbeckError
+from limbeck.store import Store
+from limbeck.store.lock import HeldLock
+from limbeck.store.queue import LEASE_MS, Job, Queue
+
+log = logging.getLogger("limbeck.worker")
+
+Handler = Callable[[Job], None]
+
+POLL_S = 0.5
+"""How often a worker looks for jobs that other processes queued; its own process wakes it at once."""
+
+
+class Worker:
+    """A thread that takes due jobs, one after the other, and runs the handler of their kind."""
+
+    def __init__(
+        self, store: Store, handlers: Mapping[str, Handler], locks: Path, after_job: Callable[[], None]
+    ) -> None:
+        self._queue = Queue(store)
+        self._handlers = handlers
+        self._after_job = after_job
+        self._locks = locks
+        self._owner = ids.new_uuid()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="limbeck-worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work; what dead workers of this machine held is taken over at once."""
+        self._locks.mkdir(parents=True, exist_ok=True)
+        self._lock = HeldLock(self._locks / self._owner)
+        self._queue.reclaim(lambda owner: HeldLock.is_free(self._locks / owner))
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish the job in hand and end."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+            self._lock.release()
+
+    def _run(self) -> None:
+        self._follow()
+        while not self._stopping.is_set():
+            job = self._queue.lease(self._owner)
+            if job is None:
+                self._wake.wait(POLL_S)
+                self._wake.clear()
+                continue
+            self._work(job)
+            self._follow()
+
+    def _work(self, job: Job) -> None:
+        done = threading.Event()
+        heart = threading.Thread(target=self._beat, args=(job, done), daemon=True)
+        heart.start()
+        error = None
+        try:
+            self._handlers[job.kind](job)
+        except LimbeckError as failure:
+            error = str(failure)
+            log.warning("job %s %s failed: %s", job.kind, job.key, failure)
+        except Exception as failure:
+            error = f"{type(failure).__name__}: {failure}"
+            log.exception("job %s %s failed", job.kind, job.key)
+        finally:
+            done.set()
+            heart.join()
+        self._queue.finish(job, self._owner, error)
+
+    def _beat(self, job: Job, done: threading.Event) -> None:
+        while not done.wait(LEASE_MS / 3000):
+            self._queue.heartbeat(job, self._owner)
+
+    def _follow(self) -> None:
+        try:
+            self._after_job()
+        except Exception:
+            log.exception("following the feed failed; it is tried again after the next job")
