@@ -42,14 +42,14 @@ def _begins(path: Path) -> bytes:
 
 
 def _select(files: Sequence[StagedFile], options: str, schema: Object) -> str:
-    paths = list(_object_paths("$", schema))
-    places = ", ".join(literal(path) for path, _ in paths)
+    paths = list(_objects("$", "row", schema))
+    places = ", ".join(literal(path) for path, _, _ in paths)
     source = f"SELECT json AS raw FROM read_json_objects({path_list(files)}, {options})"
     taken = f"SELECT raw, {_parsed('raw', schema)} AS row, json_keys(raw, [{places}]) AS keys FROM ({source})"
-    strays = [_stray(f"keys[{i}]", t, path) for i, (path, t) in enumerate(paths, 1)]
-    good = value("row", schema)
-    lost = any_of(["raw IS NULL", *strays, _lost("row", good, schema, 0)])
-    return f"SELECT raw, {good} AS good, {lost} AS lost FROM ({taken})"
+    turned = f"SELECT raw, row, keys, {value('row', schema)} AS good FROM ({taken})"
+    strays = [_stray(f"keys[{i}]", path, row, t) for i, (path, row, t) in enumerate(paths, 1)]
+    lost = any_of(["raw IS NULL", *strays, _lost("row", "good", schema, 0)])
+    return f"SELECT raw, good, {lost} AS lost FROM ({turned})"
 
 
 # -- values ----------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def _lost(e: str, good: str, t: Type, depth: int) -> str:
 
 def _lost_inside(e: str, bracket: str, parsed: str, path: str, items: Type, depth: int) -> str:
     inside = some(parsed, lambda x: _lost(x, value(x, items, depth + 1), items, depth + 1), depth)
-    strays = [_stray_inside(e, place, t, depth) for place, t in _object_paths(path, items)]
+    strays = [_stray_inside(e, parsed, *found, depth) for found in _objects(path, f"x{depth}", items)]
     broken = any_of([f"NOT starts_with({e}, '{bracket}')", f"{parsed} IS NULL", *strays, inside])
     return f"{e} IS NOT NULL AND ({broken})"
 
@@ -127,25 +127,36 @@ def _is_kind(e: str, s: Scalar) -> str:
 # -- keys ------------------------------------------------------------------------------------------------------
 
 
-def _object_paths(path: str, t: Type) -> Iterator[tuple[str, Object]]:
-    """Yield the JSON path of each object that lies in *t* without a list or map between."""
+def _objects(path: str, row: str, t: Type) -> Iterator[tuple[str, str, Object]]:
+    """Yield, for each object in *t* without a list or map between: its JSON path, its pieces' SQL and its type."""
     if isinstance(t, Object):
-        yield path, t
+        yield path, row, t
         for f in t.fields:
             name = f.name.replace("\\", "\\\\").replace('"', '\\"')
-            yield from _object_paths(f'{path}."{name}"', f.type)
+            yield from _objects(f'{path}."{name}"', member(row, f.name), f.type)
 
 
-def _stray(keys: str, t: Object, path: str) -> str:
-    """Return the SQL that is true where *keys* of the row at *path* are not the schema's, or no object's."""
+def _stray(keys: str, path: str, row: str, t: Object) -> str:
+    """Return the SQL that is true where there is no object at *path*, or one with other *keys* than the schema's.
+
+    As many keys as pieces that were found leave no room for another or a repeated one: that spares most rows
+    the comparison of names.
+    """
     other = f"len({keys}) = 0 AND json_type(raw, {literal(path)}) NOT IN ('OBJECT', 'NULL')"
-    return any_of([_unknown(keys, t), other])
+    return any_of([f"len({keys}) <> {_present(row, t)} AND ({_unknown(keys, t)})", other])
 
 
-def _stray_inside(e: str, path: str, t: Object, depth: int) -> str:
-    other = f"NOT list_has_all(['OBJECT', 'NULL'], json_type({e}, {literal(path)}))"
+def _stray_inside(e: str, parsed: str, path: str, row: str, t: Object, depth: int) -> str:
     keys = f"json_keys({e}, {literal(path)})"
-    return any_of([some(keys, lambda item: _unknown(item, t), depth), other])
+    count = f"list_sum(list_transform({parsed}, lambda x{depth}: {_present(row, t)}))"
+    unknown = some(keys, lambda names: _unknown(names, t), depth)
+    empty = some(keys, lambda names: f"len({names}) = 0", depth)
+    other = f"{empty} AND NOT list_has_all(['OBJECT', 'NULL'], json_type({e}, {literal(path)}))"
+    return any_of([f"len(flatten({keys})) <> {count} AND {unknown}", other])
+
+
+def _present(row: str, t: Object) -> str:
+    return " + ".join(f"CAST({member(row, f.name)} IS NOT NULL AS INTEGER)" for f in t.fields)
 
 
 def _unknown(keys: str, t: Object) -> str:

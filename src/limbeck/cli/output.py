@@ -1,0 +1,104 @@
+"""What commands show: text for people, or JSON for programs. Commands hand values here and never print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from limbeck.errors import LimbeckError
+
+
+class Output(Protocol):
+    """How results, notes, progress and errors reach whoever called."""
+
+    def note(self, text: str) -> None:
+        """Say something in passing."""
+
+    def result(self, value: Mapping[str, Any], text: str) -> None:
+        """Give the result: *value* to programs, *text* (Rich markup) to people."""
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Give rows."""
+
+    def error(self, failure: LimbeckError) -> None:
+        """Say what went wrong."""
+
+    def step(self, name: str) -> Any:
+        """Show that a step is going on, as a context manager."""
+
+
+class TextOutput:
+    """For people: results on standard output, everything else on standard error."""
+
+    def __init__(self) -> None:
+        self._out = Console(highlight=False, soft_wrap=True)
+        self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Say something in passing."""
+        self._err.print(text, style="dim")
+
+    def result(self, value: Mapping[str, Any], text: str) -> None:
+        """Print *text*."""
+        self._out.print(text)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Print a table."""
+        shown = Table(*columns, box=None, header_style="bold")
+        for row in rows:
+            shown.add_row(*("" if v is None else str(v) for v in row))
+        self._out.print(shown)
+
+    def error(self, failure: LimbeckError) -> None:
+        """Print the message, and up to five of the rows that were rejected."""
+        self._err.print("error: ", style="bold red", end="")
+        self._err.print(str(failure), markup=False)
+        for sample in failure.details.get("samples", ())[:5]:
+            self._err.print(f"  {_sample(sample)}", style="dim", markup=False)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Show a spinner and the time while a step is going on."""
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn())
+        with Progress(*columns, console=self._err, transient=True) as progress:
+            progress.add_task(name, total=None)
+            yield
+
+
+class JsonOutput:
+    """For programs: one JSON document on standard output, errors as JSON on standard error."""
+
+    def note(self, text: str) -> None:
+        """Programs do not want it."""
+
+    def result(self, value: Mapping[str, Any], text: str) -> None:
+        """Print *value*."""
+        sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Print a list of objects."""
+        found = [dict(zip(columns, row, strict=True)) for row in rows]
+        sys.stdout.write(json.dumps(found, indent=2, default=str) + "\n")
+
+    def error(self, failure: LimbeckError) -> None:
+        """Print code, message and details."""
+        body = {"code": failure.code, "message": str(failure), "details": dict(failure.details)}
+        sys.stderr.write(json.dumps({"error": body}, default=str) + "\n")
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Programs do not want progress."""
+        yield
+
+
+def _sample(sample: Any) -> str:
+    if not isinstance(sample, Mapping):
+        return str(sample)
+    return ", ".join(f"{k} {v}" for k, v in sample.items())
