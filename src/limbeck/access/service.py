@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import jwt
@@ -35,6 +36,17 @@ class NewCredential:
     client_secret: str
     org_id: str
     sandbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential as it is kept, without its secret."""
+
+    client_id: str
+    org_id: str
+    roles: Sequence[str]
+    created: datetime
+    revoked: datetime | None
 
 
 class Access:
@@ -130,6 +142,12 @@ class Access:
             connection.execute(insert(credentials).values(row))
         return made
 
+    def credentials(self) -> list[Credential]:
+        """Return all credentials, oldest first."""
+        query = select(credentials).order_by(credentials.c.created, credentials.c.client_id)
+        with self._store.read() as connection:
+            return [_described(row) for row in connection.execute(query)]
+
     def revoke_credential(self, client_id: str) -> None:
         """Make a credential, and every token it was given, worthless."""
         with self._store.write() as connection:
@@ -200,6 +218,11 @@ def tenant_of(org_id: str) -> str:
 def _insert_sandbox(connection: Connection, org_id: str, name: str, type_: str) -> None:
     values = {"id": ids.new_uuid(), "org_id": org_id, "name": name, "type": type_}
     connection.execute(insert(sandboxes).values(created=clock.millis(clock.now()), **values))
+
+
+def _described(row: Row[Any]) -> Credential:
+    revoked = None if row.revoked is None else clock.from_millis(row.revoked)
+    return Credential(row.client_id, row.org_id, json.loads(row.roles), clock.from_millis(row.created), revoked)
 
 
 def _credential(connection: Connection, client_id: str) -> Row[Any] | None:

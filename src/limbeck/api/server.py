@@ -7,6 +7,7 @@ import shutil
 import socket
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -56,14 +57,27 @@ class EmbeddedServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def serve(platform: Platform, host: str, port: int) -> None:
-    """Serve *platform* on a TCP port until SIGINT or SIGTERM; raise `InvalidInput` if the port is taken."""
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on a TCP port (0: a free one); raise `InvalidInput` if it is taken."""
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     if os.name != "nt":
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
     except OSError as error:
+        bound.close()
         raise InvalidInput(f"cannot listen on {host}:{port}: {error.strerror}; choose another --http") from error
     bound.listen(1024)
-    uvicorn.Server(_config(platform)).run(sockets=[bound])
+    return bound
+
+
+def url_of(bound: socket.socket) -> str:
+    """Return the address under which a listening socket is reached."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(platform: Platform, bound: socket.socket) -> None:
+    """Serve *platform* on a listening socket until SIGINT or SIGTERM."""
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(_config(platform)).run(sockets=[bound])

@@ -1,7 +1,8 @@
-"""The entry point: parses options, runs one command, and turns errors into a message and an exit code."""
+"""The entry point: runs one command, and turns errors into a message and an exit code."""
 
 from __future__ import annotations
 
+import errno
 import sys
 
 from limbeck.errors import DiskFull, LimbeckError
@@ -11,18 +12,22 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong input, 3 refused, 4 out of something."""
-    from limbeck.cli.app import app, output
+    from limbeck.cli import output
+    from limbeck.cli.app import app
 
     try:
-        app(standalone_mode=True)
+        app()
     except LimbeckError as failure:
-        output().error(failure)
+        output.current().error(failure)
         sys.exit(failure.exit_code)
-    except KeyboardInterrupt:
-        output().error(LimbeckError("interrupted; nothing is half-written, run the same command to go on"))
-        sys.exit(INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            output.current().error(
+                LimbeckError("interrupted; nothing is half-written, run the same command to go on")
+            )
+        raise
     except OSError as failure:
-        if failure.errno != 28:
+        if failure.errno != errno.ENOSPC:
             raise
-        output().error(DiskFull("no space left on the disk; free space and run the same command again"))
+        output.current().error(DiskFull("no space left on the disk; free space and run the same command again"))
         sys.exit(DiskFull.exit_code)

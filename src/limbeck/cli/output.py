@@ -98,6 +98,21 @@ class JsonOutput:
         yield
 
 
+_chosen: Output | None = None
+
+
+def choose(json: bool) -> Output:
+    """Choose how this process shows results, and return it."""
+    global _chosen
+    _chosen = JsonOutput() if json else TextOutput()
+    return _chosen
+
+
+def current() -> Output:
+    """Return what was chosen; text if nothing was."""
+    return _chosen or choose(json=False)
+
+
 def _sample(sample: Any) -> str:
     if not isinstance(sample, Mapping):
         return str(sample)

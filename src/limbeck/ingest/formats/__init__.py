@@ -57,6 +57,8 @@ class Reading:
 
     files: Sequence[StagedFile]
     sql: str
+    exact: bool = False
+    """The files are Parquet with exactly the dataset's columns, so they can be kept as they are."""
 
 
 def path_list(files: Sequence[StagedFile]) -> str:

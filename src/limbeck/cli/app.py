@@ -1,0 +1,90 @@
+"""The commands. What a command uses is imported when it runs, so that `limbeck --help` stays quick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from limbeck.cli import output
+from limbeck.cli.server import credentials, serve
+
+if TYPE_CHECKING:
+    from limbeck.client import Client
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="From customer events to an honest forecast, over Adobe Experience Platform's interfaces.",
+)
+
+DefinitionFile = Annotated[Path, typer.Argument(metavar="DEFINITION", help="A TOML file (docs/definition.md).")]
+HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of all data; ./.limbeck if not given.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="config.ini naming a Limbeck server, or AEP.")]
+OutputOption = Annotated[Path | None, typer.Option("--output", help="Folder for results; one in the home else.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print each write it would make; make none.")]
+ProductionOption = Annotated[bool, typer.Option("--yes-production", help="Allow a sandbox of type production.")]
+SandboxOption = Annotated[str | None, typer.Option("--sandbox", help="Sandbox; the configuration's if not given.")]
+
+STEPS = {
+    "run": "Run all steps and write the report. What is done already is not done again.",
+    "generate": "Step 1: bring the sources into datasets of the platform.",
+    "explore": "Step 2a: count the events and the funnel towards the goal.",
+    "featurize": "Step 2b: compute labels and features by SQL, as a training, a test and a scoring set.",
+    "train": "Step 4: train the candidates and judge the best of them on a later cutoff.",
+    "score": "Step 5: score every eligible profile with the champion.",
+}
+
+
+def _add_step(name: str, told: str) -> None:
+    @app.command(name, help=told)
+    def command(
+        definition: DefinitionFile,
+        home: HomeOption = None,
+        config: ConfigOption = None,
+        output: OutputOption = None,
+        json: JsonOption = False,
+        dry_run: DryRunOption = False,
+        yes_production: ProductionOption = False,
+    ) -> None:
+        from limbeck.cli import steps
+
+        with _connected(home, config, json) as client:
+            steps.go(name, client, definition, home, output, dry_run=dry_run, yes_production=yes_production)
+
+
+for _name, _told in STEPS.items():
+    _add_step(_name, _told)
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="One statement of Query Service's dialect.")],
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    sandbox: SandboxOption = None,
+) -> None:
+    """Run one SQL statement and print its rows."""
+    with _connected(home, config, json, sandbox) as client:
+        rows = client.sql(statement).table()
+        output.current().table(rows.column_names, [tuple(row.values()) for row in rows.to_pylist()])
+
+
+app.command()(serve)
+app.add_typer(credentials, name="credentials")
+
+
+@contextmanager
+def _connected(home: Path | None, config: Path | None, json: bool, sandbox: str | None = None) -> Iterator[Client]:
+    from limbeck.connect import connect
+
+    shown = output.choose(json)
+    shown.note(f"platform of {config}" if config else f"home {Path(home or '.limbeck').absolute()}")
+    with connect(home, config, sandbox) as client:
+        yield client

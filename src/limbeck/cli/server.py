@@ -1,0 +1,118 @@
+"""Commands for whoever runs a server: `serve` and `credentials`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from limbeck.cli import output
+
+if TYPE_CHECKING:
+    from limbeck.access.service import NewCredential
+    from limbeck.platform import Platform
+
+credentials = typer.Typer(no_args_is_help=True, help="Who may log in at a server of this home.")
+
+HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of all data; ./.limbeck if not given.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def serve(
+    home: HomeOption = None,
+    http: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 takes a free one.")] = "127.0.0.1:8086",
+) -> None:
+    """Serve a home over HTTP until Ctrl-C. Makes a credential and its config.ini if there is none."""
+    from limbeck.api.server import listen, serve, url_of
+
+    shown = output.choose(json=False)
+    host, port = _address(http)
+    with _opened(home) as platform, listen(host, port) as bound:
+        platform.start()
+        shown.note(f"home {platform.settings.home}")
+        if not platform.access.has_credentials():
+            shown.note(f"configuration {_first_credential(platform, url_of(bound))}")
+        shown.result({"url": url_of(bound)}, f"serving on {url_of(bound)}")
+        serve(platform, bound)
+
+
+@credentials.command()
+def create(
+    org: Annotated[
+        str, typer.Option(help="Organisation id, e.g. acme@AdobeOrg; the first becomes the home's.")
+    ],
+    home: HomeOption = None,
+    id: Annotated[str | None, typer.Option(help="Client id; a random one if not given.")] = None,
+    secret: Annotated[str | None, typer.Option(help="Client secret; a random one if not given.")] = None,
+    sandbox: Annotated[str, typer.Option(help="Sandbox; made if there is none such.")] = "prod",
+    role: Annotated[list[str] | None, typer.Option(help="admin, editor or viewer; may be repeated.")] = None,
+    endpoint: Annotated[str, typer.Option(help="Server's address, for the printed config.ini.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Make a credential and print it as a config.ini; the secret is shown this once."""
+    shown = output.choose(json)
+    with _opened(home) as platform:
+        platform.access.ensure_organisation(org)
+        platform.access.ensure_sandbox(org, sandbox)
+        made = platform.access.create_credential(
+            org, client_id=id, client_secret=secret, sandbox=sandbox, roles=role or ["admin"]
+        )
+    value = {"client_id": made.client_id, "client_secret": made.client_secret, "org_id": org, "sandbox": sandbox}
+    shown.result(value, _config_text(made, endpoint or "http://127.0.0.1:8086"))
+
+
+@credentials.command("list")
+def list_credentials(home: HomeOption = None, json: JsonOption = False) -> None:
+    """List the credentials of a home, without their secrets."""
+    shown = output.choose(json)
+    with _opened(home) as platform:
+        found = platform.access.credentials()
+    columns = ("client_id", "org_id", "roles", "created", "revoked")
+    shown.table(columns, [(c.client_id, c.org_id, ", ".join(c.roles), c.created, c.revoked) for c in found])
+
+
+@credentials.command()
+def revoke(
+    id: Annotated[str, typer.Argument(help="Client id.")], home: HomeOption = None, json: JsonOption = False
+) -> None:
+    """Make a credential, and every token it was given, worthless."""
+    shown = output.choose(json)
+    with _opened(home) as platform:
+        platform.access.revoke_credential(id)
+    shown.result({"revoked": id}, f"revoked {id}")
+
+
+@contextmanager
+def _opened(home: Path | None) -> Iterator[Platform]:
+    from limbeck.platform import Platform
+    from limbeck.settings import Settings
+
+    platform = Platform(Settings.load(home))
+    try:
+        yield platform
+    finally:
+        platform.close()
+
+
+def _first_credential(platform: Platform, url: str) -> Path:
+    made = platform.access.create_credential(platform.access.ensure_organisation())
+    path = platform.settings.home / "config.ini"
+    path.touch(mode=0o600)
+    path.write_text(_config_text(made, url), encoding="utf-8")
+    return path
+
+
+def _config_text(made: NewCredential, endpoint: str) -> str:
+    from limbeck.client.config import Config
+
+    return Config(endpoint, endpoint, made.org_id, made.client_id, made.client_secret, made.sandbox).text()
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT, e.g. 127.0.0.1:8086", param_hint="--http")
+    return host.strip("[]"), int(port)

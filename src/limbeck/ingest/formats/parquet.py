@@ -1,0 +1,184 @@
+"""Parquet: columns by name, a subset of the schema's, of types that hold the schema's values without guessing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.types as pt
+
+from limbeck.engine.sql import quoted
+from limbeck.errors import InvalidFile, nearest
+from limbeck.ingest.columns import any_of, member, pack, some, sql_type
+from limbeck.ingest.formats import Reading, StagedFile, path_list
+from limbeck.xdm.arrow import arrow_type
+from limbeck.xdm.types import INTEGER_BOUNDS, Array, Map, Object, Scalar, Type
+
+Columns = Mapping[str, pa.DataType]
+"""Names and types of a file's columns, or of a structure's fields."""
+
+
+def readings(files: Sequence[StagedFile], schema: Object) -> list[Reading]:
+    """Return how to read *files*, those with the same columns together.
+
+    Raise `InvalidFile` for what is no Parquet file, and for columns that the schema does not have or whose type
+    cannot hold its values (profile contract, section 1.3).
+    """
+    groups: dict[pa.Schema, list[StagedFile]] = {}
+    for file in files:
+        found = _footer(file)
+        _check(file, found, schema)
+        groups.setdefault(found, []).append(file)
+    return [_reading(group, found, schema) for found, group in groups.items()]
+
+
+def _footer(file: StagedFile) -> pa.Schema:
+    try:
+        return pq.read_schema(file.path).remove_metadata()
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidFile(f'file "{file.name}" is not a Parquet file: {error}') from error
+
+
+def _columns(fields: pa.Schema | pa.StructType) -> dict[str, pa.DataType]:
+    return {f.name: f.type for f in fields}
+
+
+def _reading(files: Sequence[StagedFile], found: pa.Schema, schema: Object) -> Reading:
+    columns = _columns(found)
+    raw = pack((name, quoted(name)) for name in columns)
+    taken = [(f, columns.get(f.name)) for f in schema.fields]
+    good = pack((f.name, value(quoted(f.name), kind, f.type)) for f, kind in taken)
+    lost = any_of(_lost(quoted(f.name), kind, f.type) for f, kind in taken if kind)
+    sql = f"SELECT {raw} AS raw, {good} AS good, {lost} AS lost FROM read_parquet({path_list(files)})"
+    exact = list(columns.items()) == [(f.name, arrow_type(f.type)) for f in schema.fields]
+    return Reading(files, sql, exact)
+
+
+# -- types -----------------------------------------------------------------------------------------------------
+
+
+def _check(file: StagedFile, found: pa.Schema, schema: Object) -> None:
+    twice = next((n for n in found.names if found.names.count(n) > 1), None)
+    if twice is not None:
+        raise InvalidFile(f'file "{file.name}" has two columns "{twice}"; rename one')
+    problems = [
+        {"file": file.name, "row": None, "path": path, "found": held, "wanted": wanted}
+        for path, held, wanted in _problems(_columns(found), schema, "")
+    ]
+    if problems:
+        first = problems[0]
+        raise InvalidFile(
+            f'column "{first["path"]}" of file "{file.name}" holds {first["found"]}; wanted: {first["wanted"]}',
+            samples=problems[:100],
+        )
+
+
+def _problems(found: Columns, wanted: Object, below: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (path, type found, what is wanted) for each column that does not fit."""
+    for name, kind in found.items():
+        known = wanted.get(name)
+        if known is None:
+            hint = nearest(name, [f.name for f in wanted.fields])
+            yield f"{below}{name}", str(kind), f"a field of the schema, which has none of this name. {hint}".strip()
+        else:
+            yield from _misfits(kind, known.type, f"{below}{name}")
+
+
+def _misfits(kind: pa.DataType, t: Type, path: str) -> Iterator[tuple[str, str, str]]:
+    if pt.is_null(kind):
+        return
+    match t:
+        case Object() if pt.is_struct(kind):
+            yield from _problems(_columns(kind), t, f"{path}.")
+        case Array(items) if pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind):
+            yield from _misfits(kind.value_type, items, f"{path}[]")
+        case Map(values) if pt.is_map(kind) and _holds(kind.key_type, Scalar("string")):
+            yield from _misfits(kind.item_type, values, f"{path}.*")
+        case Scalar() if _holds(kind, t):
+            return
+        case _:
+            yield path, str(kind), _wish(kind, t)
+
+
+def _wish(kind: pa.DataType, t: Type) -> str:
+    if isinstance(t, Scalar) and t.name == "string":
+        number = pt.is_floating(kind) or pt.is_integer(kind) or pt.is_decimal(kind)
+        why = " (a number does not keep every digit of an identifier)" if number else ""
+        return f"a string: write the column as text{why}"
+    return f"{t.name if isinstance(t, Scalar) else type(t).__name__.lower()}, as {arrow_type(t)}"
+
+
+def _holds(kind: pa.DataType, s: Scalar) -> bool:
+    kind = _plain(kind)
+    match s.name:
+        case "string":
+            return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
+        case "number":
+            return bool(pt.is_floating(kind) or pt.is_integer(kind) or pt.is_decimal(kind))
+        case "boolean":
+            return bool(pt.is_boolean(kind))
+        case "date":
+            return bool(pt.is_date(kind))
+        case "date-time":
+            return bool(pt.is_timestamp(kind))
+        case _:
+            return bool(pt.is_integer(kind) or (pt.is_decimal(kind) and kind.scale == 0))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pt.is_dictionary(kind) else kind
+
+
+# -- values ----------------------------------------------------------------------------------------------------
+
+
+def value(e: str, kind: pa.DataType | None, t: Type, depth: int = 0) -> str:
+    """Return the SQL that turns *e*, a column of type *kind*, into a value of *t*; NULL where it does not fit.
+
+    *e* itself if it has the type already; *kind* is None where the file has no such column.
+    """
+    if kind is None or pt.is_null(kind):
+        return f"NULL::{sql_type(t)}"
+    if kind == arrow_type(t):
+        return e
+    match t:
+        case Scalar():
+            return _scalar(e, _plain(kind), t)
+        case Object(fields):
+            held = _columns(kind)
+            whole = pack((f.name, value(member(e, f.name), held.get(f.name), f.type, depth)) for f in fields)
+            return f"CASE WHEN {e} IS NOT NULL THEN {whole} END"
+        case Array(items):
+            item = value(f"x{depth}", kind.value_type, items, depth + 1)
+            return f"list_transform({e}, lambda x{depth}: {item})"
+        case Map(values):
+            item = value(f"x{depth}.value", kind.item_type, values, depth + 1)
+            pairs = f"lambda x{depth}: struct_pack(key := x{depth}.key, value := {item})"
+            return f"map_from_entries(list_transform(map_entries({e}), {pairs}))"
+
+
+def _scalar(e: str, kind: pa.DataType, s: Scalar) -> str:
+    if s.name in INTEGER_BOUNDS:
+        return f"TRY_CAST({e} AS {sql_type(s)})"
+    if s.name != "date-time":
+        return f"CAST({e} AS {sql_type(s)})"
+    moment = f"{e} AT TIME ZONE 'UTC'" if kind.tz else e
+    return f"CAST(date_trunc('millisecond', CAST({moment} AS TIMESTAMP)) AS TIMESTAMP_MS)"
+
+
+def _lost(e: str, kind: pa.DataType, t: Type, depth: int = 0) -> str:
+    """Return the SQL that is true where *e* holds a value that *t* cannot: an integer out of its type's bounds."""
+    if pt.is_null(kind) or kind == arrow_type(t):
+        return "false"
+    match t:
+        case Scalar():
+            kept = value(e, kind, t)
+            return f"{e} IS NOT NULL AND {kept} IS NULL" if t.name in INTEGER_BOUNDS else "false"
+        case Object(fields):
+            held = _columns(kind)
+            return any_of(_lost(member(e, f.name), held[f.name], f.type, depth) for f in fields if f.name in held)
+        case Array(items):
+            return some(e, lambda item: _lost(item, kind.value_type, items, depth + 1), depth)
+        case Map(values):
+            return some(f"map_values({e})", lambda item: _lost(item, kind.item_type, values, depth + 1), depth)
