@@ -27,12 +27,10 @@ def connect(home: Path | str | None = None, config: Path | str | None = None, sa
 
 def _remote(config: Config, sandbox: str | None) -> Client:
     http = httpx.Client(base_url=config.endpoint, timeout=TIMEOUT)
-    token = ClientCredentials(
-        http, f"{config.ims}/ims/token/v3", config.client_id, config.client_secret, config.scopes
-    )
+    token = ClientCredentials(http, f"{config.ims}/ims/token/v3", config.client_id, config.client_secret, config.scopes)
     where = sandbox or config.sandbox
     transport = Transport(http, token, org_id=config.org_id, client_id=config.client_id, sandbox=where)
-    return Client(transport, where)
+    return Client(transport, where, is_limbeck=config.is_limbeck)
 
 
 def _embedded(settings: Settings, sandbox: str) -> Client:

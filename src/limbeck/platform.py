@@ -39,9 +39,7 @@ class Platform:
         self.registry = Registry(self.store)
         self.lake = Lake(self.store, self.registry, settings.lake)
         self.delta = DeltaLogs(self.store, self.lake)
-        self.ingest = Ingest(
-            self.store, self.lake, self.engine, Folder(settings.staging), Folder(settings.scratch)
-        )
+        self.ingest = Ingest(self.store, self.lake, self.engine, Folder(settings.staging), Folder(settings.scratch))
         self.query = QueryService(self.lake, self.registry, self.engine, settings.statement_timeout_s)
         self.worker = Worker(
             self.store,

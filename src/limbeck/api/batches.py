@@ -37,9 +37,7 @@ def create_batch(caller: Writing, body: CreateBatch) -> dict[str, Any]:
 
 
 @router.put("/batches/{batch_id}/datasets/{dataset_id}/files/{name:path}")
-async def upload_file(
-    caller: Writing, request: Request, batch_id: str, dataset_id: str, name: str
-) -> JSONResponse:
+async def upload_file(caller: Writing, request: Request, batch_id: str, dataset_id: str, name: str) -> JSONResponse:
     """PUT …/files/{name}: one file of the batch, streamed to the staging folder."""
     body = io.BufferedReader(_Body(request.stream()), 1024 * 1024)
 

@@ -26,9 +26,7 @@ async def token(request: Request) -> JSONResponse:
         return _refused(400, "unsupported_grant_type", "grant_type must be client_credentials")
     access = platform_of(request).access
     try:
-        made, lifetime = await run_in_threadpool(
-            access.token, sent.get("client_id", ""), sent.get("client_secret", "")
-        )
+        made, lifetime = await run_in_threadpool(access.token, sent.get("client_id", ""), sent.get("client_secret", ""))
     except Unauthenticated as error:
         return _refused(401, "invalid_client", str(error))
     return JSONResponse({"access_token": made, "token_type": "bearer", "expires_in": lifetime})

@@ -70,9 +70,7 @@ def get_resource(caller: Reading, container: str, kind: str, resource_id: str) -
 
 
 @router.patch("/tenant/{kind}/{resource_id:path}")
-def patch_resource(
-    caller: Writing, kind: str, resource_id: str, operations: list[dict[str, Any]]
-) -> dict[str, Any]:
+def patch_resource(caller: Writing, kind: str, resource_id: str, operations: list[dict[str, Any]]) -> dict[str, Any]:
     """PATCH /tenant/{kind}/{id}: JSON Patch, additive once data may exist."""
     return caller.platform.registry.patch(caller.sandbox, _kind(kind), resource_id.rstrip("/"), operations)
 

@@ -22,9 +22,7 @@ def main() -> None:
         sys.exit(failure.exit_code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            output.current().error(
-                LimbeckError("interrupted; nothing is half-written, run the same command to go on")
-            )
+            output.current().error(LimbeckError("interrupted; nothing is half-written, run the same command to go on"))
         raise
     except OSError as failure:
         if failure.errno != errno.ENOSPC:

@@ -41,9 +41,7 @@ def serve(
 
 @credentials.command()
 def create(
-    org: Annotated[
-        str, typer.Option(help="Organisation id, e.g. acme@AdobeOrg; the first becomes the home's.")
-    ],
+    org: Annotated[str, typer.Option(help="Organisation id, e.g. acme@AdobeOrg; the first becomes the home's.")],
     home: HomeOption = None,
     id: Annotated[str | None, typer.Option(help="Client id; a random one if not given.")] = None,
     secret: Annotated[str | None, typer.Option(help="Client secret; a random one if not given.")] = None,

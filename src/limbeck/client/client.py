@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from limbeck.client.model import Batch, Dataset, Rows, Schema
 from limbeck.client.transport import Transport, error_from
-from limbeck.errors import Internal, InvalidInput, RowCapReached, RowsRejected
+from limbeck.errors import FeatureNotSupported, Internal, InvalidInput, RowCapReached, RowsRejected
 
 REGISTRY = "/data/foundation/schemaregistry"
 CATALOG = "/data/foundation/catalog"
@@ -38,9 +38,17 @@ class Client:
     Use it in a `with` block, or call `close()`.
     """
 
-    def __init__(self, transport: Transport, sandbox: str, on_close: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        sandbox: str,
+        on_close: Callable[[], None] | None = None,
+        *,
+        is_limbeck: bool = True,
+    ) -> None:
         self._transport = transport
         self._on_close = on_close
+        self._is_limbeck = is_limbeck
         self.sandbox = sandbox
 
     # -- where we are --------------------------------------------------------------------------------------
@@ -48,7 +56,7 @@ class Client:
     @cached_property
     def tenant(self) -> str:
         """The tenant id; custom fields live under `_{tenant}`."""
-        return str(self._transport.call("GET", f"{REGISTRY}/stats")["tenantId"])
+        return str(self._registry("GET", "/stats")["tenantId"])
 
     @cached_property
     def sandbox_type(self) -> str:
@@ -67,13 +75,13 @@ class Client:
 
     def create_field_group(self, body: Mapping[str, Any]) -> Schema:
         """Create a field group from an XDM body (REST contract, section 4.2)."""
-        return _schema(self._transport.call("POST", f"{REGISTRY}/tenant/fieldgroups", json=dict(body)))
+        return _schema(self._registry("POST", "/tenant/fieldgroups", json=dict(body)))
 
     def create_schema(self, title: str, class_id: str, field_groups: Sequence[str]) -> Schema:
         """Create a schema of a class and field groups, given by their `$id`s."""
         parts = [{"$ref": ref, "type": "object", "meta:xdmType": "object"} for ref in (class_id, *field_groups)]
         body = {"title": title, "type": "object", "allOf": parts}
-        return _schema(self._transport.call("POST", f"{REGISTRY}/tenant/schemas", json=body))
+        return _schema(self._registry("POST", "/tenant/schemas", json=body))
 
     def create_identity(self, schema: Schema, path: str, namespace: str, primary: bool = True) -> None:
         """Say that the field at a dotted *path* of *schema* identifies in *namespace*; harmless if it is said."""
@@ -86,31 +94,23 @@ class Client:
             "xdm:property": "xdm:code",
             "xdm:isPrimary": primary,
         }
-        known = self._transport.call("GET", f"{REGISTRY}/tenant/descriptors")["results"]
+        known = self._registry("GET", "/tenant/descriptors")["results"]
         same = ("@type", "xdm:sourceSchema", "xdm:sourceProperty", "xdm:namespace")
         if not any(all(d.get(k) == body[k] for k in same) for d in known):
-            self._transport.call("POST", f"{REGISTRY}/tenant/descriptors", json=body)
+            self._registry("POST", "/tenant/descriptors", json=body)
 
     # -- datasets and batches ------------------------------------------------------------------------------
 
     def dataset(self, name: str) -> Dataset | None:
-        """Return the dataset called exactly *name*, or None."""
-        found = self._transport.call("GET", f"{CATALOG}/dataSets", params={"name": name})
-        return next((_dataset(i, body) for i, body in found.items()), None)
+        """Return the dataset called exactly *name*, or None; of several the oldest."""
+        return next(iter(self.datasets(name)), None)
 
-    def datasets(self) -> list[Dataset]:
-        """Return all datasets of the sandbox."""
-        found: list[Dataset] = []
-        while True:
-            params = {"start": len(found), "limit": PAGE}
-            page = self._transport.call("GET", f"{CATALOG}/dataSets", params=params)
-            found += [_dataset(i, body) for i, body in page.items()]
-            if len(page) < PAGE:
-                return found
+    def datasets(self, name: str | None = None) -> list[Dataset]:
+        """Return all datasets of the sandbox, or those called exactly *name*."""
+        where = {"name": name} if name else {}
+        return [_dataset(dataset_id, body) for dataset_id, body in self._pages(f"{CATALOG}/dataSets", where)]
 
-    def create_dataset(
-        self, name: str, schema: Schema, tags: Mapping[str, Sequence[str]] | None = None
-    ) -> Dataset:
+    def create_dataset(self, name: str, schema: Schema, tags: Mapping[str, Sequence[str]] | None = None) -> Dataset:
         """Create an empty dataset."""
         body = {
             "name": name,
@@ -123,10 +123,9 @@ class Client:
         return _dataset(made_id, self._transport.call("GET", f"{CATALOG}/dataSets/{made_id}")[made_id])
 
     def batches(self, dataset: Dataset, status: str | None = None) -> list[Batch]:
-        """Return the newest batches of *dataset*, at most 100."""
-        params = {"dataSet": dataset.id, "limit": PAGE} | ({"status": status} if status else {})
-        found = self._transport.call("GET", f"{CATALOG}/batches", params=params)
-        return [_batch(body) for body in found.values()]
+        """Return the batches of *dataset*, newest first."""
+        where = {"dataSet": dataset.id} | ({"status": status} if status else {})
+        return [_batch(body) for _, body in self._pages(f"{CATALOG}/batches", where)]
 
     def upload(self, dataset: Dataset, *files: Path | str, format: str | None = None) -> Batch:
         """Ingest files as one batch and wait until it is visible; all rows land, or none.
@@ -135,15 +134,12 @@ class Client:
         `RowsRejected` with up to 100 samples if rows do not fit the dataset's schema.
         """
         batch_id = self.open_batch(dataset, format or _format_of(files))
-        for count, file in enumerate(files):
-            path = Path(file)
+        for count, file in enumerate(map(Path, files)):
             try:
-                handle = path.open("rb")
-            except OSError as error:
+                self.put_file(batch_id, dataset, f"{count:05d}-{file.name}", _chunks(file))
+            except BaseException:
                 self.abort_batch(batch_id)
-                raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
-            with handle:
-                self.put_file(batch_id, dataset, f"{count:05d}-{path.name}", iter(lambda: handle.read(CHUNK), b""))
+                raise
         self.complete_batch(batch_id)
         return self.wait(batch_id)
 
@@ -193,8 +189,11 @@ class Client:
     def sql(self, statement: str) -> Rows:
         """Run one statement of Query Service's dialect and stream its rows.
 
-        Reading past the server's row cap raises `RowCapReached` at the end: the result is not complete.
+        Reading past the server's row cap raises `RowCapReached` at the end: the result is not complete. Raise
+        `FeatureNotSupported` on AEP itself.
         """
+        if not self._is_limbeck:
+            raise FeatureNotSupported("SQL on AEP goes over the PostgreSQL wire, which this version does not speak yet")
         stack = ExitStack()
         try:
             response = stack.enter_context(self._transport.stream("POST", SQL, json={"sql": statement}))
@@ -219,9 +218,21 @@ class Client:
     ) -> None:
         self.close()
 
+    def _pages(self, path: str, where: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        start = 0
+        while page := self._transport.call("GET", path, params={**where, "start": start, "limit": PAGE}):
+            yield from page.items()
+            if len(page) < PAGE:
+                return
+            start += len(page)
+
+    def _registry(self, method: str, path: str, **arguments: Any) -> Any:
+        headers = {"Accept": "application/vnd.adobe.xed+json"}
+        return self._transport.call(method, f"{REGISTRY}{path}", headers=headers, **arguments)
+
     def _titled(self, kind: str, title: str) -> Schema | None:
         params = {"property": f"title=={title}", "limit": 300}
-        found = self._transport.call("GET", f"{REGISTRY}/tenant/{kind}", params=params)["results"]
+        found = self._registry("GET", f"/tenant/{kind}", params=params)["results"]
         return next((_schema(body) for body in found if body.get("title") == title), None)
 
     def _fetch(self, file_id: str, name: str, folder: Path) -> Path:
@@ -281,6 +292,15 @@ def _batches(reader: pa.RecordBatchReader, stack: ExitStack) -> Iterator[pa.Reco
             raise RowCapReached(f"the result was cut after {trailer['rows']} rows: add a LIMIT, or export the dataset")
 
 
+def _chunks(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+
+
 def _schema(body: Mapping[str, Any]) -> Schema:
     return Schema(body["$id"], body["title"])
 
@@ -311,5 +331,3 @@ def _rejected(batch: Batch) -> RowsRejected:
     told = "; ".join(str(e.get("description", e)) for e in batch.errors) or batch.status
     samples = [row for e in batch.errors for row in e.get("rows", ())]
     return RowsRejected(f"batch {batch.id} was not ingested: {told}", samples=samples, batch=batch.id)
-
-

@@ -19,9 +19,7 @@ Token = Callable[[], str]
 class Transport:
     """Sends requests to one platform, in the name of one credential, to one sandbox."""
 
-    def __init__(
-        self, http: httpx.Client, token: Token, *, org_id: str, client_id: str, sandbox: str
-    ) -> None:
+    def __init__(self, http: httpx.Client, token: Token, *, org_id: str, client_id: str, sandbox: str) -> None:
         self._http = http
         self._token = token
         self._headers = {"x-api-key": client_id, "x-gw-ims-org-id": org_id, "x-sandbox-name": sandbox}

@@ -1,0 +1,202 @@
+"""The dialect of Query Service: PostgreSQL's shape, Spark's meaning (SQL contract, sections 2.1 and 4.1).
+
+Everything private of SQLGlot that Limbeck leans on is in this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import lru_cache
+from typing import Any, ClassVar, cast
+
+from sqlglot import exp
+from sqlglot.dialects.databricks import Databricks
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ErrorLevel, ParseError, TokenError
+from sqlglot.tokens import Token, TokenType
+
+from limbeck.errors import SqlSyntaxError
+
+
+class Snapshot(exp.Expression):
+    """`SNAPSHOT {SINCE s | AS OF e | BETWEEN s AND e}` behind a table; both bounds are literals or absent."""
+
+    arg_types: ClassVar[dict[str, bool]] = {"start": False, "end": False}
+
+
+class ShowTables(exp.Command):
+    """`SHOW TABLES`."""
+
+
+class Template(exp.Expression):
+    """Text for the engine with `{0}`, `{1}` … where the SQL of its arguments goes; `{*}` is all of them."""
+
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": False}
+
+
+exp.Table.arg_types = {**exp.Table.arg_types, "snapshot": False}
+
+
+class _Parser(Databricks.Parser):
+    """Calls of functions stay as they were written (`exp.Anonymous`): the resolver knows what is served."""
+
+    FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
+        name: Databricks.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
+    }
+    NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
+        name: Databricks.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "ANY")
+    }
+    NO_PAREN_FUNCTIONS: ClassVar[dict[TokenType, type[exp.Expr]]] = {
+        token: Databricks.Parser.NO_PAREN_FUNCTIONS[token]
+        for token in (TokenType.CURRENT_DATE, TokenType.CURRENT_TIMESTAMP)
+    }
+    STRING_ALIASES = True
+    COLON_IS_VARIANT_EXTRACT = False
+
+    def _parse_command(self) -> exp.Command:
+        return self._parse_as_command(self._prev)
+
+    def _parse_as_command(self, start: Token) -> exp.Command:
+        first = self._curr.text.strip().upper() if self._curr else ""
+        while self._curr:
+            self._advance()
+        if (start.text.upper(), first) == ("SHOW", "TABLES"):
+            return self.expression(ShowTables(this="SHOW"))
+        return self.expression(exp.Command(this=start.text.upper()), start)
+
+    def _parse_table_parts(
+        self,
+        schema: bool = False,
+        is_db_reference: bool = False,
+        wildcard: bool = False,
+        fast: bool = False,
+    ) -> exp.Table | exp.Dot | None:
+        table = super()._parse_table_parts(schema, is_db_reference, wildcard, fast)
+        if not fast and isinstance(table, exp.Table):
+            self._add_snapshot(table)
+        return table
+
+    def _parse_table(
+        self,
+        schema: bool = False,
+        joins: bool = False,
+        alias_tokens: Collection[TokenType] | None = None,
+        parse_bracket: bool = False,
+        is_db_reference: bool = False,
+        parse_partition: bool = False,
+        consume_pipe: bool = False,
+    ) -> exp.Expr | None:
+        table = super()._parse_table(
+            schema, joins, alias_tokens, parse_bracket, is_db_reference, parse_partition, consume_pipe
+        )
+        if isinstance(table, exp.Table) and not table.args.get("snapshot"):
+            self._add_snapshot(table)
+        return table
+
+    def _add_snapshot(self, table: exp.Table) -> None:
+        if not self._match_text_seq("SNAPSHOT"):
+            return
+        if self._match_text_seq("SINCE"):
+            snapshot = Snapshot(start=self._snapshot_id())
+        elif self._match_text_seq("AS", "OF"):
+            snapshot = Snapshot(end=self._snapshot_id())
+        elif self._match(TokenType.BETWEEN):
+            start = self._snapshot_id()
+            if not self._match(TokenType.AND):
+                self.raise_error("SNAPSHOT BETWEEN needs AND and a second snapshot id")
+            snapshot = Snapshot(start=start, end=self._snapshot_id())
+        else:
+            self.raise_error("after SNAPSHOT comes SINCE id, AS OF id, or BETWEEN id AND id")
+        table.set("snapshot", self.expression(snapshot))
+
+    def _snapshot_id(self) -> exp.Expr:
+        found = self._parse_number() or self._parse_string()
+        if found is None:
+            self.raise_error("a snapshot id is a number, or 'HEAD' or 'TAIL' in quotes")
+        return cast("exp.Expr", found)
+
+
+class AEP(Databricks):
+    """SQL as AEP's users write it."""
+
+    class Tokenizer(Databricks.Tokenizer):
+        """Double quotes make identifiers; the resolver turns those that name nothing into strings."""
+
+        QUOTES: ClassVar[list[str | tuple[str, str]]] = ["'"]
+        IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ["`", '"']
+
+    Parser = _Parser
+
+
+def _template(generator: Any, node: Template) -> str:
+    arguments = [generator.sql(argument) for argument in node.expressions]
+    text = cast("str", node.this).replace("{*}", ", ".join(f"{{{n}}}" for n in range(len(arguments))))
+    return text.format(*arguments)
+
+
+class _Generator(DuckDB.Generator):
+    TRANSFORMS: ClassVar[dict[type[exp.Expr], Callable[..., str]]] = {
+        **DuckDB.Generator.TRANSFORMS,
+        Template: _template,
+    }
+
+
+class Engine(DuckDB):
+    """SQL as the embedded engine reads it."""
+
+    Generator = _Generator
+
+
+@lru_cache(maxsize=512)
+def _parsed(sql: str) -> tuple[exp.Expr | None, ...]:
+    try:
+        return tuple(AEP().parse(sql, error_level=ErrorLevel.IMMEDIATE))
+    except ParseError as error:
+        raise _syntax_error(sql, error) from error
+    except TokenError as error:
+        position = getattr(error, "start", None)
+        message = "a string, a quoted name or a comment is not closed"
+        raise SqlSyntaxError(message, position=None if position is None else position + 1) from error
+    except RecursionError as error:
+        raise SqlSyntaxError("the statement is nested too deeply; split it with WITH or a table") from error
+
+
+def parse(sql: str) -> exp.Expr:
+    """Return the tree of one statement, to be changed at will; raise `SqlSyntaxError` with a position."""
+    trees = [tree for tree in _parsed(sql) if tree is not None]
+    if len(trees) != 1:
+        raise SqlSyntaxError(f"expected one statement, found {len(trees)}")
+    return trees[0].copy()
+
+
+def written(node: exp.Expr) -> str:
+    """Return *node* in the words of the dialect."""
+    return node.sql(dialect=AEP)
+
+
+def rendered(node: exp.Expr) -> str:
+    """Return a resolved tree in the words of the engine."""
+    return node.sql(dialect=Engine)
+
+
+def position(node: exp.Expr) -> int | None:
+    """Return the place in the text, counted from 1, where *node* begins, if it is known."""
+    starts = [part.meta["start"] for part in node.walk() if "start" in part.meta]
+    return min(starts) + 1 if starts else None
+
+
+def _syntax_error(sql: str, error: ParseError) -> SqlSyntaxError:
+    first = error.errors[0] if error.errors else {}
+    found = str(first.get("highlight") or "")
+    text = str(first.get("description") or error).rstrip(".")
+    near = f' near "{found[:60]}"' if found else " at the end"
+    return SqlSyntaxError(f"{text}{near}", position=_offset(sql, first, found))
+
+
+def _offset(sql: str, error: dict[str, Any], found: str) -> int | None:
+    line, column = error.get("line"), error.get("col")
+    if line is None or column is None:
+        return None
+    before = sum(len(text) for text in sql.splitlines(keepends=True)[: line - 1])
+    return max(1, before + column - len(found) + 1)

@@ -1,0 +1,99 @@
+"""Which names are visible where a statement uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from limbeck.xdm.types import Object, Type
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a relation or of a result, in its own spelling."""
+
+    name: str
+    type: Type | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """A table of the sandbox as the resolver needs it."""
+
+    name: str
+    type: Object
+
+
+class Catalogue(Protocol):
+    """Where relations come from."""
+
+    def table(self, name: str) -> TableInfo | None:
+        """Return the table called *name*, whatever the case, or None."""
+
+    def names(self) -> list[str]:
+        """Return the names of all tables, for hints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Something in FROM: its alias and columns."""
+
+    alias: str
+    columns: tuple[Column, ...]
+
+    def get(self, name: str) -> list[Column]:
+        """Return the columns called *name*, whatever the case."""
+        return [c for c in self.columns if c.name.lower() == name.lower()]
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names that an expression may use: relations, then aliases of the SELECT list, then the query around."""
+
+    outer: Scope | None = None
+    ctes: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    relations: list[Relation] = field(default_factory=list)
+    merged: set[str] = field(default_factory=set)
+    """Lower-case names of columns that a join merged (USING, NATURAL)."""
+    aliases: dict[str, Column] = field(default_factory=dict)
+    aliases_first: bool = False
+    locals: Mapping[str, Type | None] = field(default_factory=dict)
+    """Parameters of the lambda around, by lower-case name."""
+
+    def with_locals(self, names: Mapping[str, Type | None]) -> Scope:
+        """Return this scope inside a lambda whose parameters are *names*."""
+        return Scope(
+            self.outer,
+            self.ctes,
+            self.relations,
+            self.merged,
+            self.aliases,
+            self.aliases_first,
+            {**self.locals, **names},
+        )
+
+    def relation(self, alias: str) -> Relation | None:
+        """Return the relation of this level called *alias*, whatever the case."""
+        return next((r for r in self.relations if r.alias.lower() == alias.lower()), None)
+
+    def owners(self, name: str) -> list[tuple[Relation, Column]]:
+        """Return the columns of this level called *name*, with their relations; a merged one counts once."""
+        found = [(r, c) for r in self.relations for c in r.get(name)]
+        return found[:1] if name.lower() in self.merged else found
+
+    def known(self) -> list[str]:
+        """Return every name that could have been meant, for hints."""
+        here: Iterable[str] = [c.name for r in self.relations for c in r.columns]
+        return [*here, *(c.name for c in self.aliases.values()), *(self.outer.known() if self.outer else [])]
+
+
+def columns_of(t: Object) -> tuple[Column, ...]:
+    """Return the columns of a table whose rows are objects of type *t*."""
+    return tuple(Column(f.name, f.type) for f in t.fields)
+
+
+def renamed(columns: Sequence[Column], names: Sequence[str]) -> tuple[Column, ...]:
+    """Return *columns* under the first names of *names*, the rest under their own."""
+    new = [*names, *(c.name for c in columns[len(names) :])]
+    return tuple(Column(name, c.type) for name, c in zip(new, columns, strict=False))
