@@ -69,6 +69,7 @@ def _when(*branches: tuple[str, str]) -> str:
 
 
 def _constraints(value: str, s: Scalar) -> Sequence[str]:
+    """Return the conditions that break a rule of *s*; the bounds of a date-time are milliseconds."""
     match s.name:
         case "string":
             return _text_constraints(value, s)
@@ -77,7 +78,8 @@ def _constraints(value: str, s: Scalar) -> Sequence[str]:
         case "date":
             return (f"{value} NOT BETWEEN DATE {_FIRST} AND DATE '9999-12-31'",)
         case "date-time":
-            return (f"{value} NOT BETWEEN TIMESTAMP {_FIRST} AND TIMESTAMP {_LAST}",)
+            span = f"{value} NOT BETWEEN TIMESTAMP {_FIRST} AND TIMESTAMP {_LAST}"
+            return (span, *_limits(f"epoch_ms({value})", s.minimum, s.maximum))
         case "number":
             return (f"NOT isfinite({value})", *_limits(value, s.minimum, s.maximum))
         case "byte" | "short" | "int":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -48,7 +48,7 @@ class InputFormat:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Files that are read alike, and the SELECT that reads them, in order.
+    """Files that are read alike, and the SELECT that reads them.
 
     The SELECT gives three columns: `raw`, the row as JSON text (NULL where it cannot be read as any), for wording
     what is wrong; `good`, the row as a structure of the dataset's type; `lost`, whether the row holds something
@@ -57,8 +57,14 @@ class Reading:
 
     files: Sequence[StagedFile]
     sql: str
+    texts: bool = False
+    """All values are texts, booleans too, as in CSV."""
     exact: bool = False
     """The files are Parquet with exactly the dataset's columns, so they can be kept as they are."""
+
+    def only(self, file: StagedFile) -> Reading:
+        """Return the reading of one of the files."""
+        return replace(self, files=[file], sql=self.sql.replace(path_list(self.files), path_list([file])))
 
 
 def path_list(files: Sequence[StagedFile]) -> str:

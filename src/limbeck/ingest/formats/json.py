@@ -8,47 +8,85 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Literal
 
+from limbeck import ids
 from limbeck.engine.sql import literal, quoted
-from limbeck.errors import InvalidFile
 from limbeck.ingest.columns import any_of, from_text, member, pack, some
-from limbeck.ingest.formats import Reading, StagedFile, path_list
+from limbeck.ingest.formats import Reading, StagedFile, path_list, text
+from limbeck.ingest.rules import Identifier
 from limbeck.xdm.types import Array, Map, Object, Scalar, Type
 
-_CHUNK = 4 * 1024 * 1024
-_BOM = b"\xef\xbb\xbf"
-_SEAM = re.compile(rb"([\]}])\s*\n\s*([\[{])")
-"""Where one line's value ends and the next line's begins: inside a value a comma or a colon would stand there."""
-_EMPTY_ARRAY = re.compile(rb"^[ \t]*\[\s*\][ \t]*\r?$", re.MULTILINE)
+Layout = Literal["array", "lines", "values", "mixed"]
+"""One array; an object a line; objects that may span lines; several arrays, or arrays among objects."""
+
+_SEAM = re.compile(rb"[\]}]\s*\n\s*[\[{]")
+"""Where one value ends and the next begins: inside a value a comma or a colon would stand there."""
 
 
-def readings(files: Sequence[StagedFile], schema: Object, multi_line: bool) -> list[Reading]:
-    """Return how to read *files*: arrays together, objects a line together."""
-    arrays = [f for f in files if _begins(f.path) == b"["]
-    lines = [f for f in files if f not in arrays]
-    how = "format = 'unstructured'" if multi_line else "format = 'newline_delimited', ignore_errors = true"
-    both = ((arrays, "format = 'array'"), (lines, how))
-    return [Reading(group, _select(group, options, schema)) for group, options in both if group]
+def readings(files: Sequence[StagedFile], schema: Object, multi_line: bool, folder: Path) -> list[Reading]:
+    """Return how to read *files*, those of one layout together; *folder* takes copies without byte order mark.
+
+    Arrays are recognised whatever *multi_line* says; it lets objects span lines. Raise `InvalidFile` for what is not
+    UTF-8.
+    """
+    groups: dict[Layout, list[StagedFile]] = {}
+    for file in files:
+        plain = _without_bom(file, folder)
+        groups.setdefault(_layout(plain, multi_line), []).append(plain)
+    return [Reading(group, _select(_source(group, layout, multi_line), schema)) for layout, group in groups.items()]
 
 
-def _begins(path: Path) -> bytes:
-    with path.open("rb") as file:
-        while (block := file.read(_CHUNK)) and not block.removeprefix(_BOM).strip():
-            pass
-    return block.removeprefix(_BOM).lstrip()[:1]
+def _without_bom(file: StagedFile, folder: Path) -> StagedFile:
+    with file.path.open("rb") as source:
+        if source.read(len(text.BOM)) != text.BOM:
+            return file
+        target = folder / f"{ids.new_uuid()}.json"
+        with target.open("wb") as sink:
+            shutil.copyfileobj(source, sink)
+    return StagedFile(file.name, target)
 
 
-def _select(files: Sequence[StagedFile], options: str, schema: Object) -> str:
-    paths = list(_objects("$", "row", schema))
-    places = ", ".join(literal(path) for path, _, _ in paths)
-    source = f"SELECT json AS raw FROM read_json_objects({path_list(files)}, {options})"
+def _layout(file: StagedFile, multi_line: bool) -> Layout:
+    first, tail, several = b"", b"", False
+    for chunk in text.chunks(file):
+        part = tail + chunk
+        first = first or part.lstrip()[:1]
+        several = several or _begins_value(part, first)
+        tail = part[-64:]
+    if several:
+        return "mixed"
+    return "array" if first == b"[" else "values" if multi_line else "lines"
+
+
+def _begins_value(part: bytes, first: bytes) -> bool:
+    """Whether an array, or what follows an array, begins on a line of its own."""
+    if first == b"[":
+        return b"\n" in part and _SEAM.search(part) is not None
+    return b"\n[" in part
+
+
+def _source(files: Sequence[StagedFile], layout: Layout, multi_line: bool) -> str:
+    lines = "format = 'newline_delimited', ignore_errors = true"
+    values = "format = 'unstructured'"
+    options = {"array": "format = 'array'", "lines": lines, "values": values, "mixed": values if multi_line else lines}
+    source = f"SELECT json AS raw FROM read_json_objects({path_list(files)}, {options[layout]})"
+    if layout != "mixed":
+        return source
+    items = "CASE json_type(raw) WHEN 'ARRAY' THEN from_json(raw, '[\"JSON\"]') ELSE [raw] END"
+    return f"SELECT unnest({items}) AS raw FROM ({source})"
+
+
+def _select(source: str, schema: Object) -> str:
+    objects = list(_objects("$", "row", schema))
+    places = ", ".join(literal(path) for path, _, _ in objects)
     taken = f"SELECT raw, {_parsed('raw', schema)} AS row, json_keys(raw, [{places}]) AS keys FROM ({source})"
     turned = f"SELECT raw, row, keys, {value('row', schema)} AS good FROM ({taken})"
-    strays = [_stray(f"keys[{i}]", path, row, t) for i, (path, row, t) in enumerate(paths, 1)]
-    lost = any_of(["raw IS NULL", *strays, _lost("row", "good", schema, 0)])
+    strays = [_stray(f"keys[{i}]", path, row, t) for i, (path, row, t) in enumerate(objects, 1)]
+    lost = any_of(["row IS NULL", *strays, _lost("row", "good", schema, 0)])
     return f"SELECT raw, good, {lost} AS lost FROM ({turned})"
 
 
@@ -118,10 +156,13 @@ def _lost_inside(e: str, bracket: str, parsed: str, path: str, items: Type, dept
 
 
 def _is_kind(e: str, s: Scalar) -> str:
+    """Return the SQL that is true where a piece may become *s*: a text, or a number if that keeps its digits."""
     if s.name == "boolean":
         return f"({e} IN ('true', 'false'))"
-    pattern = '^"' if s.name == "date" else '^("|-?[0-9])'
-    return f"regexp_matches({e}, {literal(pattern)})"
+    if isinstance(s, Identifier) or s.name == "date":
+        return f"starts_with({e}, '\"')"
+    number = "-?[0-9]{1,18}$" if s.name == "string" else "-?[0-9]"
+    return f"regexp_matches({e}, {literal(f'^(\"|{number})')})"
 
 
 # -- keys ------------------------------------------------------------------------------------------------------
@@ -162,57 +203,3 @@ def _present(row: str, t: Object) -> str:
 def _unknown(keys: str, t: Object) -> str:
     names = ", ".join(literal(f.name) for f in t.fields)
     return f"NOT list_has_all([{names}], {keys}) OR list_unique({keys}) <> len({keys})"
-
-
-# -- arrays a line ---------------------------------------------------------------------------------------------
-
-
-def spread(file: StagedFile, folder: Path) -> StagedFile | None:
-    """Rewrite a file whose lines hold several values, arrays among them, as one array; None if it has no such.
-
-    `limbeck.engine` reads either lines of objects or one array; clients that append to a file make others.
-    """
-    if not _has_seams(file.path):
-        return None
-    target = folder / f"{file.path.name}.array"
-    with file.path.open("rb") as source, target.open("wb") as sink:
-        _join(source, sink)
-    return StagedFile(file.name, target)
-
-
-def _has_seams(path: Path) -> bool:
-    with path.open("rb") as file:
-        marked = file.read(3) == _BOM
-        file.seek(0)
-        return marked or any(b"[" in m.groups()[1] or b"]" in m.groups()[0] for c in _chunks(file) for m in _SEAM.finditer(c))
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the file in parts that do not end within a seam."""
-    while chunk := file.read(_CHUNK):
-        while chunk[-1:] in b"]} \t\r\n" and (more := file.read(4096)):
-            chunk += more
-        yield chunk
-
-
-def _join(source: BinaryIO, sink: BinaryIO) -> None:
-    first, last = True, b""
-    for chunk in _chunks(source):
-        text = _EMPTY_ARRAY.sub(b"", chunk)
-        if first:
-            text = text.removeprefix(_BOM).lstrip()
-            sink.write(b"" if text.startswith(b"[") else b"[")
-            first = False
-        sink.write(_SEAM.sub(_mended, text))
-        last = text.rstrip()[-1:] or last
-    sink.write(b"" if last == b"]" else b"]")
-
-
-def _mended(seam: re.Match[bytes]) -> bytes:
-    end, begin = seam.groups()
-    return (b"" if end == b"]" else end) + b"," + (b"" if begin == b"[" else begin)
-
-
-def broken(file: StagedFile, reason: str) -> InvalidFile:
-    """Return the error for a file that is no JSON as a whole; *reason* is the engine's."""
-    return InvalidFile(f'file "{file.name}" is not JSON: {reason}')

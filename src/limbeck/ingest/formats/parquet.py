@@ -50,9 +50,9 @@ def _reading(files: Sequence[StagedFile], found: pa.Schema, schema: Object) -> R
     taken = [(f, columns.get(f.name)) for f in schema.fields]
     good = pack((f.name, value(quoted(f.name), kind, f.type)) for f, kind in taken)
     lost = any_of(_lost(quoted(f.name), kind, f.type) for f, kind in taken if kind)
-    sql = f"SELECT {raw} AS raw, {good} AS good, {lost} AS lost FROM read_parquet({path_list(files)})"
+    sql = f"SELECT to_json({raw}) AS raw, {good} AS good, {lost} AS lost FROM read_parquet({path_list(files)})"
     exact = list(columns.items()) == [(f.name, arrow_type(f.type)) for f in schema.fields]
-    return Reading(files, sql, exact)
+    return Reading(files, sql, exact=exact)
 
 
 # -- types -----------------------------------------------------------------------------------------------------

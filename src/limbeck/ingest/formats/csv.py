@@ -1,0 +1,109 @@
+"""CSV: a header of dotted XDM paths, or of names that a mapping turns into such; cells are text."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+
+from limbeck.engine.sql import literal, quoted
+from limbeck.errors import InvalidFile, nearest
+from limbeck.ingest.columns import any_of, from_text, pack, sql_type
+from limbeck.ingest.formats import Reading, StagedFile, path_list, text
+from limbeck.xdm.types import Object, Scalar, Type
+
+Cells = Mapping[str, str]
+"""Dotted XDM path to the name of the column that holds it."""
+
+
+def readings(
+    files: Sequence[StagedFile], schema: Object, delimiter: str, mapping: Mapping[str, str] | None
+) -> list[Reading]:
+    """Return how to read *files*, those with the same header together.
+
+    Raise `InvalidFile` for a header that names what the schema does not have, and for what is not UTF-8.
+    """
+    groups: dict[tuple[str, ...], list[StagedFile]] = {}
+    for file in files:
+        text.check(file)
+        groups.setdefault(tuple(_header(file, delimiter)), []).append(file)
+    return [_reading(group, header, schema, delimiter, mapping or {}) for header, group in groups.items()]
+
+
+def _header(file: StagedFile, delimiter: str) -> list[str]:
+    with file.path.open(encoding="utf-8-sig", newline="") as source:
+        header = next(csv.reader(source, delimiter=delimiter), [])
+    if not any(header):
+        raise InvalidFile(f'file "{file.name}" has no header; its first line must name columns', code="INGEST-118-400")
+    return header
+
+
+def _reading(
+    files: Sequence[StagedFile], header: Sequence[str], schema: Object, delimiter: str, mapping: Mapping[str, str]
+) -> Reading:
+    cells = _cells(files[0], header, schema, mapping)
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
+    options = (
+        f"columns = {{{columns}}}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
+        "quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false"
+    )
+    raw = _nested(schema, "", cells, lambda cell, _: cell)
+    good = _nested(schema, "", cells, from_text)
+    lost = any_of(_lost(quoted(cells[path]), f.type) for path, f in schema.leaves() if path in cells)
+    source = f"read_csv({path_list(files)}, {options})"
+    return Reading(files, f"SELECT to_json({raw}) AS raw, {good} AS good, {lost} AS lost FROM {source}", texts=True)
+
+
+# -- columns ---------------------------------------------------------------------------------------------------
+
+
+def _cells(file: StagedFile, header: Sequence[str], schema: Object, mapping: Mapping[str, str]) -> Cells:
+    absent = next((name for name in mapping if name not in header), None)
+    if absent is not None:
+        hint = nearest(absent, list(header))
+        raise InvalidFile(f'the mapping names column "{absent}", which file "{file.name}" lacks. {hint}'.strip())
+    cells: dict[str, str] = {}
+    for column in header:
+        path = mapping.get(column, column)
+        _check(file, column, path, schema)
+        if path in cells:
+            raise InvalidFile(f'file "{file.name}" gives "{path}" twice, in columns "{cells[path]}" and "{column}"')
+        cells[path] = column
+    return cells
+
+
+def _check(file: StagedFile, column: str, path: str, schema: Object) -> None:
+    found = schema.find(path)
+    if found is None:
+        hint = nearest(path, [p for p, _ in schema.leaves()]) or "name columns by dotted path, as in a.b, or map them"
+        raise _misfit(file, column, path, f"a field of the schema. {hint}")
+    if not isinstance(found.type, Scalar):
+        raise _misfit(file, column, path, "a field with a single value; send lists and objects as JSON or Parquet")
+
+
+def _misfit(file: StagedFile, column: str, path: str, wanted: str) -> InvalidFile:
+    sample = {"file": file.name, "row": None, "path": path, "found": f'column "{column}"', "wanted": wanted}
+    return InvalidFile(f'column "{column}" of file "{file.name}" is "{path}"; wanted: {wanted}', samples=[sample])
+
+
+# -- values ----------------------------------------------------------------------------------------------------
+
+
+def _nested(t: Object, below: str, cells: Cells, leaf: Callable[[str, Scalar], str]) -> str:
+    """Return the SQL of a row of *t* whose values *leaf* makes of cells."""
+    return pack((f.name, _member(f.type, f"{below}{f.name}", cells, leaf)) for f in t.fields)
+
+
+def _member(t: Type, path: str, cells: Cells, leaf: Callable[[str, Scalar], str]) -> str:
+    if isinstance(t, Object):
+        filled = [quoted(cells[p]) for p, _ in t.leaves(f"{path}.") if p in cells]
+        if filled:
+            return f"CASE WHEN coalesce({', '.join(filled)}) IS NOT NULL THEN {_nested(t, f'{path}.', cells, leaf)} END"
+    if isinstance(t, Scalar) and path in cells:
+        return leaf(quoted(cells[path]), t)
+    return f"NULL::{sql_type(t)}"
+
+
+def _lost(cell: str, t: Type) -> str:
+    if not isinstance(t, Scalar) or t.name == "string":
+        return "false"
+    return f"{cell} IS NOT NULL AND {from_text(cell, t)} IS NULL"
