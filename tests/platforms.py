@@ -45,10 +45,10 @@ def embedded(home: Path) -> Iterator[Client]:
 def served(home: Path) -> Iterator[Client]:
     """A client of a server in another process, logged in with a credential made on the command line."""
     who = ("--id", "tester", "--secret", "s3cret", "--org", ORG, "--sandbox", "prod")
+    made = command("credentials", "create", "--home", home, *who, "--endpoint", "http://here")
+    assert made.returncode == 0, made.stderr
     with server(home) as url:
-        made = command("credentials", "create", "--home", home, *who, "--endpoint", url)
-        assert made.returncode == 0, made.stderr
         config = home / "tester.ini"
-        config.write_text(made.stdout)
+        config.write_text(made.stdout.replace("http://here", url))
         with limbeck.connect(config=config) as client:
             yield client

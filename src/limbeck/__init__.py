@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from limbeck.connect import connect
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from limbeck.client import Client
-    from limbeck.connect import connect
     from limbeck.errors import LimbeckError
     from limbeck.platform import Platform
     from limbeck.settings import Settings
@@ -28,7 +29,6 @@ _HOMES = {
     "LimbeckError": "limbeck.errors",
     "Platform": "limbeck.platform",
     "Settings": "limbeck.settings",
-    "connect": "limbeck.connect",
     "run": "limbeck.workflow.run",
 }
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import httpx
-
-from limbeck.client import Client
-from limbeck.client.config import Config
-from limbeck.client.transport import TIMEOUT, ClientCredentials, Transport
-from limbeck.settings import Settings
+if TYPE_CHECKING:
+    from limbeck.client import Client
+    from limbeck.client.config import Config
+    from limbeck.settings import Settings
 
 
 def connect(home: Path | str | None = None, config: Path | str | None = None, sandbox: str | None = None) -> Client:
@@ -20,12 +19,20 @@ def connect(home: Path | str | None = None, config: Path | str | None = None, sa
     end of a `with` block stops it. Raise `InvalidInput` if the configuration lacks something, `HomeError`
     if the home cannot be opened.
     """
+    from limbeck.client.config import Config
+    from limbeck.settings import Settings
+
     if config is not None:
         return _remote(Config.read(config), sandbox)
     return _embedded(Settings.load(home), sandbox or "prod")
 
 
 def _remote(config: Config, sandbox: str | None) -> Client:
+    import httpx
+
+    from limbeck.client import Client
+    from limbeck.client.transport import TIMEOUT, ClientCredentials, Transport
+
     http = httpx.Client(base_url=config.endpoint, timeout=TIMEOUT)
     token = ClientCredentials(http, f"{config.ims}/ims/token/v3", config.client_id, config.client_secret, config.scopes)
     where = sandbox or config.sandbox
@@ -34,8 +41,12 @@ def _remote(config: Config, sandbox: str | None) -> Client:
 
 
 def _embedded(settings: Settings, sandbox: str) -> Client:
+    import httpx
+
     from limbeck.access.service import LOCAL
     from limbeck.api.server import EmbeddedServer
+    from limbeck.client import Client
+    from limbeck.client.transport import TIMEOUT, Transport
     from limbeck.platform import Platform
 
     platform = Platform(settings)

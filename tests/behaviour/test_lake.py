@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,10 +16,7 @@ from limbeck.scope import Sandbox
 from limbeck.settings import Settings
 from limbeck.store import Store
 from limbeck.xdm.types import Array, Field, Object, Scalar
-from tests import crash
-from tests.behaviour import lake_writer
-
-WRITER = str(Path(lake_writer.__file__))
+from tests.behaviour import children, lake_writer
 
 ITEM = Object((Field("sku", Scalar("string")), Field("quantity", Scalar("long"))))
 ROW = Object((Field("_acme", Object((Field("number", Scalar("long")), Field("items", Array(ITEM))))),))
@@ -103,12 +98,10 @@ def test_eight_writing_processes_lose_nothing(
     store: Store, lake: Lake, engine: Engine, settings: Settings, dataset: Dataset
 ) -> None:
     each = 6
-    children = [
-        crash.start(WRITER, str(settings.home), dataset.id, str(100 * n), str(each)) for n in range(8)
-    ]
-    for child in children:
-        output, _ = child.communicate()
-        assert child.returncode == 0, output
+    home = str(settings.home)
+    writers = [children.start(lake_writer.main, home, dataset.id, 100 * n, each) for n in range(8)]
+    for writer in writers:
+        children.finish(writer)
     wanted = [100 * n + i for n in range(8) for i in range(each)]
     assert numbers(lake, engine, dataset) == thrice(*wanted)
     seen = feed.changes(store, 0)
@@ -135,7 +128,7 @@ def test_a_writer_killed_on_the_way_leaves_all_or_nothing(
     published: bool,
 ) -> None:
     write(lake, settings, dataset, 1)
-    crash.run(WRITER, str(settings.home), dataset.id, "2", "1", crash_at=point)
+    children.killed(lake_writer.main, str(settings.home), dataset.id, 2, 1, crash_at=point)
     assert numbers(lake, engine, dataset) == (thrice(1, 2) if published else thrice(1))
     statuses = sorted(b.status for b in lake.batches.list(_sandbox(lake, dataset)))
     assert statuses == (["success", "success"] if published else ["loading", "success"])

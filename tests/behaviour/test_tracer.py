@@ -41,14 +41,16 @@ def visit_schema(aep: Client, title: str) -> Schema:
 
 def visits(aep: Client, folder: Path, count: int, pages: pa.DataType | None = None) -> Path:
     began = datetime(2026, 1, 1, tzinfo=UTC)
-    ours = [{"userid": f"{10**37 + n % 7}", "pages": n} for n in range(count)]
-    inner = pa.struct([("userid", pa.string()), ("pages", pages or pa.int32())])
+    inner = pa.struct([("userid", pa.string()), ("pages", pa.int32())])
+    ours = pa.array([{"userid": f"{10**37 + n % 7}", "pages": n} for n in range(count)], inner)
+    if pages is not None:
+        ours = ours.cast(pa.struct([("userid", pa.string()), ("pages", pages)]))
     table = pa.table(
         {
             "_id": [f"visit-{n}" for n in range(count)],
             "timestamp": pa.array([began + timedelta(minutes=n) for n in range(count)], pa.timestamp("ms", "UTC")),
             "eventType": ["web.visit"] * count,
-            f"_{aep.tenant}": pa.array(ours, inner),
+            f"_{aep.tenant}": ours,
         }
     )
     path = folder / "visits.parquet"

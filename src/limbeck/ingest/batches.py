@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from limbeck import clock, crash, ids
 from limbeck.engine import Engine
-from limbeck.errors import InvalidInput, Internal, LimbeckError, WrongState
+from limbeck.errors import Internal, InvalidInput, LimbeckError, WrongState
 from limbeck.files import Folder
 from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
 from limbeck.lake import Batch, Dataset, Lake, batches

@@ -14,10 +14,7 @@ from limbeck.xdm.types import INTEGER_BOUNDS, Array, Map, Object, Scalar, Type
 NUMBER = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
 INTEGER = r"[+-]?[0-9]{1,18}"
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-DATE_TIME = (
-    DATE
-    + r"[Tt ]([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?"
-)
+DATE_TIME = DATE + r"[Tt ]([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?"
 """RFC 3339; the zone may be absent, which means UTC."""
 MILLIS = r"-?[0-9]{1,15}"
 
@@ -69,7 +66,7 @@ def _when(*branches: tuple[str, str]) -> str:
 
 
 def _constraints(value: str, s: Scalar) -> Sequence[str]:
-    """Return the conditions that break a rule of *s*; the bounds of a date-time are milliseconds."""
+    """Return the conditions that break a rule of *s*; the maximum of a date-time is in milliseconds."""
     match s.name:
         case "string":
             return _text_constraints(value, s)
@@ -79,7 +76,7 @@ def _constraints(value: str, s: Scalar) -> Sequence[str]:
             return (f"{value} NOT BETWEEN DATE {_FIRST} AND DATE '9999-12-31'",)
         case "date-time":
             span = f"{value} NOT BETWEEN TIMESTAMP {_FIRST} AND TIMESTAMP {_LAST}"
-            return (span, *_limits(f"epoch_ms({value})", s.minimum, s.maximum))
+            return (span,) if s.maximum is None else (span, f"{value} > make_timestamp_ms({int(s.maximum)})")
         case "number":
             return (f"NOT isfinite({value})", *_limits(value, s.minimum, s.maximum))
         case "byte" | "short" | "int":

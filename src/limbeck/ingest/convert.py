@@ -10,18 +10,21 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from limbeck import ids
-from limbeck.engine import Engine
+from limbeck import clock, ids
+from limbeck.engine import Engine, Session
 from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile, SqlError
-from limbeck.ingest.columns import any_of, member, misfit
-from limbeck.ingest.formats import InputFormat, Reading, StagedFile, parquet
-from limbeck.ingest.rejected import rejection
+from limbeck.ingest.columns import member
+from limbeck.ingest.formats import InputFormat, Reading, StagedFile, csv, json, parquet
+from limbeck.ingest.rejected import bad, rejection
+from limbeck.ingest.rules import rows_of
 from limbeck.xdm.types import Object, Schema
 
 __all__ = ["Converted", "InputFormat", "StagedFile", "convert"]
 
 _REJECTED = "a row does not fit"
+_LINES = 4
+"""Lines of the engine's own message that are repeated; further ones give advice about DuckDB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,11 @@ def convert(
     for file in files:
         if file.path.stat().st_size == 0:
             raise InvalidFile(f'file "{file.name}" is empty', code="INGEST-106-400")
-    wanted = schema.type
+    wanted = rows_of(schema, clock.now())
     readings = _readings(files, input_format, wanted, folder, mapping)
     paths: list[Path] = []
     for reading in readings:
-        made = _write(engine, reading, wanted, folder)
+        made = _converted(engine, reading, wanted, folder)
         if made is None:
             raise rejection(engine, readings, wanted)
         paths += made
@@ -61,31 +64,56 @@ def convert(
 
 def _readings(
     files: Sequence[StagedFile],
-    input_format: InputFormat,
+    how: InputFormat,
     wanted: Object,
     folder: Path,
     mapping: Mapping[str, str] | None,
 ) -> list[Reading]:
-    return parquet.readings(files, wanted)
+    match how.format:
+        case "parquet":
+            return parquet.readings(files, wanted)
+        case "csv":
+            return csv.readings(files, wanted, how.delimiter, mapping)
+        case "json":
+            return json.readings(files, wanted, how.multi_line, folder)
 
 
-def bad(reading: Reading, wanted: Object) -> str:
-    """Return the SQL that is true for a row of *reading* that breaks a rule."""
-    return any_of(["lost", misfit("good", wanted)])
-
-
-def _write(engine: Engine, reading: Reading, wanted: Object, folder: Path) -> list[Path] | None:
-    """Write the rows of *reading* into *folder*; return None if one of them breaks a rule."""
-    columns = ", ".join(f"{member('good', f.name)} AS {quoted(f.name)}" for f in wanted.fields)
-    stop = f"CASE WHEN {bad(reading, wanted)} THEN error({literal(_REJECTED)}) ELSE true END"
+def _converted(engine: Engine, reading: Reading, wanted: Object, folder: Path) -> list[Path] | None:
+    """Return Parquet files of the rows of *reading* in *folder*; None if one of the rows breaks a rule."""
     with engine.session(files=[str(f.path) for f in reading.files]) as session:
         try:
-            made = session.write_parquet(f"SELECT {columns} FROM ({reading.sql}) WHERE {stop}")
+            return (_kept if reading.exact else _written)(session, reading, wanted, folder)
         except SqlError as error:
             if _REJECTED in error.message:
                 return None
-            raise unreadable(reading.files, error) from error
-        return [_moved(path, folder) for path in made]
+            raise _unreadable(reading.files, error) from error
+
+
+def _written(session: Session, reading: Reading, wanted: Object, folder: Path) -> list[Path]:
+    columns = ", ".join(f"{member('good', f.name)} AS {quoted(f.name)}" for f in wanted.fields)
+    made = session.write_parquet(f"SELECT {columns} FROM ({reading.sql}) WHERE {_stop(reading, wanted)}")
+    return [_moved(path, folder) for path in made]
+
+
+def _kept(session: Session, reading: Reading, wanted: Object, folder: Path) -> list[Path]:
+    """Read files that are as they should be once, every value, and keep them."""
+    values = ", ".join(f"count(hash({member('good', f.name)}))" for f in wanted.fields)
+    session.fetch(f"SELECT {values} FROM ({reading.sql}) WHERE {_stop(reading, wanted)}")
+    return [_linked(file.path, folder) for file in reading.files]
+
+
+def _stop(reading: Reading, wanted: Object) -> str:
+    """Return the SQL that ends the statement at a row that breaks a rule, and is true otherwise."""
+    return f"CASE WHEN {bad(reading, wanted)} THEN error({literal(_REJECTED)}) ELSE true END"
+
+
+def _linked(path: Path, folder: Path) -> Path:
+    target = folder / f"{ids.new_uuid()}.parquet"
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)
+    return target
 
 
 def _moved(path: Path, folder: Path) -> Path:
@@ -94,9 +122,9 @@ def _moved(path: Path, folder: Path) -> Path:
     return target
 
 
-def unreadable(files: Sequence[StagedFile], error: SqlError) -> InvalidFile:
+def _unreadable(files: Sequence[StagedFile], error: SqlError) -> InvalidFile:
     """Return the error for files that the engine cannot read, named as their owner knows them."""
-    text = error.message
+    text = " ".join(str(error.__cause__ or error).splitlines()[:_LINES])
     named = [f for f in files if str(f.path) in text] or list(files)
     for f in files:
         text = text.replace(str(f.path), f.name)

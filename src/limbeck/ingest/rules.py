@@ -29,8 +29,9 @@ def rows_of(schema: Schema, now: datetime) -> Object:
 
 
 def _not_after(f: Field, latest: int) -> Field:
-    timed = isinstance(f.type, Scalar) and f.type.name == "date-time"
-    return replace(f, type=replace(f.type, maximum=latest)) if timed else f
+    if isinstance(f.type, Scalar) and f.type.name == "date-time":
+        return replace(f, type=replace(f.type, maximum=latest))
+    return f
 
 
 def _marked(t: Type, path: str, identities: Collection[str]) -> Type:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,9 +46,9 @@ def compact(store: Store, lake: Lake, engine: Engine, dataset: Dataset) -> int:
     compaction = ids.ulid()
     with store.write() as connection:
         mine = data_files.c.path.in_(paths) & data_files.c.replaced_by.is_(None)
-        span = select(
-            func.count(), func.min(data_files.c.first_snapshot), func.max(data_files.c.last_snapshot)
-        ).where(mine)
+        span = select(func.count(), func.min(data_files.c.first_snapshot), func.max(data_files.c.last_snapshot)).where(
+            mine
+        )
         count, first, last = connection.execute(span).one()
         if count != len(paths):
             return 0  # another process merged some of them meanwhile; what was placed here is an orphan
@@ -57,9 +57,7 @@ def compact(store: Store, lake: Lake, engine: Engine, dataset: Dataset) -> int:
             row = {"path": f.path, "rows": f.rows, "bytes": f.bytes, "fingerprint": f.fingerprint}
             span_of_file = {"first_snapshot": first, "last_snapshot": last, "made_by": compaction}
             moment = clock.millis(clock.now())
-            connection.execute(
-                insert(data_files).values(dataset_id=dataset.id, created=moment, **row, **span_of_file)
-            )
+            connection.execute(insert(data_files).values(dataset_id=dataset.id, created=moment, **row, **span_of_file))
     return len(paths)
 
 
@@ -69,9 +67,7 @@ def expire(store: Store, settings: Settings) -> int:
     """
     horizon = clock.millis(clock.now()) - int(settings.retention.total_seconds() * 1000)
     current = select(datasets.c.snapshot).where(datasets.c.id == snapshots.c.dataset_id).scalar_subquery()
-    oldest = (
-        select(func.min(snapshots.c.id)).where(snapshots.c.dataset_id == data_files.c.dataset_id).scalar_subquery()
-    )
+    oldest = select(func.min(snapshots.c.id)).where(snapshots.c.dataset_id == data_files.c.dataset_id).scalar_subquery()
     compacted = data_files.alias("compacted")
     last_of_compaction = (
         select(func.max(compacted.c.last_snapshot))
@@ -91,10 +87,11 @@ def sweep(store: Store, settings: Settings, older_than_s: float = ORPHAN_AGE_S) 
     """Delete files that no row names and that are older than *older_than_s*; return how many."""
     with store.read() as connection:
         kept = set(connection.execute(select(data_files.c.path)).scalars())
+        logs = {f"{id}/_delta_log" for id in connection.execute(select(datasets.c.id)).scalars()}
         staged = set(connection.execute(select(staged_files.c.path)).scalars())
     before = time.time() - older_than_s
     orphans = [
-        *_orphans(Folder(settings.lake), kept, before),
+        *_orphans(Folder(settings.lake), kept, before, logs),
         *_orphans(Folder(settings.staging), staged, before),
     ]
     for path in orphans:
@@ -105,8 +102,9 @@ def sweep(store: Store, settings: Settings, older_than_s: float = ORPHAN_AGE_S) 
     return len(orphans)
 
 
-def _orphans(folder: Folder, kept: set[str], before: float) -> Iterator[Path]:
+def _orphans(folder: Folder, kept: set[str], before: float, kept_folders: Set[str] = frozenset()) -> Iterator[Path]:
     for name in folder.names():
         path = folder.path(name)
-        if name not in kept and "/_delta_log/" not in f"/{name}" and path.stat().st_mtime < before:
+        within = name.rpartition("/")[0]
+        if name not in kept and within not in kept_folders and path.stat().st_mtime < before:
             yield path

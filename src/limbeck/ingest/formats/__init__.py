@@ -43,7 +43,7 @@ class InputFormat:
         delimiter = raw.get("delimiter", ",")
         if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
             raise InvalidInput(f"inputFormat.delimiter is {delimiter!r}; it is one character that is no quote")
-        return cls(cast(FormatName, name), delimiter, bool(raw.get("isMultiLineJson", False)))
+        return cls(cast("FormatName", name), delimiter, bool(raw.get("isMultiLineJson", False)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _check(file: StagedFile, column: str, path: str, schema: Object) -> None:
     found = schema.find(path)
     if found is None:
         hint = nearest(path, [p for p, _ in schema.leaves()]) or "name columns by dotted path, as in a.b, or map them"
-        raise _misfit(file, column, path, f"a field of the schema. {hint}")
+        raise _misfit(file, column, path, f"a field of the schema; {hint}")
     if not isinstance(found.type, Scalar):
         raise _misfit(file, column, path, "a field with a single value; send lists and objects as JSON or Parquet")
 

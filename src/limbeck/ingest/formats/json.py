@@ -1,7 +1,7 @@
 """JSON: objects a line, or an array of them (profile contract, section 1.8).
 
-A row is read as text and taken apart twice by the engine: its keys at each path, to find those that the schema
-does not have, and its values as pieces of JSON, which still know whether they were a string or a number.
+A row is read as text. The engine takes it apart into pieces of JSON, which still know whether they were a string or
+a number, and counts its keys, to find those that the schema does not have.
 """
 
 from __future__ import annotations
@@ -9,20 +9,23 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from limbeck import ids
 from limbeck.engine.sql import literal, quoted
+from limbeck.errors import InvalidFile
 from limbeck.ingest.columns import any_of, from_text, member, pack, some
 from limbeck.ingest.formats import Reading, StagedFile, path_list, text
 from limbeck.ingest.rules import Identifier
-from limbeck.xdm.types import Array, Map, Object, Scalar, Type
+from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Type
 
 Layout = Literal["array", "lines", "values", "mixed"]
 """One array; an object a line; objects that may span lines; several arrays, or arrays among objects."""
 
+_ANY = Scalar("string")
+_QUOTE = "'\"'"
 _SEAM = re.compile(rb"[\]}]\s*\n\s*[\[{]")
 """Where one value ends and the next begins: inside a value a comma or a colon would stand there."""
 
@@ -51,12 +54,17 @@ def _without_bom(file: StagedFile, folder: Path) -> StagedFile:
 
 
 def _layout(file: StagedFile, multi_line: bool) -> Layout:
-    first, tail, several = b"", b"", False
+    first, last, tail, several = b"", b"", b"", False
     for chunk in text.chunks(file):
         part = tail + chunk
         first = first or part.lstrip()[:1]
+        last = chunk.rstrip()[-1:] or last
         several = several or _begins_value(part, first)
         tail = part[-64:]
+    if not first:
+        raise InvalidFile(f'file "{file.name}" is empty', code="INGEST-106-400")
+    if first == b"[" and not several and last != b"]":
+        raise InvalidFile(f'file "{file.name}" is a JSON array that does not end; was the upload cut off?')
     if several:
         return "mixed"
     return "array" if first == b"[" else "values" if multi_line else "lines"
@@ -81,12 +89,9 @@ def _source(files: Sequence[StagedFile], layout: Layout, multi_line: bool) -> st
 
 
 def _select(source: str, schema: Object) -> str:
-    objects = list(_objects("$", "row", schema))
-    places = ", ".join(literal(path) for path, _, _ in objects)
-    taken = f"SELECT raw, {_parsed('raw', schema)} AS row, json_keys(raw, [{places}]) AS keys FROM ({source})"
-    turned = f"SELECT raw, row, keys, {value('row', schema)} AS good FROM ({taken})"
-    strays = [_stray(f"keys[{i}]", path, row, t) for i, (path, row, t) in enumerate(objects, 1)]
-    lost = any_of(["row IS NULL", *strays, _lost("row", "good", schema, 0)])
+    taken = f"SELECT raw, {_parsed('raw', schema)} AS row FROM ({source})"
+    turned = f"SELECT raw, row, {value('row', schema)} AS good FROM ({taken})"
+    lost = any_of(["row IS NULL", _strays("raw", schema, 0), _lost("row", "good", schema, 0)])
     return f"SELECT raw, good, {lost} AS lost FROM ({turned})"
 
 
@@ -143,16 +148,20 @@ def _lost(e: str, good: str, t: Type, depth: int) -> str:
         case Object(fields):
             return any_of(_lost(member(e, f.name), member(good, f.name), f.type, depth) for f in fields)
         case Array(items):
-            return _lost_inside(e, "[", _parsed(e, t), "$[*]", items, depth)
+            return _lost_inside(e, _parsed(e, t), _parsed(e, Array(_ANY)), items, depth)
         case Map(values):
-            return _lost_inside(e, "{", f"map_values({_parsed(e, t)})", "$.*", values, depth)
+            parsed, documents = (f"map_values({_parsed(e, m)})" for m in (t, Map(_ANY)))
+            return _lost_inside(e, parsed, documents, values, depth)
 
 
-def _lost_inside(e: str, bracket: str, parsed: str, path: str, items: Type, depth: int) -> str:
+def _lost_inside(e: str, parsed: str, documents: str, items: Type, depth: int) -> str:
+    """Return the SQL that is true where *e* is no list or map, or one of its items is lost on the way.
+
+    *parsed* are the items as pieces, *documents* as JSON.
+    """
+    strays = some(documents, lambda x: _strays(x, items, depth + 1), depth)
     inside = some(parsed, lambda x: _lost(x, value(x, items, depth + 1), items, depth + 1), depth)
-    strays = [_stray_inside(e, parsed, *found, depth) for found in _objects(path, f"x{depth}", items)]
-    broken = any_of([f"NOT starts_with({e}, '{bracket}')", f"{parsed} IS NULL", *strays, inside])
-    return f"{e} IS NOT NULL AND ({broken})"
+    return f"{e} IS NOT NULL AND ({any_of([f'{parsed} IS NULL', strays, inside])})"
 
 
 def _is_kind(e: str, s: Scalar) -> str:
@@ -160,46 +169,49 @@ def _is_kind(e: str, s: Scalar) -> str:
     if s.name == "boolean":
         return f"({e} IN ('true', 'false'))"
     if isinstance(s, Identifier) or s.name == "date":
-        return f"starts_with({e}, '\"')"
-    number = "-?[0-9]{1,18}$" if s.name == "string" else "-?[0-9]"
-    return f"regexp_matches({e}, {literal(f'^(\"|{number})')})"
+        return f"starts_with({e}, {_QUOTE})"
+    pattern = '^("|-?[0-9]{1,18}$)' if s.name == "string" else '^("|-?[0-9])'
+    return f"regexp_matches({e}, {literal(pattern)})"
 
 
 # -- keys ------------------------------------------------------------------------------------------------------
 
 
-def _objects(path: str, row: str, t: Type) -> Iterator[tuple[str, str, Object]]:
-    """Yield, for each object in *t* without a list or map between: its JSON path, its pieces' SQL and its type."""
-    if isinstance(t, Object):
-        yield path, row, t
-        for f in t.fields:
-            name = f.name.replace("\\", "\\\\").replace('"', '\\"')
-            yield from _objects(f'{path}."{name}"', member(row, f.name), f.type)
+def _strays(document: str, t: Type, depth: int) -> str:
+    """Return the SQL that is true where the objects of a JSON *document* hold a key too many.
 
-
-def _stray(keys: str, path: str, row: str, t: Object) -> str:
-    """Return the SQL that is true where there is no object at *path*, or one with other *keys* than the schema's.
-
-    As many keys as pieces that were found leave no room for another or a repeated one: that spares most rows
-    the comparison of names.
+    That is one that the schema does not have, or a known one twice: there are more keys than known ones that exist.
+    An object's place may also hold something else.
     """
-    other = f"len({keys}) = 0 AND json_type(raw, {literal(path)}) NOT IN ('OBJECT', 'NULL')"
-    return any_of([f"len({keys}) <> {_present(row, t)} AND ({_unknown(keys, t)})", other])
+    objects, members = _list(_objects("$", t)), _list(_members("$", t))
+    if members == "[]":
+        return "false"
+    keys = f"flatten(json_keys({document}, {objects}))"
+    known = f"list_filter(json_exists({document}, {members}), lambda x{depth}: x{depth})"
+    other = some(f"json_type({document}, {objects})", lambda kind: f"{kind} NOT IN ('OBJECT', 'NULL')", depth)
+    return any_of([f"len({keys}) <> len({known})", other])
 
 
-def _stray_inside(e: str, parsed: str, path: str, row: str, t: Object, depth: int) -> str:
-    keys = f"json_keys({e}, {literal(path)})"
-    count = f"list_sum(list_transform({parsed}, lambda x{depth}: {_present(row, t)}))"
-    unknown = some(keys, lambda names: _unknown(names, t), depth)
-    empty = some(keys, lambda names: f"len({names}) = 0", depth)
-    other = f"{empty} AND NOT list_has_all(['OBJECT', 'NULL'], json_type({e}, {literal(path)}))"
-    return any_of([f"len(flatten({keys})) <> {count} AND {unknown}", other])
+def _objects(path: str, t: Type) -> Iterator[str]:
+    """Yield the JSON path of each object in *t* without a list or map between."""
+    if isinstance(t, Object):
+        yield path
+        for f in t.fields:
+            yield from _objects(_below(path, f), f.type)
 
 
-def _present(row: str, t: Object) -> str:
-    return " + ".join(f"CAST({member(row, f.name)} IS NOT NULL AS INTEGER)" for f in t.fields)
+def _members(path: str, t: Type) -> Iterator[str]:
+    """Yield the JSON path of each field of these objects."""
+    if isinstance(t, Object):
+        for f in t.fields:
+            yield _below(path, f)
+            yield from _members(_below(path, f), f.type)
 
 
-def _unknown(keys: str, t: Object) -> str:
-    names = ", ".join(literal(f.name) for f in t.fields)
-    return f"NOT list_has_all([{names}], {keys}) OR list_unique({keys}) <> len({keys})"
+def _below(path: str, f: Field) -> str:
+    name = f.name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{path}."{name}"'
+
+
+def _list(paths: Iterable[str]) -> str:
+    return f"[{', '.join(map(literal, paths))}]"

@@ -80,7 +80,7 @@ def _problems(found: Columns, wanted: Object, below: str) -> Iterator[tuple[str,
         known = wanted.get(name)
         if known is None:
             hint = nearest(name, [f.name for f in wanted.fields])
-            yield f"{below}{name}", str(kind), f"a field of the schema, which has none of this name. {hint}".strip()
+            yield f"{below}{name}", str(kind), f"a field of the schema; {hint}".rstrip("; ")
         else:
             yield from _misfits(kind, known.type, f"{below}{name}")
 

@@ -1,0 +1,255 @@
+"""Binding expressions: names become columns and fields, calls become the engine's, types are noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedColumn, UndefinedFunction, nearest
+from limbeck.query import casts, names
+from limbeck.query.dialect import position
+from limbeck.query.functions import FUNCTIONS, Function
+from limbeck.query.functions.model import template
+from limbeck.query.infer import infer
+from limbeck.query.scope import Column, Scope
+from limbeck.query.types import STRING, is_string, type_of, typed
+from limbeck.xdm.types import Array, Map, Object, Type
+
+PLAIN: frozenset[type[exp.Expr]] = frozenset(
+    {exp.Alias, exp.And, exp.Boolean, exp.Case, exp.Distinct, exp.DPipe, exp.Escape, exp.Extract, exp.If}
+    | {exp.ILike, exp.Interval, exp.Is, exp.Like, exp.Literal, exp.Neg, exp.Not, exp.Null, exp.Or, exp.Ordered}
+    | {exp.Order, exp.Paren, exp.Trim, exp.Tuple, exp.Var, exp.Where, exp.WindowSpec, exp.BitwiseAnd}
+    | {exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot}
+)
+"""Expressions that mean the same to the engine once their parts are bound."""
+
+Subquery = Callable[[exp.Expr, Scope], Sequence[Column]]
+"""Binds a query inside an expression in place and returns its columns."""
+
+
+class Expressions:
+    """Binds the expressions of one statement."""
+
+    def __init__(self, sql: str, subquery: Subquery, params: Sequence[object] = ()) -> None:
+        self._sql = sql
+        self._subquery = subquery
+        self._params = params
+
+    def bind(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Return *node* in the engine's words, with its type noted; parts are changed in place."""
+        handler = _HANDLERS.get(type(node))
+        if handler is not None:
+            return handler(self, node, scope)
+        if type(node) in casts.OPERATORS:
+            self.bind_children(node, scope)
+            return casts.operator(node)
+        if type(node) not in PLAIN:
+            raise FeatureNotSupported(f"{node.key} is not served in expressions", position=position(node))
+        self.bind_children(node, scope)
+        return typed(node, infer(node))
+
+    def bind_children(self, node: exp.Expr, scope: Scope, *but: str) -> None:
+        """Bind every part of *node* in place, except the named ones."""
+        for key, value in list(node.args.items()):
+            if key in but:
+                continue
+            if isinstance(value, exp.Expr):
+                node.set(key, self.bind(value, scope))
+            elif isinstance(value, list):
+                node.set(key, [self.bind(v, scope) if isinstance(v, exp.Expr) else v for v in value])
+
+    # -- names ---------------------------------------------------------------------------------------------
+
+    def path(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind a column, or fields below one: `a.b.c` in any case, `t.a.b` with a relation's alias."""
+        base, parts = names.split(node)
+        if parts is None:
+            return names.fields(self.bind(base, scope), names.behind(node, base))
+        if isinstance(parts[-1], exp.Star):
+            raise SqlSyntaxError("* stands alone in a SELECT list or in count(*)", position=position(node))
+        found = names.resolve(parts, scope)
+        if found is not None:
+            return found
+        if len(parts) == 1 and self._double_quoted(parts[0]):
+            return typed(exp.Literal.string(parts[0].name), STRING)
+        raise names.undefined(parts, scope)
+
+    def _double_quoted(self, part: exp.Expr) -> bool:
+        start = part.meta.get("start")
+        return start is not None and self._sql[start : start + 1] == '"'
+
+    def bracket(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind `list[0]`, `map['key']` and `struct['field']`."""
+        base = self.bind(node.this, scope)
+        if len(node.expressions) != 1:
+            raise SqlSyntaxError("one index, key or field name goes into brackets", position=position(node))
+        index = self.bind(node.expressions[0], scope)
+        kind, text = type_of(base), isinstance(index, exp.Literal) and index.is_string
+        if text and (isinstance(kind, Object) or (isinstance(kind, Array) and isinstance(kind.items, Object))):
+            return names.fields(base, [exp.to_identifier(index.name)])
+        if isinstance(kind, Map):
+            return typed(template("{0}[{1}]", names.atom(base), index), kind.values)
+        if kind is None and (text or is_string(type_of(index))):
+            return typed(template("{0}[{1}]", names.atom(base), index), None)
+        if kind is not None and not isinstance(kind, Array):
+            raise UndefinedColumn("only lists, maps and structs take brackets", position=position(node))
+        return typed(_item(names.atom(base), index), kind.items if isinstance(kind, Array) else None)
+
+    # -- calls ---------------------------------------------------------------------------------------------
+
+    def call(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind a call that stands without OVER."""
+        function, inner = self._called(node, scope)
+        if function.kind == "window":
+            raise SqlSyntaxError(f"{_name(node)} needs OVER (…)", position=position(node))
+        return _wrapped(function, inner)
+
+    def filtered(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind `aggregate(…) FILTER (WHERE …)`."""
+        function, inner = self._filtered(node, scope)
+        return _wrapped(function, inner)
+
+    def window(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind a call with OVER, those of Adobe's own among them."""
+        called = node.this
+        self.bind_children(node, scope, "this", "alias")
+        ignore = isinstance(called, exp.IgnoreNulls)
+        if isinstance(called, exp.IgnoreNulls | exp.RespectNulls):
+            called = called.this
+        if isinstance(called, exp.Filter):
+            function, inner = self._filtered(called, scope)
+        elif isinstance(called, exp.Anonymous):
+            function, inner = self._called(called, scope, over=node, ignore_nulls=ignore)
+        else:
+            raise SqlSyntaxError("before OVER comes a function", position=position(node))
+        if function.windowed is not None:
+            return inner
+        if function.kind == "scalar":
+            raise SqlSyntaxError(f"{_name(called)} takes no OVER", position=position(called))
+        node.set("this", inner)
+        return _wrapped(function, typed(node, type_of(inner)))
+
+    def _filtered(self, node: exp.Expr, scope: Scope) -> tuple[Function, exp.Expr]:
+        function, inner = self._called(node.this, scope)
+        if function.kind != "aggregate":
+            raise SqlSyntaxError("FILTER belongs to aggregates", position=position(node))
+        condition = self.bind(node.expression.this, scope)
+        return function, typed(template("{0} FILTER (WHERE {1})", inner, condition), type_of(inner))
+
+    def _called(
+        self, node: exp.Expr, scope: Scope, over: exp.Window | exp.Expr | None = None, ignore_nulls: bool = False
+    ) -> tuple[Function, exp.Expr]:
+        name = _name(node)
+        function = FUNCTIONS.get(name)
+        if function is None:
+            hint = nearest(name, list(FUNCTIONS)) or None
+            raise UndefinedFunction(f"function {name} is not served", position=position(node), hint=hint)
+        if name == "count" and node.expressions and isinstance(node.expressions[0], exp.Star):
+            return function, typed(template("count(*)"), infer_count())
+        arguments = self._arguments(node.expressions, function, scope)
+        if function.form(len(arguments)) is None:
+            counts = " or ".join(str(n) for n in sorted(function.forms) if n >= 0) or "at least 1"
+            raise UndefinedFunction(
+                f"{name} takes {counts} arguments, found {len(arguments)}", position=position(node)
+            )
+        if ignore_nulls and arguments:
+            arguments[0] = typed(template("{0} IGNORE NULLS", arguments[0]), type_of(arguments[0]))
+        if function.windowed is not None and isinstance(over, exp.Window):
+            return function, function.windowed(arguments, over)
+        return function, function.call(arguments)
+
+    def _arguments(self, nodes: Sequence[exp.Expr], function: Function, scope: Scope) -> list[exp.Expr]:
+        bound: list[exp.Expr] = []
+        for number, node in enumerate(nodes):
+            if isinstance(node, exp.Lambda) and function.lambdas is not None:
+                bound.append(self._lambda(node, function.lambdas([type_of(b) for b in bound]), scope))
+                continue
+            wanted = function.wants[min(number, len(function.wants) - 1)] if function.wants else "-"
+            bound.append(casts.wanted(self.bind(node, scope), wanted))
+        return bound
+
+    def _lambda(self, node: exp.Lambda, types: Sequence[Type | None], scope: Scope) -> exp.Expr:
+        known = dict(zip((p.name.lower() for p in node.expressions), types, strict=False))
+        everything: Mapping[str, Type | None] = {p.name.lower(): None for p in node.expressions} | known
+        body = self.bind(node.this, scope.with_locals(everything))
+        params = ", ".join(f"{{{n + 1}}}" for n in range(len(node.expressions)))
+        quoted = [exp.to_identifier(p.name, quoted=True) for p in node.expressions]
+        return typed(template(f"LAMBDA {params} : {{0}}", body, *quoted), type_of(body))
+
+    # -- the rest ------------------------------------------------------------------------------------------
+
+    def cast(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind CAST, TRY_CAST and `::`."""
+        return casts.cast(self.bind(node.this, scope), node.args["to"])
+
+    def within(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind IN with a list or with a query."""
+        query = node.args.get("query")
+        if query is not None:
+            self.nested(query, scope)
+        self.bind_children(node, scope, "query")
+        return casts.operator(node)
+
+    def nested(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind a query inside an expression."""
+        columns = self._subquery(node, scope)
+        return typed(node, columns[0].type if columns else None)
+
+    def exists(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind EXISTS (select …)."""
+        self._subquery(node.this, scope)
+        return typed(node, infer(node))
+
+    def parameter(self, node: exp.Expr, _scope: Scope) -> exp.Expr:
+        """Put the value of `$1`, `$2` … in its place."""
+        number = int(node.name) if node.name.isdigit() else 0
+        if not 1 <= number <= len(self._params):
+            raise SqlSyntaxError(f"parameter ${node.name} has no value", position=position(node))
+        return self.bind(exp.convert(self._params[number - 1]), Scope())
+
+    def now(self, node: exp.Expr, _scope: Scope) -> exp.Expr:
+        """Bind CURRENT_DATE and CURRENT_TIMESTAMP without parentheses."""
+        name = "current_date" if isinstance(node, exp.CurrentDate) else "current_timestamp"
+        return FUNCTIONS[name].call([])
+
+
+def infer_count() -> Type | None:
+    """The type of count(*)."""
+    result = FUNCTIONS["count"].result
+    return result if not callable(result) else None
+
+
+def _name(node: exp.Expr) -> str:
+    return node.name.lower()
+
+
+def _wrapped(function: Function, inner: exp.Expr) -> exp.Expr:
+    return typed(template(function.wrap, inner), type_of(inner)) if function.wrap else inner
+
+
+def _item(base: exp.Expr, index: exp.Expr) -> exp.Expr:
+    """The element at a position counted from 0; NULL before the first and behind the last."""
+    if isinstance(index, exp.Literal) and index.is_int:
+        return template(f"{{0}}[{int(index.name) + 1}]", base)
+    return template("{0}[CASE WHEN {1} >= 0 THEN {1} + 1 END]", base, index)
+
+
+_HANDLERS: dict[type[exp.Expr], Callable[[Expressions, Any, Scope], exp.Expr]] = {
+    exp.Column: Expressions.path,
+    exp.Dot: Expressions.path,
+    exp.Identifier: Expressions.path,
+    exp.Bracket: Expressions.bracket,
+    exp.Anonymous: Expressions.call,
+    exp.Filter: Expressions.filtered,
+    exp.Window: Expressions.window,
+    exp.Cast: Expressions.cast,
+    exp.TryCast: Expressions.cast,
+    exp.In: Expressions.within,
+    exp.Subquery: Expressions.nested,
+    exp.Exists: Expressions.exists,
+    exp.Parameter: Expressions.parameter,
+    exp.CurrentDate: Expressions.now,
+    exp.CurrentTimestamp: Expressions.now,
+}

@@ -1,0 +1,75 @@
+"""How a function of the dialect is told to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlglot import exp
+
+from limbeck.query.dialect import Template
+from limbeck.query.types import type_of, typed
+from limbeck.xdm.types import Type
+
+Types = Sequence[Type | None]
+Result = Type | Callable[[Types], Type | None] | None
+Build = Callable[[Sequence[exp.Expr]], exp.Expr]
+Windowed = Callable[[Sequence[exp.Expr], exp.Window], exp.Expr]
+
+ANY = -1
+"""Stands for any number of arguments, at least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function of the dialect: its spelling for the engine, by number of arguments, and its type."""
+
+    forms: Mapping[int, str]
+    """Number of arguments (or `ANY`) → text for the engine, see `dialect.Template`."""
+    result: Result
+    """The type of the result, or what computes it from the arguments' types; None: unknown."""
+    kind: Literal["scalar", "aggregate", "window"] = "scalar"
+    wants: str = ""
+    """What each argument is cast to where its type is known and differs: `s` string, `n` number, `t`
+    timestamp, `d` date, `-` nothing; the last letter holds for all that follow."""
+    wrap: str = ""
+    """Around an aggregate or window function, outside of OVER and FILTER."""
+    build: Build | None = None
+    """Instead of `forms`' text, for what depends on types."""
+    windowed: Windowed | None = None
+    """Instead of all this, for functions that are rewritten together with their window."""
+    lambdas: Callable[[Types], Types] | None = None
+    """From the types of the arguments before it to those of a lambda's parameters."""
+
+    def form(self, count: int) -> str | None:
+        """Return the text for *count* arguments, or None if it does not take so many."""
+        return self.forms.get(count, self.forms.get(ANY) if count > 0 else None)
+
+    def call(self, arguments: Sequence[exp.Expr]) -> exp.Expr:
+        """Return the call for the engine, with its type; the number of arguments was checked."""
+        types = [type_of(a) for a in arguments]
+        result = self.result(types) if callable(self.result) else self.result
+        if self.build is not None:
+            return typed(self.build(arguments), result)
+        return typed(template(self.form(len(arguments)) or "", *arguments), result)
+
+
+def template(text: str, *arguments: exp.Expr) -> exp.Expr:
+    """Return a node that is written as *text* with the arguments' SQL in its places."""
+    return Template(this=text, expressions=list(arguments))
+
+
+def one(text: str, result: Result, wants: str = "", count: int = 1) -> Function:
+    """Return a scalar function of exactly *count* arguments."""
+    return Function({count: text}, result, wants=wants)
+
+
+def same(name: str, result: Result, *counts: int, wants: str = "") -> Function:
+    """Return a scalar function that the engine knows under *name* with the same arguments."""
+    return Function({n: f"{name}({{*}})" for n in counts}, result, wants=wants)
+
+
+def first_type(types: Types) -> Type | None:
+    """The result is of the first argument's type."""
+    return types[0] if types else None

@@ -1,0 +1,168 @@
+"""From a dotted path to a column and its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from limbeck.errors import AmbiguousColumn, SqlError, UndefinedColumn, nearest
+from limbeck.query.dialect import position
+from limbeck.query.functions.model import template
+from limbeck.query.scope import Column, Relation, Scope
+from limbeck.query.types import type_of, typed
+from limbeck.xdm.types import Array, Map, Object
+
+Parts = Sequence[exp.Expr]
+
+_ATOMS = (exp.Column, exp.Dot, exp.Identifier, exp.Paren, exp.Bracket, exp.Anonymous)
+
+
+def split(node: exp.Expr) -> tuple[exp.Expr, Parts | None]:
+    """Return what a chain of dots begins with, and all its parts if that is a name (None if it is not)."""
+    behind_it: list[exp.Expr] = []
+    while isinstance(node, exp.Dot) and isinstance(node.expression, exp.Identifier):
+        behind_it.insert(0, node.expression)
+        node = node.this
+    if isinstance(node, exp.Column):
+        return node, [*node.parts, *behind_it]
+    if isinstance(node, exp.Identifier):
+        return node, [node, *behind_it]
+    return node, None
+
+
+def behind(node: exp.Expr, base: exp.Expr) -> Parts:
+    """Return the field names between *base* and the end of the chain *node*."""
+    parts: list[exp.Expr] = []
+    while node is not base:
+        if not isinstance(node, exp.Dot):
+            raise UndefinedColumn("a dot is followed by the name of a field", position=position(node))
+        parts.insert(0, node.expression)
+        node = node.this
+    return parts
+
+
+def resolve(parts: Parts, scope: Scope) -> exp.Expr | None:
+    """Return the column or field that *parts* name, looking outwards level by level; None if there is none."""
+    first = parts[0].name.lower()
+    if first in scope.locals:
+        return fields(typed(exp.to_identifier(parts[0].name, quoted=True), scope.locals[first]), parts[1:])
+    level: Scope | None = scope
+    while level is not None:
+        found = _at(level, parts)
+        if found is not None:
+            return found
+        level = level.outer
+    return None
+
+
+def _at(level: Scope, parts: Parts) -> exp.Expr | None:
+    first = parts[0].name.lower()
+    alias = level.aliases.get(first)
+    if alias is not None and level.aliases_first:
+        return fields(_alias(alias), parts[1:])
+    relation = level.relation(first)
+    if relation is not None and len(parts) > 1 and (owned := relation.get(parts[1].name)):
+        _check_single(parts[1], [(relation, c) for c in owned])
+        return fields(reference(relation, owned[0]), parts[2:])
+    owners = level.owners(first)
+    if owners:
+        _check_single(parts[0], owners)
+        return fields(_owned(level, *owners[0]), parts[1:])
+    return None if alias is None else fields(_alias(alias), parts[1:])
+
+
+def _check_single(part: exp.Expr, owners: Sequence[tuple[Relation, Column]]) -> None:
+    if len(owners) > 1:
+        places = ", ".join(f'"{relation.alias}"' for relation, _ in owners)
+        raise AmbiguousColumn(
+            f'"{part.name}" stands for {len(owners)} columns: {places}',
+            position=position(part),
+            hint="write the relation's alias before it, or give the columns different names",
+        )
+
+
+def _owned(level: Scope, relation: Relation, column: Column) -> exp.Expr:
+    if column.name.lower() in level.merged:
+        return _alias(column)
+    return reference(relation, column)
+
+
+def reference(relation: Relation, column: Column) -> exp.Expr:
+    """Return *column* of *relation* as an expression."""
+    name = exp.to_identifier(column.name, quoted=True)
+    return typed(exp.Column(this=name, table=exp.to_identifier(relation.alias, quoted=True)), column.type)
+
+
+def _alias(column: Column) -> exp.Expr:
+    return typed(exp.Column(this=exp.to_identifier(column.name, quoted=True)), column.type)
+
+
+def fields(base: exp.Expr, parts: Parts) -> exp.Expr:
+    """Return the field of *base* that *parts* lead to, in the schema's spelling.
+
+    A field of a list of structs is the list of that field; a name behind a map is a key.
+    """
+    for part in parts:
+        base = _field(base, part)
+    return base
+
+
+def _field(base: exp.Expr, part: exp.Expr) -> exp.Expr:
+    kind = type_of(base)
+    match kind:
+        case Object():
+            found = _find(kind, part)
+            return typed(exp.Dot(this=atom(base), expression=_quoted(found.name)), found.type)
+        case Array(items=Object() as item):
+            found = _find(item, part)
+            text = 'list_transform({0}, LAMBDA "_e" : "_e".{1})'
+            return typed(template(text, base, _quoted(found.name)), Array(found.type))
+        case Map():
+            return typed(template("{0}[{1}]", atom(base), exp.Literal.string(part.name)), kind.values)
+        case None:
+            return typed(exp.Dot(this=atom(base), expression=_quoted(part.name)), None)
+        case _:
+            raise UndefinedColumn(
+                f'No such struct field "{part.name}": what stands before the dot is no struct',
+                position=position(part),
+            )
+
+
+def _find(kind: Object, part: exp.Expr) -> Column:
+    for field in kind.fields:
+        if field.name.lower() == part.name.lower():
+            return Column(field.name, field.type)
+    known = [f.name for f in kind.fields]
+    raise UndefinedColumn(
+        f"No such struct field {part.name} in {', '.join(known)}",
+        position=position(part),
+        hint=nearest(part.name, known) or None,
+    )
+
+
+def _quoted(name: str) -> exp.Identifier:
+    return exp.to_identifier(name, quoted=True)
+
+
+def atom(node: exp.Expr) -> exp.Expr:
+    """Return *node* so that a dot or bracket behind it applies to all of it."""
+    return node if isinstance(node, _ATOMS) else typed(exp.Paren(this=node), type_of(node))
+
+
+def undefined(parts: Parts, scope: Scope) -> SqlError:
+    """Return the error for a path that names nothing."""
+    first = parts[0].name
+    relation = scope.relation(first)
+    if relation is not None and len(parts) > 1:
+        name, known = parts[1].name, [c.name for c in relation.columns]
+        return UndefinedColumn(
+            f'relation "{relation.alias}" has no column "{name}"',
+            position=position(parts[1]),
+            hint=nearest(name, known) or None,
+        )
+    return UndefinedColumn(
+        f'column "{first}" does not exist here',
+        position=position(parts[0]),
+        hint=nearest(first, scope.known()) or None,
+    )

@@ -1,0 +1,422 @@
+"""The first wall: binds a query to the catalogue and XDM types (architecture, section 6).
+
+Only tables of the catalogue, columns that exist, and functions, operators and clauses that are listed here or in
+`functions` leave it. Pure: it knows neither engine nor store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedTable, nearest
+from limbeck.query import names, volatile
+from limbeck.query.dialect import Snapshot, position
+from limbeck.query.expressions import Expressions
+from limbeck.query.label import label
+from limbeck.query.scope import Catalogue, Column, Relation, Scope, columns_of, renamed
+from limbeck.query.types import type_of
+from limbeck.xdm.types import Array, Object
+
+Columns = tuple[Column, ...]
+
+_SELECT_PARTS = frozenset(
+    {"with_", "distinct", "expressions", "from_", "joins", "laterals", "where", "group", "having", "windows"}
+    | {"qualify", "order", "limit", "offset"}
+)
+_TABLE_PARTS = frozenset({"this", "alias", "snapshot", "joins"})
+_GROUP_PARTS = frozenset({"expressions", "rollup", "cube", "grouping_sets", "all"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the engine shows as view *view*: rows of *table* added after *since* up to *until*."""
+
+    view: str
+    table: str
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A query in the engine's words, what it reads, and the columns it gives."""
+
+    tree: exp.Expr
+    sources: tuple[Source, ...]
+    columns: Columns
+
+
+def resolve(sql: str, query: exp.Expr, catalogue: Catalogue, params: Sequence[object] = ()) -> Resolved:
+    """Bind *query*, the tree of a SELECT, set operation or VALUES in *sql*; the tree is used up.
+
+    Raise `UndefinedTable`, `UndefinedColumn`, `UndefinedFunction`, `AmbiguousColumn`, `SqlSyntaxError` or
+    `FeatureNotSupported`, each with the position in the text and, where one is near, the name that was meant.
+    """
+    resolver = _Resolver(sql, catalogue, params)
+    try:
+        columns = resolver.query(query, Scope())
+    except RecursionError as error:
+        raise SqlSyntaxError("the statement is nested too deeply; split it with WITH or a table") from error
+    return Resolved(query, tuple(resolver.sources.values()), columns)
+
+
+class _Resolver:
+    def __init__(self, sql: str, catalogue: Catalogue, params: Sequence[object]) -> None:
+        self.sources: dict[tuple[str, int | None, int | None], Source] = {}
+        self._catalogue = catalogue
+        self._expressions = Expressions(sql, self.query, params)
+
+    # -- queries -------------------------------------------------------------------------------------------
+
+    def query(self, node: exp.Expr, outer: Scope) -> Columns:
+        """Bind a query in place and return its columns."""
+        if isinstance(node, exp.Select):
+            return self._select(node, outer)
+        if isinstance(node, exp.Union | exp.Except | exp.Intersect):
+            return self._set_operation(node, outer)
+        if isinstance(node, exp.Subquery):
+            return self._parenthesised(node, outer)
+        if isinstance(node, exp.Values):
+            return self._values(node, outer)
+        raise FeatureNotSupported(f"{node.key} is not served as a query", position=position(node))
+
+    def _select(self, node: exp.Select, outer: Scope) -> Columns:
+        _check_parts(node, _SELECT_PARTS)
+        scope = Scope(outer, self._with(node, outer))
+        self._from(node, scope)
+        self._clause(node, "where", scope)
+        for window in node.args.get("windows") or []:
+            self._expressions.bind_children(window, scope, "this")
+        columns = self._projections(node, scope)
+        self._distinct(node, scope)
+        self._group(node, scope)
+        self._clause(node, "having", scope)
+        self._clause(node, "qualify", scope)
+        scope.aliases_first = True
+        self._modifiers(node, scope)
+        volatile.hoist(node)
+        return columns
+
+    def _set_operation(self, node: exp.SetOperation, outer: Scope) -> Columns:
+        _check_parts(node, frozenset({"with_", "this", "expression", "distinct", "order", "limit", "offset"}))
+        scope = Scope(outer, self._with(node, outer))
+        left, right = self.query(node.this, scope), self.query(node.expression, scope)
+        if len(left) != len(right):
+            raise SqlSyntaxError(
+                f"both sides of {node.key.upper()} need the same number of columns: {len(left)} and {len(right)}",
+                position=position(node),
+            )
+        self._modifiers(node, _result_scope(left, scope))
+        return left
+
+    def _parenthesised(self, node: exp.Subquery, outer: Scope) -> Columns:
+        _check_parts(node, frozenset({"this", "alias", "order", "limit", "offset", "with_", "joins"}))
+        scope = Scope(outer, self._with(node, outer))
+        columns = self.query(node.this, scope)
+        self._modifiers(node, _result_scope(columns, scope))
+        return columns
+
+    def _values(self, node: exp.Values, outer: Scope) -> Columns:
+        _check_parts(node, frozenset({"expressions", "alias"}))
+        rows = [self._expressions.bind(row, Scope(outer)) for row in node.expressions]
+        node.set("expressions", rows)
+        first = rows[0].expressions if isinstance(rows[0], exp.Tuple) else [rows[0]]
+        return tuple(Column(f"col{n}", type_of(e)) for n, e in enumerate(first, 1))
+
+    def _with(self, node: exp.Expr, outer: Scope) -> Mapping[str, Columns]:
+        known = dict(outer.ctes)
+        clause = node.args.get("with_")
+        if clause is None:
+            return known
+        if clause.args.get("recursive"):
+            raise FeatureNotSupported("WITH RECURSIVE is not served", position=position(clause))
+        for cte in clause.expressions:
+            columns = self.query(cte.this, Scope(outer, known))
+            known[cte.alias.lower()] = renamed(columns, [c.name for c in cte.args["alias"].columns])
+        return known
+
+    # -- relations -----------------------------------------------------------------------------------------
+
+    def _from(self, node: exp.Select, scope: Scope) -> None:
+        clause = node.args.get("from_")
+        if clause is not None:
+            clause.set("this", self._relation(clause.this, scope))
+        joins = node.args.get("joins") or []
+        for join in joins:
+            self._join(join, scope)
+        for lateral in node.args.get("laterals") or []:
+            self._lateral_view(lateral, scope)
+
+    def _join(self, join: exp.Join, scope: Scope) -> None:
+        _check_parts(join, frozenset({"this", "on", "using", "side", "kind", "method"}))
+        if join.args.get("kind") not in (None, "", "INNER", "CROSS", "OUTER", "SEMI", "ANTI"):
+            raise FeatureNotSupported(f"{join.args['kind']} JOIN is not served", position=position(join))
+        before = {c.name.lower() for r in scope.relations for c in r.columns}
+        join.set("this", self._relation(join.this, scope))
+        shared = {c.name.lower() for c in scope.relations[-1].columns} & before
+        if join.args.get("method") == "NATURAL":
+            scope.merged |= shared
+        for name in join.args.get("using") or []:
+            scope.merged.add(name.name.lower())
+        if join.args.get("on") is not None:
+            join.set("on", self._expressions.bind(join.args["on"], scope))
+        if join.args.get("kind") in ("SEMI", "ANTI"):
+            scope.relations.pop()
+
+    def _relation(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind one item of FROM in place, add it to the scope and return what stands for it."""
+        lateral = isinstance(node, exp.Lateral) and isinstance(node.this, exp.Subquery)
+        inner = node.this if lateral else node
+        if isinstance(inner, exp.Table):
+            return self._table(inner, scope)
+        if not isinstance(inner, exp.Subquery | exp.Values):
+            raise FeatureNotSupported(
+                "FROM takes tables, queries in parentheses and VALUES; table functions are not served",
+                position=position(node),
+            )
+        columns = self.query(inner, scope if lateral else Scope(scope.outer, scope.ctes))
+        self._add(node, columns, scope)
+        for join in inner.args.get("joins") or []:
+            self._join(join, scope)
+        return node
+
+    def _add(self, node: exp.Expr, columns: Columns, scope: Scope, default: str = "") -> None:
+        given = node.args.get("alias")
+        alias = (given.name if given else "") or default or f"_derived{len(scope.relations)}"
+        names_ = [c.name for c in given.columns] if given else []
+        if scope.relation(alias) is not None:
+            raise SqlSyntaxError(f'"{alias}" stands twice in FROM; give one an alias', position=position(node))
+        quoted = exp.TableAlias(
+            this=exp.to_identifier(alias, quoted=True),
+            columns=[exp.to_identifier(name, quoted=True) for name in names_],
+        )
+        node.set("alias", quoted)
+        scope.relations.append(Relation(alias, renamed(columns, names_)))
+
+    def _table(self, node: exp.Table, scope: Scope) -> exp.Expr:
+        if not isinstance(node.this, exp.Identifier) or node.args.get("db") or not _only(node, _TABLE_PARTS):
+            self._refuse_table(node)
+        name = node.name
+        columns = _cte(scope, name)
+        if columns is not None:
+            if node.args.get("snapshot"):
+                raise SqlSyntaxError("SNAPSHOT belongs to tables, not to queries", position=position(node))
+            node.set("this", exp.to_identifier(name.lower(), quoted=True))
+            node.set("alias", node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name)))
+        else:
+            columns = self._source(node, name)
+        self._add(node, columns, scope, default=name)
+        for join in node.args.get("joins") or []:
+            self._join(join, scope)
+        return node
+
+    def _source(self, node: exp.Table, name: str) -> Columns:
+        table = self._catalogue.table(name)
+        if table is None:
+            raise UndefinedTable(
+                f'table "{name}" does not exist',
+                position=position(node),
+                hint=nearest(name, self._catalogue.names()) or None,
+            )
+        snapshot = node.args.get("snapshot")
+        since = _snapshot_id(snapshot, "start", "HEAD")
+        until = _snapshot_id(snapshot, "end", "TAIL")
+        key = (table.name, since, until)
+        source = self.sources.setdefault(key, Source(f"t{len(self.sources)}", *key))
+        node.set("this", exp.to_identifier(source.view, quoted=True))
+        node.set("db", exp.to_identifier("main", quoted=True))
+        node.set("snapshot", None)
+        return columns_of(table.type)
+
+    def _refuse_table(self, node: exp.Table) -> None:
+        if node.args.get("db"):
+            raise UndefinedTable(
+                "tables have no schema or database before their name here", position=position(node)
+            )
+        raise FeatureNotSupported(
+            "FROM takes tables, queries in parentheses and VALUES; table functions and samples are not served",
+            position=position(node),
+        )
+
+    def _lateral_view(self, node: exp.Lateral, scope: Scope) -> None:
+        call = node.this
+        alias = node.args.get("alias")
+        served = isinstance(call, exp.Anonymous) and call.name.lower() == "explode" and len(call.expressions) == 1
+        if not served or node.args.get("outer") or alias is None:
+            raise FeatureNotSupported("LATERAL VIEW is served for explode(list) only", position=position(node))
+        column = alias.columns[0].name if alias.columns else "col"
+        argument = self._expressions.bind(call.expressions[0], scope)
+        kind = type_of(argument)
+        if not isinstance(kind, Array):
+            raise FeatureNotSupported("explode is served for lists only", position=position(call))
+        quoted = exp.TableAlias(
+            this=exp.to_identifier(alias.name, quoted=True), columns=[exp.to_identifier(column, quoted=True)]
+        )
+        node.replace(exp.Join(this=exp.Unnest(expressions=[argument], alias=quoted), kind="CROSS"))
+        scope.relations.append(Relation(alias.name, (Column(column, kind.items),)))
+
+    # -- clauses -------------------------------------------------------------------------------------------
+
+    def _projections(self, node: exp.Select, scope: Scope) -> Columns:
+        columns: list[Column] = []
+        made: list[exp.Expr] = []
+        for item in node.expressions:
+            if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+                found = self._star(item, scope)
+            else:
+                found = [self._projection(item, scope)]
+            made.extend(expression for expression, _ in found)
+            columns.extend(column for _, column in found)
+        node.set("expressions", made)
+        return tuple(columns)
+
+    def _projection(self, item: exp.Expr, scope: Scope) -> tuple[exp.Expr, Column]:
+        name = item.alias if isinstance(item, exp.Alias) else label(item)
+        inner = self._expressions.bind(item.this if isinstance(item, exp.Alias) else item, scope)
+        if not isinstance(item, exp.Alias) and isinstance(inner, exp.Column):
+            name = _as_typed(item, name)
+        column = Column(name, type_of(inner))
+        scope.aliases.setdefault(name.lower(), column)
+        return exp.Alias(this=inner, alias=exp.to_identifier(name, quoted=True)), column
+
+    def _star(self, item: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, Column]]:
+        star = item.this if isinstance(item, exp.Column) else item
+        if not _only(star, frozenset({"except_"})):
+            raise FeatureNotSupported("after * only EXCEPT (columns) is served", position=position(item))
+        without = {c.name.lower() for c in star.args.get("except_") or []}
+        found = self._starred(item, scope) if isinstance(item, exp.Column) else _everything(scope)
+        if not found:
+            raise SqlSyntaxError("SELECT * needs FROM", position=position(item))
+        kept = [(e, c) for e, c in found if c.name.lower() not in without]
+        return [(exp.Alias(this=e, alias=exp.to_identifier(c.name, quoted=True)), c) for e, c in kept]
+
+    def _starred(self, item: exp.Column, scope: Scope) -> list[tuple[exp.Expr, Column]]:
+        """Return the columns of `relation.*`, or the fields of `struct.*`."""
+        parts = [p for p in item.parts if not isinstance(p, exp.Star)]
+        relation = scope.relation(parts[0].name) if len(parts) == 1 else None
+        if relation is not None:
+            return [(names.reference(relation, c), c) for c in relation.columns]
+        base = names.resolve(parts, scope)
+        if base is None:
+            raise names.undefined(parts, scope)
+        kind = type_of(base)
+        if not isinstance(kind, Object):
+            raise SqlSyntaxError("before .* comes a relation or a struct", position=position(item))
+        fields = [names.fields(base.copy(), [exp.to_identifier(f.name)]) for f in kind.fields]
+        return [(e, Column(f.name, f.type)) for e, f in zip(fields, kind.fields, strict=True)]
+
+    def _clause(self, node: exp.Expr, key: str, scope: Scope) -> None:
+        clause = node.args.get(key)
+        if clause is not None:
+            visible = scope if key != "where" else _without_aliases(scope)
+            clause.set("this", self._expressions.bind(clause.this, visible))
+
+    def _distinct(self, node: exp.Select, scope: Scope) -> None:
+        distinct = node.args.get("distinct")
+        if distinct is not None and distinct.args.get("on") is not None:
+            raise FeatureNotSupported("DISTINCT ON is not served", position=position(node))
+
+    def _group(self, node: exp.Select, scope: Scope) -> None:
+        group = node.args.get("group")
+        if group is None:
+            return
+        _check_parts(group, _GROUP_PARTS)
+        self._grouping(group, scope)
+
+    def _grouping(self, node: exp.Expr, scope: Scope) -> None:
+        for key, value in list(node.args.items()):
+            if isinstance(value, list):
+                node.set(key, [self._grouped(v, scope) for v in value])
+
+    def _grouped(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        if isinstance(node, exp.Rollup | exp.Cube | exp.GroupingSets | exp.Tuple):
+            self._grouping(node, scope)
+            return node
+        return self._expressions.bind(node, scope)
+
+    def _modifiers(self, node: exp.Expr, scope: Scope) -> None:
+        self._ordering(node, scope)
+        for key in ("limit", "offset"):
+            clause = node.args.get(key)
+            if clause is not None and not (isinstance(clause.expression, exp.Literal) and clause.expression.is_int):
+                clause.set("expression", self._number(clause, key))
+
+    def _number(self, clause: exp.Expr, key: str) -> exp.Expr:
+        if isinstance(clause.expression, exp.Parameter):
+            return self._expressions.bind(clause.expression, Scope())
+        raise SqlSyntaxError(f"{key.upper()} takes a whole number", position=position(clause))
+
+    def _ordering(self, node: exp.Expr, scope: Scope) -> None:
+        order = node.args.get("order")
+        if order is not None:
+            order.set("expressions", [self._expressions.bind(o, scope) for o in order.expressions])
+
+
+def _everything(scope: Scope) -> list[tuple[exp.Expr, Column]]:
+    found: list[tuple[exp.Expr, Column]] = []
+    seen: set[str] = set()
+    for relation in scope.relations:
+        for column in relation.columns:
+            name = column.name.lower()
+            if name in scope.merged:
+                if name in seen:
+                    continue
+                seen.add(name)
+                found.append((exp.Column(this=exp.to_identifier(column.name, quoted=True)), column))
+            else:
+                found.append((names.reference(relation, column), column))
+    return found
+
+
+def _result_scope(columns: Columns, scope: Scope) -> Scope:
+    aliases = {c.name.lower(): c for c in columns}
+    return Scope(scope.outer, scope.ctes, aliases=aliases, aliases_first=True)
+
+
+def _without_aliases(scope: Scope) -> Scope:
+    return Scope(scope.outer, scope.ctes, scope.relations, scope.merged)
+
+
+def _cte(scope: Scope, name: str) -> Columns | None:
+    level: Scope | None = scope
+    while level is not None:
+        if name.lower() in level.ctes:
+            return level.ctes[name.lower()]
+        level = level.outer
+    return None
+
+
+def _as_typed(item: exp.Expr, name: str) -> str:
+    """A column keeps the case it was typed in; only fields of structs are named in lower case."""
+    last = item.parts[-1] if isinstance(item, exp.Column) else None
+    return last.name if last is not None else name
+
+
+def _snapshot_id(snapshot: Snapshot | None, key: str, word: str) -> int | None:
+    bound = snapshot.args.get(key) if snapshot is not None else None
+    if bound is None:
+        return None
+    if bound.is_string and bound.name.upper() == word:
+        return None
+    if not bound.name.isdigit():
+        raise SqlSyntaxError(
+            f"{bound.name} is no snapshot id; ids are whole numbers, and '{word}' stands for the end that is open",
+            position=position(bound),
+        )
+    return int(bound.name)
+
+
+def _only(node: exp.Expr, parts: frozenset[str]) -> bool:
+    return all(key in parts for key, value in node.args.items() if value)
+
+
+def _check_parts(node: exp.Expr, parts: frozenset[str]) -> None:
+    for key, value in node.args.items():
+        if value and key not in parts:
+            where = value if isinstance(value, exp.Expr) else node
+            raise FeatureNotSupported(
+                f"{key.strip('_').upper()} is not served in {node.key.upper()}", position=position(where)
+            )

@@ -1,0 +1,91 @@
+"""What a statement gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.types as pt
+
+
+class Result:
+    """Typed columns and a stream of rows, to be read once and closed: until then the engine waits with it."""
+
+    def __init__(
+        self,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        resources: ExitStack | None = None,
+        cap: int | None = None,
+    ) -> None:
+        self.schema = presented(schema)
+        self.capped = False
+        """Whether rows were cut off at the cap; known when the rows have been read."""
+        self._batches = iter(batches)
+        self._resources = resources or ExitStack()
+        self._cap = cap
+
+    @classmethod
+    def of(cls, **columns: list[str | int | None]) -> Result:
+        """Return a result of a few rows that are known already."""
+        batch = pa.RecordBatch.from_pydict(columns)
+        return cls(batch.schema, [batch])
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows, no more of them than the cap."""
+        left = self._cap
+        for batch in self._batches:
+            batch = batch if batch.schema.equals(self.schema) else _cast(batch, self.schema)
+            if left is None:
+                yield batch
+                continue
+            if batch.num_rows > left:
+                self.capped = True
+                batch = batch.slice(0, left)
+            left -= batch.num_rows
+            if batch.num_rows:
+                yield batch
+            if self.capped:
+                return
+
+    def close(self) -> None:
+        """Give back what the statement held; further calls do nothing."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def presented(schema: pa.Schema) -> pa.Schema:
+    """Return *schema* with the engine's own types as the dialect's.
+
+    Sums of integers are bigint; a timestamp holds UTC without a zone, in milliseconds (SQL contract, section 5.1).
+    """
+    return pa.schema([pa.field(f.name, _presented(f.type)) for f in schema])
+
+
+def _presented(kind: pa.DataType) -> pa.DataType:
+    if pt.is_decimal(kind) and (kind.precision, kind.scale) == (38, 0):
+        return pa.int64()
+    if pt.is_timestamp(kind):
+        return pa.timestamp("ms")
+    if pt.is_struct(kind):
+        return pa.struct([pa.field(f.name, _presented(f.type)) for f in kind])
+    if pt.is_list(kind):
+        return pa.list_(_presented(kind.value_type))
+    if pt.is_map(kind):
+        return pa.map_(kind.key_type, _presented(kind.item_type))
+    return kind
+
+
+def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [c if c.type == f.type else c.cast(f.type, safe=False) for c, f in zip(batch.columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

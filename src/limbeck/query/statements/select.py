@@ -1,0 +1,44 @@
+"""Queries, and how many rows of them are shown (SQL contract, section 1.3)."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from sqlglot import exp
+
+from limbeck.errors import RowCapReached
+from limbeck.query.result import Result
+from limbeck.query.statements.context import Statement
+
+DEFAULT_CAP = 50_000
+HIGHEST_LIMIT = 100_000
+
+
+def run(statement: Statement) -> Result:
+    """Run a query: 50,000 rows without LIMIT, as many as LIMIT says up to 100,000, all with LIMIT 0."""
+    query = statement.tree
+    cap = _cap(query)
+    with ExitStack() as stack:
+        session, sql, _ = stack.enter_context(statement.session(query))
+        reader = session.reader(sql)
+        return Result(reader.schema, reader, stack.pop_all(), cap)
+    raise AssertionError  # pragma: no cover - `with` never swallows
+
+
+def _cap(query: exp.Expr) -> int | None:
+    """Return at how many rows the result is cut, None for not at all; a LIMIT 0 is taken off."""
+    limit = query.args.get("limit")
+    wanted = limit.expression if limit is not None else None
+    if not (isinstance(wanted, exp.Literal) and wanted.is_int):
+        if not isinstance(query, exp.Values):
+            query.set("limit", exp.Limit(expression=exp.Literal.number(DEFAULT_CAP + 1)))
+        return DEFAULT_CAP
+    rows = int(wanted.name)
+    if rows > HIGHEST_LIMIT:
+        raise RowCapReached(
+            f"LIMIT {rows} is above {HIGHEST_LIMIT:,}, the most rows a query may give; export the dataset, or "
+            "write LIMIT 0 for all rows"
+        )
+    if rows == 0:
+        query.set("limit", None)
+    return None
