@@ -52,8 +52,7 @@ class Bench:
         try:
             self.convert(content, how, schema)
         except RowsRejected as error:
-            assert all(set(s) == {"file", "row", "path", "found", "wanted"} for s in error.details["samples"])
-            return {s["row"] for s in error.details["samples"]}
+            return {s["row"] for s in error.details["samples"] if s["file"] == "rows" and s["found"] and s["wanted"]}
         return set()
 
 
@@ -289,7 +288,7 @@ def test_json_comes_back(
     t, rows = drawn
     how = InputFormat("json", multi_line=write is objects_over_lines)
     found = bench.convert(write(rows), how, schema_of(t))
-    assert sorted(map(repr, (plain(r, t) for r in found))) == sorted(map(repr, rows))
+    assert sorted(repr(plain(r, t)) for r in found) == sorted(repr(plain(r, t)) for r in rows)
 
 
 @examples
@@ -300,7 +299,7 @@ def test_parquet_comes_back(bench: Bench, drawn: tuple[Object, list[Any]], same:
     other = pa.schema([pa.field(f.name, wider(f.type)) for f in reversed(list(exact))])
     content = parquet([for_arrow(r, t) for r in rows], exact if same else other)
     found = bench.convert(content, InputFormat("parquet"), schema_of(t))
-    assert sorted(map(repr, (plain(r, t) for r in found))) == sorted(map(repr, rows))
+    assert sorted(repr(plain(r, t)) for r in found) == sorted(repr(plain(r, t)) for r in rows)
 
 
 @examples
@@ -314,7 +313,7 @@ def test_csv_comes_back(bench: Bench, drawn: tuple[Object, list[Any]], delimiter
         return
     found = bench.convert(csv(written, paths, delimiter), InputFormat("csv", delimiter), schema_of(t))
     wanted = [collapsed(r, t) for r in kept]
-    assert sorted(repr(plain(r, t)) for r in found) == sorted(map(repr, wanted))
+    assert sorted(repr(plain(r, t)) for r in found) == sorted(repr(plain(r, t)) for r in wanted)
 
 
 # -- what does not fit is named --------------------------------------------------------------------------------
@@ -341,7 +340,8 @@ def mangled(draw: st.DrawFn, t: Object) -> str:
     text = json.dumps(row, default=spelled)
     match draw(st.sampled_from(["whole", "value", "value", "key", "twice", "cut"])):
         case "value":
-            return json.dumps(draw(replaced(row)), default=spelled)
+            name = draw(st.sampled_from(sorted(row)))
+            return json.dumps(row | {name: draw(replaced(row[name]))}, default=spelled)
         case "key":
             return json.dumps(row | {draw(st.sampled_from(["zz", "b", "A"])): draw(odd_values)}, default=spelled)
         case "twice":

@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-import limbeck
 from limbeck import ids
 from limbeck.api import (
     batches,
@@ -26,6 +25,7 @@ from limbeck.api import (
 )
 from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound
 from limbeck.platform import Platform
+from limbeck.version import VERSION
 
 log = logging.getLogger("limbeck.api")
 
@@ -34,7 +34,7 @@ SERVICES = (ims, sandboxes, schemaregistry, catalog, batches, dataaccess, sql, h
 
 def create_app(platform: Platform) -> FastAPI:
     """Return the application that serves *platform*."""
-    app = FastAPI(title="Limbeck", version=limbeck.__version__, redirect_slashes=False)
+    app = FastAPI(title="Limbeck", version=VERSION, redirect_slashes=False)
     app.state.platform = platform
     for service in SERVICES:
         app.include_router(service.router)

@@ -92,7 +92,7 @@ def list_batches(
     limit: int = 100,
 ) -> dict[str, dict[str, Any]]:
     """GET /batches: an object keyed by batch id, newest first, `{}` past the end."""
-    found = caller.platform.lake.batches.list(
+    found = caller.platform.lake.batches.find(
         caller.sandbox, dataset_id=data_set, status=status, start=start, limit=limit
     )
     return {b.id: shapes.batch(b, caller.principal.org_id) for b in found}
@@ -107,7 +107,7 @@ def get_batch(caller: Reading, batch_id: str) -> dict[str, dict[str, Any]]:
 
 
 def _shape(caller: Caller, dataset: Dataset) -> dict[str, Any]:
-    newest = caller.platform.lake.batches.list(caller.sandbox, dataset_id=dataset.id, limit=1)
+    newest = caller.platform.lake.batches.find(caller.sandbox, dataset_id=dataset.id, limit=1)
     return shapes.dataset(dataset, caller.principal.org_id, newest[0] if newest else None)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-import limbeck
 from limbeck.api.context import platform_of
+from limbeck.version import VERSION
 
 router = APIRouter()
 
@@ -15,4 +15,4 @@ router = APIRouter()
 @router.get("/health")
 def health(request: Request) -> dict[str, Any]:
     """GET /health: answers once the home is open and its metadata can be read."""
-    return {"status": "ok", "version": limbeck.__version__, "org": platform_of(request).access.organisation()}
+    return {"status": "ok", "version": VERSION, "org": platform_of(request).access.organisation()}

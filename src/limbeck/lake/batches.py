@@ -52,7 +52,7 @@ class Batches:
         with self._store.read() as connection:
             return status_of(connection, batch_id)
 
-    def list(
+    def find(
         self,
         sandbox: Sandbox,
         *,

@@ -22,7 +22,8 @@ def changes(store: Store, after: int, limit: int = 1000) -> list[Change]:
 def head(store: Store) -> int:
     """Return the position of the newest change; 0 if there is none."""
     with store.read() as connection:
-        return connection.execute(select(func.coalesce(func.max(feed.c.position), 0))).scalar_one()
+        found: int = connection.execute(select(func.coalesce(func.max(feed.c.position), 0))).scalar_one()
+    return found
 
 
 def cursor(store: Store, name: str) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
-from limbeck.errors import FeatureNotSupported
+from limbeck.errors import DatatypeMismatch, FeatureNotSupported
 from limbeck.query.dialect import position, written
 from limbeck.query.functions.model import template
 from limbeck.query.infer import infer
@@ -110,13 +112,23 @@ def cast(node: exp.Expr, target: exp.DataType) -> exp.Expr:
     if name in INTEGERS:
         return typed(_to_integer(node, name, duckdb_type(wished)), wished)
     if name == "date-time" and is_string(type_of(node)):
+        _check_order(node)
         return wanted(node, "t")
     if name == "date-time" and is_numeric(type_of(node)):
         return typed(template("make_timestamp(CAST({0} * 1000000 AS BIGINT))", node), TIMESTAMP)
     spelled = _decimal(target) if target.this == exp.DType.DECIMAL else duckdb_type(wished)
     if target.this == exp.DType.FLOAT:
         spelled = "FLOAT"
-    return typed(template(f"TRY_CAST({{0}} AS {spelled})", node), wished)
+    braced = spelled.replace("{", "{{").replace("}", "}}")
+    return typed(template(f"TRY_CAST({{0}} AS {braced})", node), wished)
+
+
+def _check_order(node: exp.Expr) -> None:
+    """A date in American order is a moment only with a time behind it."""
+    if isinstance(node, exp.Literal) and re.fullmatch(r"\d\d-\d\d-\d{4}", node.name):
+        raise DatatypeMismatch(
+            f"'{node.name}' is no timestamp", position=position(node), hint="write it as yyyy-MM-dd, or add a time"
+        )
 
 
 def _decimal(target: exp.DataType) -> str:

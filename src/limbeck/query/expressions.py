@@ -166,9 +166,19 @@ class Expressions:
             if isinstance(node, exp.Lambda) and function.lambdas is not None:
                 bound.append(self._lambda(node, function.lambdas([type_of(b) for b in bound]), scope))
                 continue
+            if function.named:
+                bound.append(self._named(node, number, scope))
+                continue
             wanted = function.wants[min(number, len(function.wants) - 1)] if function.wants else "-"
             bound.append(casts.wanted(self.bind(node, scope), wanted))
         return bound
+
+    def _named(self, node: exp.Expr, number: int, scope: Scope) -> exp.Expr:
+        """Bind a part of a struct: its field is called like the column or the alias, else by its number."""
+        path = node if isinstance(node, exp.Column | exp.Dot | exp.Identifier) else None
+        name = node.alias or (path.name if path else "") or f"col{number + 1}"
+        inner = self.bind(node.this if isinstance(node, exp.Alias) else node, scope)
+        return typed(exp.Alias(this=inner, alias=exp.to_identifier(name)), type_of(inner))
 
     def _lambda(self, node: exp.Lambda, types: Sequence[Type | None], scope: Scope) -> exp.Expr:
         known = dict(zip((p.name.lower() for p in node.expressions), types, strict=False))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from limbeck import crash
 from limbeck.errors import DiskFull, HomeError
@@ -19,6 +18,9 @@ from limbeck.store.lock import file_lock
 
 HEAD = "0001"
 """The newest migration; a home at another one is migrated (older) or refused (newer)."""
+
+MIGRATIONS = "limbeck.store:migrations"
+"""Where Alembic finds them."""
 
 BUSY_MS = 60_000
 """How long a writer waits for another process's transaction."""
@@ -37,7 +39,10 @@ class Store:
         Several processes may open one store at once. Raise `HomeError` if it was written by a newer
         version or cannot be opened.
         """
-        engine = create_engine(url, pool_size=8, max_overflow=24)
+        try:
+            engine = create_engine(url, pool_size=8, max_overflow=24)
+        except (ArgumentError, ImportError) as error:
+            raise HomeError(f"the metadata store {_shown(url)} cannot be opened: {error}") from error
         if engine.dialect.name == "sqlite":
             _prepare_sqlite(engine)
         try:
@@ -122,7 +127,7 @@ def _upgrade(engine: Engine) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", "limbeck.store:migrations")
+    config.set_main_option("script_location", MIGRATIONS)
     with engine.connect() as plain:
         connection = plain.execution_options(limbeck_write=True)
         with connection.begin():
@@ -141,9 +146,9 @@ def _one_at_a_time(engine: Engine) -> Iterator[None]:
 
 def _copy(engine: Engine, revision: str) -> None:
     if engine.dialect.name == "sqlite" and engine.url.database:
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        shutil.copy2(engine.url.database, f"{engine.url.database}.format-{revision}")
+        target = f"{engine.url.database}.format-{revision}"
+        with closing(sqlite3.connect(engine.url.database)) as store, closing(sqlite3.connect(target)) as copy:
+            store.backup(copy)
 
 
 def _shown(url: str) -> str:

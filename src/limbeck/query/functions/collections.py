@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from limbeck.query.functions.model import ANY, Function, Types, first_type, one
-from limbeck.query.types import BOOLEAN, INT, STRING, widest
-from limbeck.xdm.types import Array, Map, Type
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from limbeck.errors import FeatureNotSupported
+from limbeck.query.dialect import position
+from limbeck.query.functions.model import ANY, Function, Types, first_type, one, template
+from limbeck.query.types import BOOLEAN, INT, LONG, STRING, type_of, widest
+from limbeck.xdm.types import Array, Field, Map, Object, Type
+
+_MANY = range(2, 65, 2)
+"""Numbers of arguments that pairs may make."""
 
 
 def _items(types: Types) -> Type | None:
@@ -13,6 +22,15 @@ def _items(types: Types) -> Type | None:
 
 def _of_items(types: Types) -> list[Type | None]:
     return [_items(types), INT]
+
+
+def _of_pairs(types: Types) -> list[Type | None]:
+    return [t.items if isinstance(t, Array) else None for t in types]
+
+
+def _of_folding(types: Types) -> list[Type | None]:
+    """The state, whose type may grow from step to step, and an item; for the finish the state alone."""
+    return [None, _items(types)]
 
 
 def _listed(types: Types) -> Type | None:
@@ -24,29 +42,115 @@ def _last_listed(types: Types) -> Type | None:
     return None if types[-1] is None else Array(types[-1])
 
 
+def _keys(types: Types) -> Type | None:
+    return Array(STRING) if isinstance(types[0], Map) else None
+
+
 def _values(types: Types) -> Type | None:
     return Array(types[0].values) if isinstance(types[0], Map) else None
 
 
-_SIZE = one("coalesce(CAST(len({0}) AS INTEGER), -1)", INT)
+def _mapped(types: Types) -> Type | None:
+    values = widest(types[1::2])
+    return Map(values) if values is not None and types[0] == STRING else None
 
-FUNCTIONS = {
+
+def _mapped_lists(types: Types) -> Type | None:
+    keys, values = types
+    known = isinstance(keys, Array) and keys.items == STRING and isinstance(values, Array)
+    return Map(values.items) if known and isinstance(values, Array) else None
+
+
+def _element(types: Types) -> Type | None:
+    return types[0].values if isinstance(types[0], Map) else _items(types)
+
+
+def _element_at(arguments: Sequence[exp.Expr]) -> exp.Expr:
+    if isinstance(type_of(arguments[0]), Map):
+        return template("({0})[{1}]", *arguments)
+    return template("list_extract({0}, {1})", *arguments)
+
+
+def _map(arguments: Sequence[exp.Expr]) -> exp.Expr:
+    count = len(arguments)
+    keys, values = (", ".join(f"{{{n}}}" for n in range(first, count, 2)) for first in (0, 1))
+    return template(f"map([{keys}], [{values}])", *arguments)
+
+
+def _explode(arguments: Sequence[exp.Expr]) -> exp.Expr:
+    if not isinstance(type_of(arguments[0]), Array):
+        raise FeatureNotSupported("explode is served for lists only", position=position(arguments[0]))
+    return template("unnest({0})", *arguments)
+
+
+def _struct(arguments: Sequence[exp.Expr]) -> exp.Expr:
+    """Each argument comes as an alias: `struct(a, b AS x, 1)` has fields a, x, col3."""
+    pairs = [template("{0} := {1}", exp.to_identifier(a.alias, quoted=True), a.this) for a in arguments]
+    return template("struct_pack({*})", *pairs)
+
+
+def _struct_type(arguments: Sequence[exp.Expr]) -> Type | None:
+    fields = [(a.alias, type_of(a)) for a in arguments]
+    known = tuple(Field(name, t) for name, t in fields if t is not None)
+    return Object(known) if len(known) == len(fields) else None
+
+
+_SIZE = one("coalesce(CAST(len({0}) AS INTEGER), -1)", INT)
+_FOLD = "list_reduce(list_prepend({1}, {0}), {2})"
+_FINISH = "list_transform([list_reduce(list_prepend({1}, {0}), {2})], {3})[1]"
+_SORT = "list_sort({0}, 'ASC', 'NULLS FIRST')"
+_REPEATED = "CASE WHEN {1} > 0 THEN list_transform(range({1}), LAMBDA _n : {0}) ELSE [] END"
+
+LISTS = {
     "array": Function({0: "[]", ANY: "[{*}]"}, _listed),
     "size": _SIZE,
     "cardinality": _SIZE,
+    "array_size": one("CAST(len({0}) AS INTEGER)", INT),
     "array_contains": one("list_contains({0}, {1})", BOOLEAN, count=2),
-    "array_distinct": one("list_distinct({0})", first_type),
     "array_max": one("list_max({0})", _items),
     "array_min": one("list_min({0})", _items),
-    "array_position": one("CAST(coalesce(list_position({0}, {1}), 0) AS BIGINT)", INT, count=2),
+    "array_position": one("CAST(coalesce(list_position({0}, {1}), 0) AS BIGINT)", LONG, count=2),
     "array_join": one("array_to_string({0}, {1})", STRING, count=2),
+    "array_union": one("list_distinct(list_concat({0}, {1}))", first_type, count=2),
+    "array_intersect": one("list_distinct(list_filter({0}, LAMBDA _x : list_contains({1}, _x)))", first_type, count=2),
+    "array_except": one("list_distinct(list_filter({0}, LAMBDA _x : NOT list_contains({1}, _x)))", first_type, count=2),
+    "array_distinct": one("list_distinct({0})", first_type),
+    "arrays_overlap": one("list_has_any({0}, {1})", BOOLEAN, count=2),
+    "array_remove": one("list_filter({0}, LAMBDA _x : _x <> {1})", first_type, count=2),
+    "sort_array": Function(
+        {
+            1: _SORT,
+            2: f"CASE WHEN {{1}} THEN {_SORT} ELSE list_sort({{0}}, 'DESC', 'NULLS LAST') END",
+        },
+        first_type,
+    ),
+    "array_sort": one("list_sort({0}, 'ASC', 'NULLS LAST')", first_type),
+    "array_repeat": one(_REPEATED, lambda types: _listed(types[:1]), count=2),
     "flatten": one("flatten({0})", _items),
     "slice": one("list_slice({0}, {1}, {1} + {2} - 1)", first_type, count=3),
-    "sequence": one("generate_series({0}, {1}, CASE WHEN {0} <= {1} THEN 1 ELSE -1 END)", _listed, count=2),
-    "map_keys": one("map_keys({0})", Array(STRING)),
-    "map_values": one("map_values({0})", _values),
+    "sequence": Function(
+        {
+            2: "generate_series({0}, {1}, CASE WHEN {0} <= {1} THEN 1 ELSE -1 END)",
+            3: "generate_series({0}, {1}, {2})",
+        },
+        _listed,
+    ),
     "transform": Function({2: "list_transform({0}, {1})"}, _last_listed, lambdas=_of_items),
     "filter": Function({2: "list_filter({0}, {1})"}, first_type, lambdas=_of_items),
     "exists": Function({2: "(len(list_filter({0}, {1})) > 0)"}, BOOLEAN, lambdas=_of_items),
-    "explode": one("unnest({0})", _items),
+    "aggregate": Function({3: _FOLD, 4: _FINISH}, None, lambdas=_of_folding),
+    "reduce": Function({3: _FOLD, 4: _FINISH}, None, lambdas=_of_folding),
+    "explode": Function({1: "unnest({0})"}, _items, build=_explode),
 }
+
+MAPS = {
+    "map": Function({**dict.fromkeys(_MANY, "")}, _mapped, build=_map),
+    "map_from_arrays": one("map({0}, {1})", _mapped_lists, count=2),
+    "map_concat": Function({ANY: "map_concat({*})"}, first_type),
+    "map_keys": one("map_keys({0})", _keys),
+    "map_values": one("map_values({0})", _values),
+    "element_at": Function({2: "list_extract({0}, {1})"}, _element, build=_element_at),
+    "struct": Function({ANY: "struct_pack({*})"}, None, build=_struct, typing=_struct_type, named=True),
+}
+
+FUNCTIONS = {**LISTS, **MAPS}

@@ -41,6 +41,10 @@ class Function:
     """Instead of all this, for functions that are rewritten together with their window."""
     lambdas: Callable[[Types], Types] | None = None
     """From the types of the arguments before it to those of a lambda's parameters."""
+    named: bool = False
+    """Arguments keep the names they have; they come as aliases."""
+    typing: Callable[[Sequence[exp.Expr]], Type | None] | None = None
+    """Instead of `result`, for what depends on more than the arguments' types."""
 
     def form(self, count: int) -> str | None:
         """Return the text for *count* arguments, or None if it does not take so many."""
@@ -48,11 +52,15 @@ class Function:
 
     def call(self, arguments: Sequence[exp.Expr]) -> exp.Expr:
         """Return the call for the engine, with its type; the number of arguments was checked."""
-        types = [type_of(a) for a in arguments]
-        result = self.result(types) if callable(self.result) else self.result
+        result = self._result(arguments)
         if self.build is not None:
             return typed(self.build(arguments), result)
         return typed(template(self.form(len(arguments)) or "", *arguments), result)
+
+    def _result(self, arguments: Sequence[exp.Expr]) -> Type | None:
+        if self.typing is not None:
+            return self.typing(arguments)
+        return self.result([type_of(a) for a in arguments]) if callable(self.result) else self.result
 
 
 def template(text: str, *arguments: exp.Expr) -> exp.Expr:

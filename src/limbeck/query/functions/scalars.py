@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from limbeck.query.casts import cast
 from limbeck.query.functions.model import ANY, Function, Types, first_type, one, same, template
-from limbeck.query.types import BOOLEAN, INT, LONG, NUMBER, STRING, type_of, widest
+from limbeck.query.types import BOOLEAN, INT, LONG, NUMBER, STRING, of_cast, type_of, widest
 from limbeck.xdm.types import Array, Type
 
 
@@ -129,4 +130,14 @@ TEXT = {
     "uuid": one("CAST(uuid() AS VARCHAR)", STRING, count=0),
 }
 
-FUNCTIONS = {**MATHEMATICS, **LOGIC, **TEXT}
+def _cast_to(name: str) -> Function:
+    target = exp.DataType.build(name, dialect="spark")
+    return Function({1: ""}, of_cast(target), build=lambda arguments: cast(arguments[0], target))
+
+
+CASTS = {
+    name: _cast_to(name)
+    for name in ("bigint", "boolean", "date", "double", "float", "int", "smallint", "string", "timestamp", "tinyint")
+}
+
+FUNCTIONS = {**CASTS, **MATHEMATICS, **LOGIC, **TEXT}

@@ -1,0 +1,3 @@
+"""The version of this Limbeck."""
+
+VERSION = "0.1.0"
