@@ -45,7 +45,7 @@ NESTED = Object((*FLAT.fields, Field("productListItems", Array(ITEM)), Field("id
 
 FLAT_ROWS = """
 SELECT 'event-' || i AS _id,
-    TIMESTAMP '2024-01-01' + INTERVAL 37 SECOND * i AS timestamp,
+    TIMESTAMP '2024-01-01' + INTERVAL 37 SECOND * (i % 1000000) AS timestamp,
     ['web.webpagedetails.pageViews', 'commerce.purchases', 'directMarketing.emailSent'][1 + i % 3] AS eventType,
     {userid: lpad(CAST(hash(i % 10000) AS VARCHAR), 38, '1')} AS _acme,
     CASE WHEN i % 3 = 0 THEN {webPageDetails: {name: 'page ' || i % 97, URL: 'https://example.com/' || i % 997,

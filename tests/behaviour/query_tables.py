@@ -24,9 +24,7 @@ from limbeck.xdm.arrow import from_arrow
 
 TIME = pa.timestamp("ms")
 TENANT = pa.struct([("userid", pa.string())])
-IDENTITIES = pa.map_(
-    pa.string(), pa.list_(pa.struct([("id", pa.string()), ("primary", pa.bool_())]))
-)
+IDENTITIES = pa.map_(pa.string(), pa.list_(pa.struct([("id", pa.string()), ("primary", pa.bool_())])))
 ITEMS = pa.list_(pa.struct([("SKU", pa.string()), ("quantity", pa.int32()), ("priceTotal", pa.float64())]))
 COMMERCE = pa.struct(
     [
@@ -34,9 +32,7 @@ COMMERCE = pa.struct(
         ("purchases", pa.struct([("value", pa.float64())])),
     ]
 )
-MARKETING = pa.struct(
-    [("emailDelivered", pa.struct([("value", pa.float64())])), ("emailVisitorID", pa.string())]
-)
+MARKETING = pa.struct([("emailDelivered", pa.struct([("value", pa.float64())])), ("emailVisitorID", pa.string())])
 
 
 def at(text: str) -> dt.datetime:

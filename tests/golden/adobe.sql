@@ -68,11 +68,12 @@ SELECT t, TIME_BETWEEN_PREVIOUS_MATCH(CAST(t AS timestamp), e = 'view') OVER (OR
 --| 2024-01-01 12:00:00 | 7200 | 0
 --| 2024-01-03 11:00:00 | 0 | –
 -- inside an expression
-SELECT CASE WHEN TIME_BETWEEN_PREVIOUS_MATCH(timestamp, eventType = 'commerce.productViews', 'days') OVER (ORDER BY timestamp) < 10 THEN 'recent' ELSE 'old' END AS x, count(1) AS n FROM ev_n GROUP BY x
---! 42601 None group
+SELECT x, count(1) AS n FROM (SELECT CASE WHEN TIME_BETWEEN_PREVIOUS_MATCH(timestamp, eventType = 'commerce.productViews', 'days') OVER (ORDER BY timestamp) < 10 THEN 'recent' ELSE 'old' END AS x FROM ev_n) GROUP BY x ORDER BY x
+--| old | 11
+--| recent | 4
 -- an unknown unit
 SELECT TIME_BETWEEN_PREVIOUS_MATCH(timestamp, true, 'weeks') OVER (ORDER BY timestamp) FROM ev_n
---! 42601 None 'days', 'hours', 'minutes', 'seconds'
+--! 42601 53 'days', 'hours', 'minutes', 'seconds'
 -- without OVER
 SELECT TIME_BETWEEN_PREVIOUS_MATCH(timestamp, true) FROM ev_n
 --! 42601 8 needs OVER

@@ -34,7 +34,7 @@ SELECT c.nam FROM cust c
 --! 42703 10 relation "c" has no column "nam"
 -- no such function
 SELECT lenght(name) FROM cust
---! 42883 8 did you mean "length"?
+--! 42883 8 did you mean "length"
 -- a wrong number of arguments
 SELECT substring(name) FROM cust
 --! 42883 8 substring takes 2 or 3 arguments, found 1
@@ -177,7 +177,7 @@ SELECT to_utc_timestamp('2021-08-31','Asia/Seoul'), to_utc_timestamp('2021-07-14
 --| 2021-08-30 15:00:00 | 2021-07-14 03:40:00 | 2021-08-31 23:40:00
 -- C38 a date alone in American order
 SELECT CAST('07-29-2021' AS timestamp)
---! 42804 8 07-29-2021
+--! 42804 13 07-29-2021
 -- C38 with a time
 SELECT CAST('07-29-2021 00:00:00' AS timestamp), CAST('2021-07-29' AS timestamp), CAST('x' AS timestamp)
 --| 2021-07-29 00:00:00 | 2021-07-29 00:00:00 | –
@@ -224,7 +224,7 @@ SELECT TIMESTAMP eventtime, ev.timestamp FROM ev WHERE timestamp >= '2024-03-02'
 --: timestamp[ms] | timestamp[ms]
 -- an alias is not seen in WHERE
 SELECT id AS n FROM cust WHERE n = 1
---! 42703 33 column "n" does not exist here
+--! 42703 32 column "n" does not exist here
 -- a star without columns
 SELECT * EXCEPT (city) FROM cust ORDER BY id LIMIT 1
 --| 1 | Anna

@@ -40,7 +40,7 @@ SELECT id FROM b3 SNAPSHOT BETWEEN HEAD AND 1
 --! 42601 36 in quotes
 -- a word
 SELECT id FROM b3 SNAPSHOT SINCE 'yesterday'
---! 42601 None is no snapshot id
+--! 42601 34 is no snapshot id
 -- not on a query
 WITH q AS (SELECT 1) SELECT * FROM q SNAPSHOT SINCE 1
 --! 42601 36 SNAPSHOT belongs to tables

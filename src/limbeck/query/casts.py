@@ -11,10 +11,10 @@ from limbeck.query.dialect import position, written
 from limbeck.query.functions.model import template
 from limbeck.query.infer import infer
 from limbeck.query.types import (
+    INTEGERS,
     NUMBER,
     STRING,
     TIMESTAMP,
-    INTEGERS,
     is_integer,
     is_numeric,
     is_string,
@@ -26,7 +26,7 @@ from limbeck.query.types import (
 from limbeck.xdm.sql import duckdb_type
 from limbeck.xdm.types import ScalarName, Type
 
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.Between)
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Between)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
 
 OPERATORS: frozenset[type[exp.Expr]] = frozenset({*_COMPARISONS, *_ARITHMETIC})
@@ -80,7 +80,7 @@ def _arithmetic(node: exp.Expr) -> exp.Expr:
         return template("({0} % {1})", left, _not_zero(right))
     if isinstance(node, exp.IntDiv):
         whole = is_integer(type_of(left)) and is_integer(type_of(right))
-        text = "({0} // {1})" if whole else "CAST(trunc({0} / {1}) AS BIGINT)"
+        text = "CAST({0} // {1} AS BIGINT)" if whole else "CAST(trunc({0} / {1}) AS BIGINT)"
         return template(text, left, _not_zero(right))
     return node
 
@@ -133,7 +133,7 @@ def _check_order(node: exp.Expr) -> None:
 
 def _decimal(target: exp.DataType) -> str:
     sizes = [int(e.name) for e in target.expressions]
-    precision, scale = (sizes + [0])[:2] if sizes else (10, 0)
+    precision, scale = ([*sizes, 0])[:2] if sizes else (10, 0)
     return f"DECIMAL({precision}, {scale})"
 
 

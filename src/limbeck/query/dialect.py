@@ -13,7 +13,9 @@ from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.generators.duckdb import DuckDBGenerator
+from sqlglot.parsers.databricks import DatabricksParser
+from sqlglot.tokenizer_core import Token, TokenType
 
 from limbeck.errors import SqlSyntaxError
 
@@ -37,20 +39,21 @@ class Template(exp.Expression):
 exp.Table.arg_types = {**exp.Table.arg_types, "snapshot": False}
 
 
-class _Parser(Databricks.Parser):
+class _Parser(DatabricksParser):
     """Calls of functions stay as they were written (`exp.Anonymous`): the resolver knows what is served."""
 
     FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {}
     FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
-        name: Databricks.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
+        name: DatabricksParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
     }
     NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
-        name: Databricks.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "ANY")
+        name: DatabricksParser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "ANY")
     }
-    NO_PAREN_FUNCTIONS: ClassVar[dict[TokenType, type[exp.Expr]]] = {
-        token: Databricks.Parser.NO_PAREN_FUNCTIONS[token]
+    NO_PAREN_FUNCTIONS: ClassVar[dict[TokenType, type[exp.Func]]] = {
+        token: DatabricksParser.NO_PAREN_FUNCTIONS[token]
         for token in (TokenType.CURRENT_DATE, TokenType.CURRENT_TIMESTAMP)
     }
+    ARRAY_CONSTRUCTORS: ClassVar[dict[str, type[exp.Expr]]] = {}
     STRING_ALIASES = True
     COLON_IS_VARIANT_EXTRACT = False
 
@@ -135,9 +138,9 @@ def _template(generator: Any, node: Template) -> str:
     return text.format(*arguments)
 
 
-class _Generator(DuckDB.Generator):
+class _Generator(DuckDBGenerator):
     TRANSFORMS: ClassVar[dict[type[exp.Expr], Callable[..., str]]] = {
-        **DuckDB.Generator.TRANSFORMS,
+        **DuckDBGenerator.TRANSFORMS,
         Template: _template,
     }
 
@@ -196,7 +199,7 @@ def _syntax_error(sql: str, error: ParseError) -> SqlSyntaxError:
 
 def _offset(sql: str, error: dict[str, Any], found: str) -> int | None:
     line, column = error.get("line"), error.get("col")
-    if line is None or column is None:
+    if not (isinstance(line, int) and isinstance(column, int)):
         return None
     before = sum(len(text) for text in sql.splitlines(keepends=True)[: line - 1])
     return max(1, before + column - len(found) + 1)

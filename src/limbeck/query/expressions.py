@@ -18,8 +18,8 @@ from limbeck.query.types import STRING, is_string, type_of, typed
 from limbeck.xdm.types import Array, Map, Object, Type
 
 PLAIN: frozenset[type[exp.Expr]] = frozenset(
-    {exp.Alias, exp.And, exp.Boolean, exp.Case, exp.Distinct, exp.DPipe, exp.Escape, exp.Extract, exp.If}
-    | {exp.ILike, exp.Interval, exp.Is, exp.Like, exp.Literal, exp.Neg, exp.Not, exp.Null, exp.Or, exp.Ordered}
+    {exp.And, exp.Boolean, exp.Case, exp.Distinct, exp.DPipe, exp.Escape, exp.Extract, exp.If}
+    | {exp.Interval, exp.Is, exp.Literal, exp.Neg, exp.Not, exp.Null, exp.Or, exp.Ordered}
     | {exp.Order, exp.Paren, exp.Trim, exp.Tuple, exp.Var, exp.Where, exp.WindowSpec, exp.BitwiseAnd}
     | {exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot}
 )
@@ -151,9 +151,7 @@ class Expressions:
         arguments = self._arguments(node.expressions, function, scope)
         if function.form(len(arguments)) is None:
             counts = " or ".join(str(n) for n in sorted(function.forms) if n >= 0) or "at least 1"
-            raise UndefinedFunction(
-                f"{name} takes {counts} arguments, found {len(arguments)}", position=position(node)
-            )
+            raise UndefinedFunction(f"{name} takes {counts} arguments, found {len(arguments)}", position=position(node))
         if ignore_nulls and arguments:
             arguments[0] = typed(template("{0} IGNORE NULLS", arguments[0]), type_of(arguments[0]))
         if function.windowed is not None and isinstance(over, exp.Window):
@@ -193,6 +191,16 @@ class Expressions:
     def cast(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind CAST, TRY_CAST and `::`."""
         return casts.cast(self.bind(node.this, scope), node.args["to"])
+
+    def like(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind LIKE and ILIKE; a backslash escapes, which the engine has to be told."""
+        escaped = isinstance(node.parent, exp.Escape)
+        self.bind_children(node, scope)
+        typed(node, infer(node))
+        pattern = node.expression
+        if escaped or (isinstance(pattern, exp.Literal) and "\\" not in pattern.name):
+            return node
+        return typed(exp.Paren(this=exp.Escape(this=node, expression=exp.Literal.string("\\"))), type_of(node))
 
     def within(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind IN with a list or with a query."""
@@ -256,6 +264,8 @@ _HANDLERS: dict[type[exp.Expr], Callable[[Expressions, Any, Scope], exp.Expr]] =
     exp.Window: Expressions.window,
     exp.Cast: Expressions.cast,
     exp.TryCast: Expressions.cast,
+    exp.Like: Expressions.like,
+    exp.ILike: Expressions.like,
     exp.In: Expressions.within,
     exp.Subquery: Expressions.nested,
     exp.Exists: Expressions.exists,

@@ -19,15 +19,16 @@ def label(node: exp.Expr) -> str:
     lower case, a column as it was typed.
     """
     if isinstance(node, exp.Column) and isinstance(node.this, exp.Identifier):
-        return node.name if len(node.parts) == 1 else _last_of(node)
+        return _name(node) if len(node.parts) == 1 else _name(node).lower()
     if isinstance(node, exp.Dot) and _is_path(node):
-        return node.expression.name.lower()
+        return str(node.expression.name).lower()
+    if isinstance(node, exp.Anonymous) and node.name.lower() == "explode":
+        return "col"
     return _text(node)
 
 
-def _last_of(node: exp.Column) -> str:
-    """`t.timestamp` may be a column or a field: the resolver corrects a column's case."""
-    return node.name.lower()
+def _name(node: exp.Column) -> str:
+    return str(node.name)
 
 
 def _is_path(node: exp.Expr) -> bool:

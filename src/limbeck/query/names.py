@@ -11,7 +11,7 @@ from limbeck.query.dialect import position
 from limbeck.query.functions.model import template
 from limbeck.query.scope import Column, Relation, Scope
 from limbeck.query.types import type_of, typed
-from limbeck.xdm.types import Array, Map, Object
+from limbeck.xdm.types import Array, Field, Map, Object
 
 Parts = Sequence[exp.Expr]
 
@@ -129,10 +129,10 @@ def _field(base: exp.Expr, part: exp.Expr) -> exp.Expr:
             )
 
 
-def _find(kind: Object, part: exp.Expr) -> Column:
+def _find(kind: Object, part: exp.Expr) -> Field:
     for field in kind.fields:
         if field.name.lower() == part.name.lower():
-            return Column(field.name, field.type)
+            return field
     known = [f.name for f in kind.fields]
     raise UndefinedColumn(
         f"No such struct field {part.name} in {', '.join(known)}",

@@ -84,7 +84,7 @@ class _Resolver:
         raise FeatureNotSupported(f"{node.key} is not served as a query", position=position(node))
 
     def _select(self, node: exp.Select, outer: Scope) -> Columns:
-        _check_parts(node, _SELECT_PARTS)
+        check_parts(node, _SELECT_PARTS)
         scope = Scope(outer, self._with(node, outer))
         self._from(node, scope)
         self._clause(node, "where", scope)
@@ -101,7 +101,7 @@ class _Resolver:
         return columns
 
     def _set_operation(self, node: exp.SetOperation, outer: Scope) -> Columns:
-        _check_parts(node, frozenset({"with_", "this", "expression", "distinct", "order", "limit", "offset"}))
+        check_parts(node, frozenset({"with_", "this", "expression", "distinct", "order", "limit", "offset"}))
         scope = Scope(outer, self._with(node, outer))
         left, right = self.query(node.this, scope), self.query(node.expression, scope)
         if len(left) != len(right):
@@ -113,14 +113,14 @@ class _Resolver:
         return left
 
     def _parenthesised(self, node: exp.Subquery, outer: Scope) -> Columns:
-        _check_parts(node, frozenset({"this", "alias", "order", "limit", "offset", "with_", "joins"}))
+        check_parts(node, frozenset({"this", "alias", "order", "limit", "offset", "with_", "joins"}))
         scope = Scope(outer, self._with(node, outer))
         columns = self.query(node.this, scope)
         self._modifiers(node, _result_scope(columns, scope))
         return columns
 
     def _values(self, node: exp.Values, outer: Scope) -> Columns:
-        _check_parts(node, frozenset({"expressions", "alias"}))
+        check_parts(node, frozenset({"expressions", "alias"}))
         rows = [self._expressions.bind(row, Scope(outer)) for row in node.expressions]
         node.set("expressions", rows)
         first = rows[0].expressions if isinstance(rows[0], exp.Tuple) else [rows[0]]
@@ -151,7 +151,7 @@ class _Resolver:
             self._lateral_view(lateral, scope)
 
     def _join(self, join: exp.Join, scope: Scope) -> None:
-        _check_parts(join, frozenset({"this", "on", "using", "side", "kind", "method"}))
+        check_parts(join, frozenset({"this", "on", "using", "side", "kind", "method"}))
         if join.args.get("kind") not in (None, "", "INNER", "CROSS", "OUTER", "SEMI", "ANTI"):
             raise FeatureNotSupported(f"{join.args['kind']} JOIN is not served", position=position(join))
         before = {c.name.lower() for r in scope.relations for c in r.columns}
@@ -197,7 +197,7 @@ class _Resolver:
         scope.relations.append(Relation(alias, renamed(columns, names_)))
 
     def _table(self, node: exp.Table, scope: Scope) -> exp.Expr:
-        if not isinstance(node.this, exp.Identifier) or node.args.get("db") or not _only(node, _TABLE_PARTS):
+        if not isinstance(node.this, exp.Identifier) or node.args.get("db") or not only(node, _TABLE_PARTS):
             self._refuse_table(node)
         name = node.name
         columns = _cte(scope, name)
@@ -233,9 +233,7 @@ class _Resolver:
 
     def _refuse_table(self, node: exp.Table) -> None:
         if node.args.get("db"):
-            raise UndefinedTable(
-                "tables have no schema or database before their name here", position=position(node)
-            )
+            raise UndefinedTable("tables have no schema or database before their name here", position=position(node))
         raise FeatureNotSupported(
             "FROM takes tables, queries in parentheses and VALUES; table functions and samples are not served",
             position=position(node),
@@ -284,7 +282,7 @@ class _Resolver:
 
     def _star(self, item: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, Column]]:
         star = item.this if isinstance(item, exp.Column) else item
-        if not _only(star, frozenset({"except_"})):
+        if not only(star, frozenset({"except_"})):
             raise FeatureNotSupported("after * only EXCEPT (columns) is served", position=position(item))
         without = {c.name.lower() for c in star.args.get("except_") or []}
         found = self._starred(item, scope) if isinstance(item, exp.Column) else _everything(scope)
@@ -323,7 +321,7 @@ class _Resolver:
         group = node.args.get("group")
         if group is None:
             return
-        _check_parts(group, _GROUP_PARTS)
+        check_parts(group, _GROUP_PARTS)
         self._grouping(group, scope)
 
     def _grouping(self, node: exp.Expr, scope: Scope) -> None:
@@ -341,13 +339,19 @@ class _Resolver:
         self._ordering(node, scope)
         for key in ("limit", "offset"):
             clause = node.args.get(key)
-            if clause is not None and not (isinstance(clause.expression, exp.Literal) and clause.expression.is_int):
-                clause.set("expression", self._number(clause, key))
+            if clause is not None:
+                self._count(clause, key)
 
-    def _number(self, clause: exp.Expr, key: str) -> exp.Expr:
-        if isinstance(clause.expression, exp.Parameter):
-            return self._expressions.bind(clause.expression, Scope())
-        raise SqlSyntaxError(f"{key.upper()} takes a whole number", position=position(clause))
+    def _count(self, clause: exp.Expr, key: str) -> None:
+        """Bind the number of LIMIT or OFFSET; `LIMIT ALL` is none."""
+        number = clause.args.get("expression")
+        if isinstance(number, exp.Parameter):
+            number = self._expressions.bind(number, Scope())
+            clause.set("expression", number)
+        if key == "limit" and isinstance(number, exp.Column | exp.Var) and number.name.upper() == "ALL":
+            clause.pop()
+        elif not (isinstance(number, exp.Literal) and number.is_int and only(clause, frozenset({"expression"}))):
+            raise SqlSyntaxError(f"{key.upper()} takes a whole number", position=position(clause))
 
     def _ordering(self, node: exp.Expr, scope: Scope) -> None:
         order = node.args.get("order")
@@ -409,11 +413,13 @@ def _snapshot_id(snapshot: Snapshot | None, key: str, word: str) -> int | None:
     return int(bound.name)
 
 
-def _only(node: exp.Expr, parts: frozenset[str]) -> bool:
+def only(node: exp.Expr, parts: frozenset[str]) -> bool:
+    """Return whether *node* has no other clauses than *parts*."""
     return all(key in parts for key, value in node.args.items() if value)
 
 
-def _check_parts(node: exp.Expr, parts: frozenset[str]) -> None:
+def check_parts(node: exp.Expr, parts: frozenset[str]) -> None:
+    """Raise `FeatureNotSupported` if *node* has other clauses than *parts*."""
     for key, value in node.args.items():
         if value and key not in parts:
             where = value if isinstance(value, exp.Expr) else node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -29,9 +29,9 @@ class Result:
         self._cap = cap
 
     @classmethod
-    def of(cls, **columns: list[str | int | None]) -> Result:
+    def of(cls, columns: Mapping[str, Sequence[str | int]]) -> Result:
         """Return a result of a few rows that are known already."""
-        batch = pa.RecordBatch.from_pydict(columns)
+        batch = pa.RecordBatch.from_pydict(dict(columns))
         return cls(batch.schema, [batch])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -87,5 +87,6 @@ def _presented(kind: pa.DataType) -> pa.DataType:
 
 
 def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    columns = [c if c.type == f.type else c.cast(f.type, safe=False) for c, f in zip(batch.columns, schema, strict=True)]
+    pairs = zip(batch.columns, schema.types, strict=True)
+    columns = [c if c.type == kind else c.cast(kind, safe=False) for c, kind in pairs]
     return pa.RecordBatch.from_arrays(columns, schema=schema)

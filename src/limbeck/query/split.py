@@ -24,7 +24,9 @@ def statements(text: str) -> list[str]:
     >>> statements("select ';' -- a; b\\n; ; select 2;")
     ["select ';' -- a; b", 'select 2']
     """
-    found, current, meant = [], [], False
+    found: list[str] = []
+    current: list[str] = []
+    meant = False
     for token in _TOKEN.finditer(text):
         if token.lastgroup == "end":
             if meant:

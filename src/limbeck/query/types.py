@@ -65,13 +65,8 @@ def widest(types: Iterable[Type | None]) -> Type | None:
     known = [t for t in types if t is not None]
     if not known:
         return None
-    if all(is_numeric(t) for t in known):
-        return Scalar(max((scalar_name(t) for t in known), key=_rank))
-    return known[0]
-
-
-def _rank(name: ScalarName | None) -> int:
-    return _NUMBERS.index(name) if name in _NUMBERS else -1
+    numbers = [t.name for t in known if isinstance(t, Scalar) and t.name in _NUMBERS]
+    return Scalar(max(numbers, key=_NUMBERS.index)) if len(numbers) == len(known) else known[0]
 
 
 def of_cast(target: exp.DataType) -> Type | None:

@@ -9,7 +9,7 @@ from sqlglot import exp
 from limbeck.errors import FeatureNotSupported
 from limbeck.query.dialect import position
 from limbeck.query.functions.model import ANY, Function, Types, first_type, one, template
-from limbeck.query.types import BOOLEAN, INT, LONG, STRING, type_of, widest
+from limbeck.query.types import BOOLEAN, INT, LONG, NUMBER, STRING, is_numeric, type_of, widest
 from limbeck.xdm.types import Array, Field, Map, Object, Type
 
 _MANY = range(2, 65, 2)
@@ -29,8 +29,8 @@ def _of_pairs(types: Types) -> list[Type | None]:
 
 
 def _of_folding(types: Types) -> list[Type | None]:
-    """The state, whose type may grow from step to step, and an item; for the finish the state alone."""
-    return [None, _items(types)]
+    """The state and an item, for the finish the state alone; a state that is a number may grow to any number."""
+    return [NUMBER if is_numeric(types[1]) else types[1], _items(types)]
 
 
 def _listed(types: Types) -> Type | None:
@@ -95,9 +95,31 @@ def _struct_type(arguments: Sequence[exp.Expr]) -> Type | None:
     return Object(known) if len(known) == len(fields) else None
 
 
-_SIZE = one("coalesce(CAST(len({0}) AS INTEGER), -1)", INT)
-_FOLD = "list_reduce(list_prepend({1}, {0}), {2})"
-_FINISH = "list_transform([list_reduce(list_prepend({1}, {0}), {2})], {3})[1]"
+def _size(arguments: Sequence[exp.Expr]) -> exp.Expr:
+    counter = "cardinality" if isinstance(type_of(arguments[0]), Map) else "len"
+    return template(f"coalesce(CAST({counter}({{0}}) AS INTEGER), -1)", *arguments)
+
+
+def _zip_with(arguments: Sequence[exp.Expr]) -> exp.Expr:
+    """The engine's lambdas run over one list: the pair is bound one after the other."""
+    body, *parameters = arguments[2].expressions
+    if len(parameters) != 2:
+        raise FeatureNotSupported("zip_with takes (x, y) -> …", position=position(body))
+    return template(_ZIP, arguments[0], arguments[1], *parameters, body)
+
+
+def _distinct(text: str) -> str:
+    """The first of each, in order; NULL counts as a value."""
+    return f"list_filter({text}, LAMBDA _x, _n : list_position({text}, _x) = _n)"
+
+
+_SIZE = Function({1: ""}, INT, build=_size)
+_FOLD = "list_reduce({0}, {2}, {1})"
+_FINISH = "list_transform([list_reduce({0}, {2}, {1})], {3})[1]"
+_ZIP = (
+    "list_transform(range(1, greatest(len({0}), len({1})) + 1), LAMBDA _i : "
+    "list_transform([({0})[_i]], LAMBDA {2} : list_transform([({1})[_i]], LAMBDA {3} : {4})[1])[1])"
+)
 _SORT = "list_sort({0}, 'ASC', 'NULLS FIRST')"
 _REPEATED = "CASE WHEN {1} > 0 THEN list_transform(range({1}), LAMBDA _n : {0}) ELSE [] END"
 
@@ -105,16 +127,23 @@ LISTS = {
     "array": Function({0: "[]", ANY: "[{*}]"}, _listed),
     "size": _SIZE,
     "cardinality": _SIZE,
-    "array_size": one("CAST(len({0}) AS INTEGER)", INT),
     "array_contains": one("list_contains({0}, {1})", BOOLEAN, count=2),
     "array_max": one("list_max({0})", _items),
     "array_min": one("list_min({0})", _items),
     "array_position": one("CAST(coalesce(list_position({0}, {1}), 0) AS BIGINT)", LONG, count=2),
     "array_join": one("array_to_string({0}, {1})", STRING, count=2),
-    "array_union": one("list_distinct(list_concat({0}, {1}))", first_type, count=2),
-    "array_intersect": one("list_distinct(list_filter({0}, LAMBDA _x : list_contains({1}, _x)))", first_type, count=2),
-    "array_except": one("list_distinct(list_filter({0}, LAMBDA _x : NOT list_contains({1}, _x)))", first_type, count=2),
-    "array_distinct": one("list_distinct({0})", first_type),
+    "array_union": one(_distinct("list_concat({0}, {1})"), first_type, count=2),
+    "array_intersect": one(
+        "list_filter({0}, LAMBDA _x, _n : list_position({1}, _x) IS NOT NULL AND list_position({0}, _x) = _n)",
+        first_type,
+        count=2,
+    ),
+    "array_except": one(
+        "list_filter({0}, LAMBDA _x, _n : list_position({1}, _x) IS NULL AND list_position({0}, _x) = _n)",
+        first_type,
+        count=2,
+    ),
+    "array_distinct": one(_distinct("{0}"), first_type),
     "arrays_overlap": one("list_has_any({0}, {1})", BOOLEAN, count=2),
     "array_remove": one("list_filter({0}, LAMBDA _x : _x <> {1})", first_type, count=2),
     "sort_array": Function(
@@ -138,6 +167,7 @@ LISTS = {
     "transform": Function({2: "list_transform({0}, {1})"}, _last_listed, lambdas=_of_items),
     "filter": Function({2: "list_filter({0}, {1})"}, first_type, lambdas=_of_items),
     "exists": Function({2: "(len(list_filter({0}, {1})) > 0)"}, BOOLEAN, lambdas=_of_items),
+    "zip_with": Function({3: ""}, None, lambdas=_of_pairs, build=_zip_with),
     "aggregate": Function({3: _FOLD, 4: _FINISH}, None, lambdas=_of_folding),
     "reduce": Function({3: _FOLD, 4: _FINISH}, None, lambdas=_of_folding),
     "explode": Function({1: "unnest({0})"}, _items, build=_explode),

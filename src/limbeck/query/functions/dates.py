@@ -130,8 +130,6 @@ FUNCTIONS = {
         {0: f"CAST(floor(epoch({_NOW})) AS BIGINT)", 1: "CAST(floor(epoch({0})) AS BIGINT)"}, LONG, wants="t"
     ),
     "to_unix_timestamp": one("CAST(floor(epoch({0})) AS BIGINT)", LONG, "t"),
-    "from_unixtime": one(
-        "strftime(make_timestamp(CAST({0} AS BIGINT) * 1000000), '%Y-%m-%d %H:%M:%S')", STRING, "n"
-    ),
+    "from_unixtime": one("strftime(make_timestamp(CAST({0} AS BIGINT) * 1000000), '%Y-%m-%d %H:%M:%S')", STRING, "n"),
     "make_date": one("make_date({0}, {1}, {2})", DATE, "n", 3),
 }

@@ -75,7 +75,7 @@ def one(text: str, result: Result, wants: str = "", count: int = 1) -> Function:
 
 def same(name: str, result: Result, *counts: int, wants: str = "") -> Function:
     """Return a scalar function that the engine knows under *name* with the same arguments."""
-    return Function({n: f"{name}({{*}})" for n in counts}, result, wants=wants)
+    return Function(dict.fromkeys(counts, f"{name}({{*}})"), result, wants=wants)
 
 
 def first_type(types: Types) -> Type | None:

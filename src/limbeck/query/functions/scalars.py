@@ -102,7 +102,7 @@ TEXT = {
     "ltrim": Function({1: "ltrim({0}, ' ')"}, STRING, wants="s"),
     "rtrim": Function({1: "rtrim({0}, ' ')"}, STRING, wants="s"),
     "concat": Function({ANY: "concat({*})"}, _concat_type, build=_concat),
-    "concat_ws": Function({n: "concat_ws({*})" for n in range(2, 33)}, STRING, wants="s"),
+    "concat_ws": Function(dict.fromkeys(range(2, 33), "concat_ws({*})"), STRING, wants="s"),
     "substring": Function({2: f"{_SUBSTRING})", 3: f"{_SUBSTRING}, greatest({{2}}, 0))"}, STRING, wants="s-"),
     "substr": Function({2: f"{_SUBSTRING})", 3: f"{_SUBSTRING}, greatest({{2}}, 0))"}, STRING, wants="s-"),
     "left": one("left({0}, greatest({1}, 0))", STRING, "s-", 2),
@@ -129,6 +129,7 @@ TEXT = {
     "sha1": one("sha1({0})", STRING, "s"),
     "uuid": one("CAST(uuid() AS VARCHAR)", STRING, count=0),
 }
+
 
 def _cast_to(name: str) -> Function:
     target = exp.DataType.build(name, dialect="spark")

@@ -15,7 +15,7 @@ _UNITS = {"days": "day", "hours": "hour", "minutes": "minute", "seconds": "secon
 
 
 def _window(text: str, result: Result, *counts: int, wrap: str = "") -> Function:
-    return Function({n: text for n in counts}, result, "window", wrap=wrap)
+    return Function(dict.fromkeys(counts, text), result, "window", wrap=wrap)
 
 
 def _unit(arguments: Sequence[exp.Expr]) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from sqlglot import exp
 
-from limbeck.engine import Engine
+from limbeck.engine import Engine, Table
 from limbeck.engine.duck import Session
 from limbeck.lake import Dataset, Lake
 from limbeck.query.dialect import rendered
-from limbeck.query.resolve import Resolved, resolve
-from limbeck.query.scope import TableInfo
+from limbeck.query.resolve import resolve
+from limbeck.query.scope import Column, TableInfo
 from limbeck.registry import Registry
 from limbeck.scope import Principal, Sandbox
 
@@ -44,6 +44,20 @@ class LakeCatalogue:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A query in the engine's words, the columns it gives, and the files it reads."""
+
+    tree: exp.Expr
+    columns: tuple[Column, ...]
+    tables: tuple[Table, ...]
+
+    @property
+    def sql(self) -> str:
+        """The text for the engine."""
+        return rendered(self.tree)
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A parsed statement, who sent it, and the services it may use."""
 
@@ -62,9 +76,8 @@ class Statement:
         """The client id that is noted as creator."""
         return self.principal.client_id if self.principal else ""
 
-    @contextmanager
-    def session(self, query: exp.Expr) -> Iterator[tuple[Session, str, Resolved]]:
-        """Resolve *query* and open an engine that sees what it reads; give both and the engine's SQL."""
+    def resolve(self, query: exp.Expr) -> Reading:
+        """Bind *query* to the sandbox's tables."""
         catalogue = LakeCatalogue(self.lake, self.sandbox)
         resolved = resolve(self.sql, query, catalogue, self.params)
         tables = []
@@ -72,8 +85,11 @@ class Statement:
             dataset = catalogue.dataset(source.table)
             if dataset is not None:
                 tables.append(self.lake.table(dataset, source.view, source.since, source.until))
-        with self.engine.session(tables, timeout=self.timeout) as session:
-            yield session, rendered(resolved.tree), resolved
+        return Reading(resolved.tree, resolved.columns, tuple(tables))
+
+    def session(self, reading: Reading) -> AbstractContextManager[Session]:
+        """Open an engine that sees what the query reads, and nothing else."""
+        return self.engine.session(reading.tables, timeout=self.timeout)
 
     def find(self, table: str) -> Dataset | None:
         """Return the dataset that SQL calls *table*, or None."""

@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from limbeck.errors import DuplicateTable, FeatureNotSupported, SqlSyntaxError
 from limbeck.query.dialect import position
+from limbeck.query.resolve import check_parts
 from limbeck.query.result import Result, presented
 from limbeck.query.statements.context import Statement
 from limbeck.query.statements.fit import fitted
@@ -19,6 +20,7 @@ def run(statement: Statement) -> Result:
     """Make a dataset with the rows of a query; its schema is made from the columns or named by its title."""
     node = statement.tree
     name = _name(node)
+    check_parts(node, frozenset({"this", "kind", "expression", "exists", "properties"}))
     properties = _properties(node)
     existing = statement.find(name)
     if existing is not None:
@@ -26,11 +28,12 @@ def run(statement: Statement) -> Result:
             raise DuplicateTable(f'table "{name}" exists already', hint="write CREATE TABLE IF NOT EXISTS")
         return _made(existing.id)
     query = _query(node)
-    with statement.session(query) as (session, sql, _):
-        have = from_arrow(presented(session.describe(sql)))
+    reading = statement.resolve(query)
+    with statement.session(reading) as session:
+        have = from_arrow(presented(session.describe(reading.sql)))
         schema = _named_schema(statement, properties)
         want = have if schema is None else schema.type
-        files = session.write_parquet(fitted(sql, have, want))
+        files = session.write_parquet(fitted(reading.sql, have, want))
         if schema is None:
             schema = statement.registry.adhoc_schema(statement.sandbox, name, have, created_by=statement.author)
         made = statement.lake.create_table(statement.sandbox, name, schema.id, files, statement.author)
@@ -38,7 +41,7 @@ def run(statement: Statement) -> Result:
 
 
 def _made(dataset_id: str) -> Result:
-    return Result.of(**{"Created Table DataSet Id": [dataset_id]})
+    return Result.of({"Created Table DataSet Id": [dataset_id]})
 
 
 def _name(node: exp.Expr) -> str:
@@ -53,7 +56,7 @@ def _name(node: exp.Expr) -> str:
 
 
 def _query(node: exp.Expr) -> exp.Expr:
-    query = node.args.get("expression")
+    query: exp.Expr | None = node.args.get("expression")
     if query is None:
         raise FeatureNotSupported("CREATE TABLE without AS and a query is not served", position=position(node))
     unwrapped = query.unnest() if isinstance(query, exp.Subquery) else query

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sqlglot import exp
-
 from limbeck.access.service import LOCAL
 from limbeck.errors import FeatureNotSupported, Forbidden, UndefinedTable, nearest
 from limbeck.lake import Dataset
@@ -27,7 +25,7 @@ def run(statement: Statement) -> Result:
         known = LakeCatalogue(statement.lake, statement.sandbox).names()
         hint = nearest(name, known) or None
         raise UndefinedTable(f'table "{name}" does not exist', position=position(tables[0]), hint=hint)
-    return Result.of(status=["DROP TABLE"])
+    return Result.of({"status": ["DROP TABLE"]})
 
 
 def _check_own(statement: Statement, dataset: Dataset) -> None:

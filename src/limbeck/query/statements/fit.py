@@ -59,7 +59,11 @@ def _fields(value: str, have: Object, want: Object, path: str) -> str:
     def made() -> Iterable[str]:
         for field, mine in _pairs(have, want, f"{path}."):
             inner = f"{path}.{field.name}"
-            text = _missing(field) if mine is None else _fitted(f"{value}.{quoted(mine.name)}", mine.type, field.type, inner)
+            text = (
+                _missing(field)
+                if mine is None
+                else _fitted(f"{value}.{quoted(mine.name)}", mine.type, field.type, inner)
+            )
             yield f"{quoted(field.name)} := {text}"
 
     return ", ".join(made())

@@ -9,6 +9,7 @@ from limbeck.engine.sql import quoted
 from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedColumn, UndefinedTable, nearest
 from limbeck.lake import Dataset
 from limbeck.query.dialect import position
+from limbeck.query.resolve import check_parts
 from limbeck.query.result import Result, presented
 from limbeck.query.statements.context import LakeCatalogue, Statement
 from limbeck.query.statements.fit import fitted
@@ -20,21 +21,23 @@ def run(statement: Statement) -> Result:
     node = statement.tree
     if node.args.get("overwrite"):
         raise FeatureNotSupported("INSERT OVERWRITE is not served for tables")
+    check_parts(node, frozenset({"this", "expression"}))
     dataset = _target(statement)
     listed = _listed(node, dataset)
     query = node.args["expression"].pop()
-    with statement.session(query) as (session, sql, resolved):
-        if len(resolved.columns) > len(listed):
+    reading = statement.resolve(query)
+    with statement.session(reading) as session:
+        if len(reading.columns) > len(listed):
             raise SqlSyntaxError(
-                f"INSERT has {len(resolved.columns)} values for {len(listed)} columns of {dataset.table}"
+                f"INSERT has {len(reading.columns)} values for {len(listed)} columns of {dataset.table}"
             )
-        names = ", ".join(map(quoted, listed[: len(resolved.columns)]))
-        named = f"SELECT * FROM ({sql}\n) AS _q({names})"
+        names = ", ".join(map(quoted, listed[: len(reading.columns)]))
+        named = f"SELECT * FROM ({reading.sql}\n) AS _q({names})"
         have = from_arrow(presented(session.describe(named)))
         files = session.write_parquet(fitted(named, have, dataset.schema.type))
         rows = sum(pq.read_metadata(file).num_rows for file in files)
         statement.lake.append(dataset, files, "insert", statement.author)
-    return Result.of(rows=[rows])
+    return Result.of({"rows": [rows]})
 
 
 def _target(statement: Statement) -> Dataset:

@@ -16,24 +16,22 @@ HIGHEST_LIMIT = 100_000
 
 def run(statement: Statement) -> Result:
     """Run a query: 50,000 rows without LIMIT, as many as LIMIT says up to 100,000, all with LIMIT 0."""
-    query = statement.tree
-    cap = _cap(query)
     with ExitStack() as stack:
-        session, sql, _ = stack.enter_context(statement.session(query))
-        reader = session.reader(sql)
+        reading = statement.resolve(statement.tree)
+        cap = _capped(reading.tree)
+        session = stack.enter_context(statement.session(reading))
+        reader = session.reader(reading.sql)
         return Result(reader.schema, reader, stack.pop_all(), cap)
-    raise AssertionError  # pragma: no cover - `with` never swallows
 
 
-def _cap(query: exp.Expr) -> int | None:
+def _capped(query: exp.Expr) -> int | None:
     """Return at how many rows the result is cut, None for not at all; a LIMIT 0 is taken off."""
     limit = query.args.get("limit")
-    wanted = limit.expression if limit is not None else None
-    if not (isinstance(wanted, exp.Literal) and wanted.is_int):
-        if not isinstance(query, exp.Values):
+    if limit is None:
+        if isinstance(query, exp.Query):
             query.set("limit", exp.Limit(expression=exp.Literal.number(DEFAULT_CAP + 1)))
         return DEFAULT_CAP
-    rows = int(wanted.name)
+    rows = int(limit.expression.name)
     if rows > HIGHEST_LIMIT:
         raise RowCapReached(
             f"LIMIT {rows} is above {HIGHEST_LIMIT:,}, the most rows a query may give; export the dataset, or "

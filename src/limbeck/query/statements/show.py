@@ -10,10 +10,12 @@ def tables(statement: Statement) -> Result:
     """List the sandbox's tables."""
     found = statement.lake.datasets.all(statement.sandbox)
     return Result.of(
-        name=[d.table for d in found],
-        dataSetId=[d.id for d in found],
-        dataSet=[d.name for d in found],
-        description=["" for _ in found],
-        resolved=["true" for _ in found],
-        labels=["false" for _ in found],
+        {
+            "name": [d.table for d in found],
+            "dataSetId": [d.id for d in found],
+            "dataSet": [d.name for d in found],
+            "description": ["" for _ in found],
+            "resolved": ["true" for _ in found],
+            "labels": ["false" for _ in found],
+        }
     )

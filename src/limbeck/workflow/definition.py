@@ -1,0 +1,372 @@
+"""The definition of a propensity forecast: what is known, what is asked, from which features (docs/definition.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from limbeck.errors import DefinitionError, nearest
+from limbeck.workflow.toml_text import Document, Table
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+WINDOW = re.compile(r"(\d{1,5}) (day|days|hour|hours)")
+EVER = "ever"
+AGGREGATES = ("count", "count_distinct", "sum", "avg", "min", "max", "days_since_last", "days_since_first")
+FEATURE_KINDS = (*AGGREGATES, "expression", "attribute")
+TYPES = ("string", "boolean", "int", "long", "number", "date", "date-time")
+CANDIDATES = ("logistic", "lightgbm")
+RESERVED = frozenset({"entity_id", "cutoff", "label"})
+
+TIMESTAMP, EVENT_TYPE = "timestamp", "eventType"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a source, which conditions and features know by its name, and its place in XDM."""
+
+    name: str
+    path: str
+    """Dotted; a leading `{tenant}` stands for the organisation's `_tenant`."""
+    type: str | None = None
+    """One of `TYPES`; None takes the column's own."""
+    identity: str | None = None
+    """Namespace, if the column identifies the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dataset: made from files, or one that the platform has already."""
+
+    dataset: str
+    kind: Literal["event", "profile"]
+    files: Mapping[str, str]
+    """Path, glob or `package:NAME/path` by alias; empty for a dataset that exists."""
+    sql: str | None
+    columns: tuple[Column, ...]
+    key: str | None
+    """Column whose values must be unique; becomes `_id`."""
+    field_groups: tuple[str, ...]
+    """`$id`s of standard field groups that the paths outside `{tenant}` need."""
+    where: str
+    """Place in the file, for messages."""
+
+    @property
+    def identity(self) -> Column:
+        """Return the column that identifies the person."""
+        return next(c for c in self.columns if c.identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is forecast: whether an event happens within a time after the cutoff."""
+
+    event: str
+    """SQL condition over the columns of the event sources."""
+    within: timedelta
+    eligible: str
+    """SQL condition: who has such an event before the cutoff is scored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoffs:
+    """Features are known strictly before a cutoff, the label is what happens from it on."""
+
+    train: tuple[datetime, ...]
+    test: datetime
+    score: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A number, text or flag of a person at a cutoff."""
+
+    name: str
+    kind: str
+    """One of `FEATURE_KINDS`."""
+    of: str = ""
+    """SQL expression over the columns that is aggregated; over features for `expression`; a profile's column
+    for `attribute`."""
+    condition: str = ""
+    window: timedelta | None = None
+    """Time before the cutoff that counts; None is all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPart:
+    """How the model is found."""
+
+    candidates: tuple[str, ...]
+    folds: int
+    resamples: int
+    rule: str
+    """The feature that alone makes the baseline `rule`."""
+    rfm: tuple[str, ...]
+    """The features of the baseline `rfm`: recency, frequency, money."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the report's funnel: who has an event that satisfies the condition, and reached the stage before."""
+
+    name: str
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A propensity forecast, as its TOML file says."""
+
+    path: Path
+    name: str
+    seed: int
+    sources: tuple[Source, ...]
+    goal: Goal
+    cutoffs: Cutoffs
+    features: tuple[Feature, ...]
+    model: ModelPart
+    title: str
+    funnel: tuple[Stage, ...]
+
+    @classmethod
+    def load(cls, path: Path | str) -> Definition:
+        """Read and check a definition.
+
+        Raise `DefinitionError` naming file, line and key, what was found and what is allowed.
+        """
+        top = Document(Path(path)).top
+        name = _name(top, "name")
+        sources = tuple(_source(table) for table in top.tables("sources"))
+        goal = _goal(top.table("goal"))
+        features = tuple(_features(top.table("features")))
+        report = top.table("report", optional=True)
+        definition = cls(
+            path=Path(path),
+            name=name,
+            seed=top.number("seed", 0, 0, 2**31 - 1),
+            sources=sources,
+            goal=goal,
+            cutoffs=_cutoffs(top.table("cutoffs"), goal),
+            features=features,
+            model=_model(top.table("model", optional=True), features),
+            title=report.text("title", name.replace("_", " ")),
+            funnel=tuple(_funnel(report.table("funnel", optional=True))),
+        )
+        report.close()
+        top.close()
+        _check(definition, top)
+        return definition
+
+    @property
+    def event_sources(self) -> tuple[Source, ...]:
+        """Return the sources of events."""
+        return tuple(s for s in self.sources if s.kind == "event")
+
+    @property
+    def profile_sources(self) -> tuple[Source, ...]:
+        """Return the sources of profiles."""
+        return tuple(s for s in self.sources if s.kind == "profile")
+
+    @property
+    def rules(self) -> Mapping[str, Any]:
+        """Return what labels and features depend on, as values that JSON can write."""
+        shapes = [{"kind": s.kind, "columns": [asdict(c) for c in s.columns]} for s in self.sources]
+        whole = asdict(self)
+        return {"sources": shapes, **{part: whole[part] for part in ("goal", "cutoffs", "features")}}
+
+
+def _source(table: Table) -> Source:
+    kind = table.choice("class", ("event", "profile"), "event")
+    files = table.table("files", optional=True)
+    found = Source(
+        dataset=table.text("dataset"),
+        kind="profile" if kind == "profile" else "event",
+        files={alias: files.text(alias) for alias in files.keys()},  # noqa: SIM118
+        sql=table.text("sql") if "sql" in table else None,
+        columns=tuple(_columns(table.table("columns"))),
+        key=table.text("key") if "key" in table else None,
+        field_groups=table.texts("field_groups"),
+        where=table.where(),
+    )
+    table.close(("sql", "key"))
+    if found.sql is None and len(found.files) > 1:
+        raise table.error("files", "names several files", "one file, or an sql that says how their rows come together")
+    if found.sql is not None and not found.files:
+        raise table.error("sql", "stands alone", "files that it reads")
+    _check_columns(found, table)
+    return found
+
+
+def _columns(table: Table) -> Iterator[Column]:
+    for name in table.keys():  # noqa: SIM118
+        if not NAME.fullmatch(name.lower()):
+            raise table.error(name, "is no column name", "letters, digits and underscores")
+        if isinstance(table.raw(name), str):
+            yield Column(name, table.text(name))
+            continue
+        inner = table.table(name)
+        yield Column(
+            name,
+            inner.text("path"),
+            inner.choice("type", TYPES) if "type" in inner else None,
+            inner.text("identity") if "identity" in inner else None,
+        )
+        inner.close(("type", "identity"))
+
+
+def _check_columns(source: Source, table: Table) -> None:
+    columns = table.table("columns")
+    paths = [c.path for c in source.columns]
+    if sum(c.identity is not None for c in source.columns) != 1:
+        wanted = 'exactly one column such as customer = { path = "{tenant}.customer", identity = "CRMID" }'
+        raise columns.error(source.columns[0].name if source.columns else "", "stands in no identity", wanted)
+    for column in source.columns:
+        if paths.count(column.path) > 1:
+            raise columns.error(column.name, f"maps to {column.path}, like another column", "paths that differ")
+        if any(other.startswith(f"{column.path}.") for other in paths):
+            raise columns.error(column.name, f"maps to {column.path}, which holds others", "the path of a single value")
+    needed = (TIMESTAMP, EVENT_TYPE) if source.kind == "event" else ()
+    for path in needed:
+        if path not in paths:
+            raise DefinitionError(f'{columns.where()} lacks a column that maps to "{path}", which every event has')
+    if source.key is not None and source.key not in {c.name for c in source.columns}:
+        known = [c.name for c in source.columns]
+        raise table.error("key", f"is {source.key!r}", f"one of {', '.join(known)}", nearest(source.key, known))
+
+
+def _goal(table: Table) -> Goal:
+    within = _window(table, "within")
+    if within is None:
+        raise table.error("within", "is 'ever'", "a time such as '60 days'")
+    goal = Goal(table.text("event"), within, table.text("eligible", "true"))
+    table.close()
+    return goal
+
+
+def _window(table: Table, key: str) -> timedelta | None:
+    return _duration(table, key, table.text(key))
+
+
+def _duration(table: Table, key: str, text: str) -> timedelta | None:
+    if text == EVER:
+        return None
+    match = WINDOW.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise table.error(key, f"is {text!r}", "a time such as '28 days', '12 hours', or 'ever'")
+    unit = "days" if match[2].startswith("day") else "hours"
+    return timedelta(**{unit: int(match[1])})
+
+
+def _cutoffs(table: Table, goal: Goal) -> Cutoffs:
+    found = Cutoffs(table.moments("train"), table.moment("test"), table.moment("score"))
+    table.close()
+    last = max(found.train)
+    if len(set(found.train)) < len(found.train):
+        raise table.error("train", "names a date twice", "dates that differ")
+    if last + goal.within > found.test:
+        wanted = f"{last + goal.within:%Y-%m-%d} or later: the label of the last training cutoff, {last:%Y-%m-%d}, "
+        raise table.error("test", f"is {found.test:%Y-%m-%d}", wanted + "must be known when the test begins")
+    if found.score < found.test:
+        raise table.error("score", f"is {found.score:%Y-%m-%d}", f"the test cutoff, {found.test:%Y-%m-%d}, or later")
+    return found
+
+
+def _features(table: Table) -> Iterator[Feature]:
+    names = table.keys()
+    if not names:
+        raise DefinitionError(f"{table.where()} is empty; a model needs at least one feature")
+    for name in names:
+        inner = table.table(name)
+        if not NAME.fullmatch(name) or name in RESERVED:
+            raise table.error(name, "is no feature name", "lower-case letters, digits and underscores")
+        kinds = [kind for kind in FEATURE_KINDS if kind in inner]
+        if len(kinds) != 1:
+            near = next((hint for key in inner.keys() if (hint := nearest(key, list(FEATURE_KINDS)))), "")  # noqa: SIM118
+            told = f"has {' and '.join(kinds)}" if kinds else "says not what it is"
+            raise table.error(name, told, f"exactly one of {', '.join(FEATURE_KINDS)}", near)
+        yield from _feature(name, kinds[0], inner)
+
+
+def _feature(name: str, kind: str, table: Table) -> Iterator[Feature]:
+    if kind in ("expression", "attribute"):
+        yield Feature(name, kind, table.text(kind))
+        table.close()
+        return
+    of = table.text(kind) if isinstance(table.raw(kind), str) else ""
+    condition = table.text("where", "true")
+    windows = table.texts("windows", (EVER,))
+    table.close(("where", "windows"))
+    needs_expression = kind not in ("count", "days_since_last", "days_since_first")
+    if needs_expression and not of:
+        raise table.error(kind, f"is {table.raw(kind)!r}", "an SQL expression over the columns, as a text")
+    if not needs_expression and table.raw(kind) is not True:
+        raise table.error(kind, f"is {table.raw(kind)!r}", "true")
+    for text in windows:
+        window = _duration(table, "windows", text)
+        yield Feature(name + _suffix(window), kind, of, condition, window)
+
+
+def _suffix(window: timedelta | None) -> str:
+    if window is None:
+        return ""
+    hours = int(window.total_seconds()) // 3600
+    return f"_{hours}h" if hours % 24 else f"_{hours // 24}d"
+
+
+def _model(table: Table, features: Sequence[Feature]) -> ModelPart:
+    names = [f.name for f in features]
+    candidates = table.texts("candidates", CANDIDATES)
+    for candidate in candidates:
+        if candidate not in CANDIDATES:
+            wanted = f"one or more of {', '.join(CANDIDATES)}"
+            raise table.error("candidates", f"names {candidate!r}", wanted, nearest(candidate, list(CANDIDATES)))
+    baselines = table.table("baselines", optional=True)
+    found = ModelPart(
+        candidates=candidates,
+        folds=table.number("folds", 5, 2, 20),
+        resamples=table.number("resamples", 1000, 100, 100_000),
+        rule=baselines.choice("rule", names, names[0]),
+        rfm=baselines.texts("rfm", names[:3]),
+    )
+    for name in found.rfm:
+        if name not in names:
+            raise baselines.error("rfm", f"names {name!r}", "names of features", nearest(name, names))
+    baselines.close()
+    table.close()
+    return found
+
+
+def _funnel(table: Table) -> Iterator[Stage]:
+    for name in table.keys():  # noqa: SIM118
+        yield Stage(name, table.text(name))
+
+
+def _name(table: Table, key: str) -> str:
+    found = table.text(key)
+    if not NAME.fullmatch(found):
+        raise table.error(key, f"is {found!r}", "lower-case letters, digits and underscores, beginning with a letter")
+    return found
+
+
+def _check(definition: Definition, top: Table) -> None:
+    if not definition.event_sources:
+        raise DefinitionError(f"{top.where('sources')} has no events; one source must be of class event")
+    _check_unique(top, "sources", [s.dataset for s in definition.sources], "dataset")
+    _check_unique(top, "features", [f.name for f in definition.features], "feature")
+    attributes = {c.name for s in definition.profile_sources for c in s.columns}
+    for feature in definition.features:
+        if feature.kind == "attribute" and feature.of not in attributes:
+            known = sorted(attributes)
+            wanted = f"a column of a profile source: {', '.join(known) or 'there is none'}"
+            raise top.table("features").error(
+                feature.name, f"takes the attribute {feature.of!r}", wanted, nearest(feature.of, known)
+            )
+
+
+def _check_unique(top: Table, key: str, names: Sequence[str], what: str) -> None:
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice is not None:
+        raise top.error(key, f"name the {what} {twice!r} twice", "names that differ")
