@@ -64,8 +64,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 # -- schemas ---------------------------------------------------------------------------------------------------
 
-NAMES = ["a", "B", "c d", 'e"f', "g'h", "éi", "j.k", "l\\m", "$", "*"]
-PLAIN_NAMES = ["a", "B", "c_d", "éi", "$"]
+NAMES = ["a", "B", "c d", 'e"f', "g'h", "éi", "j.k", "l\\m", "$", "*", "raw", "lost", "x0"]
+PLAIN_NAMES = ["a", "B", "c_d", "éi", "$", "raw", "good"]
 
 scalars = st.one_of(
     st.sampled_from([Scalar(n) for n in ("boolean", "byte", "short", "int", "long", "number", "date", "date-time")]),

@@ -140,6 +140,25 @@ def pack(members: Iterable[tuple[str, str]]) -> str:
 
 def some(items: str, condition: Callable[[str], str], depth: int) -> str:
     """Return the SQL that is true where *condition* holds for an item of a list; *depth* counts lists around."""
-    item = f"x{depth}"
-    inside = condition(item)
-    return "false" if inside == "false" else f"len(list_filter({items}, lambda {item}: {inside})) > 0"
+    inside = condition(item(depth))
+    return "false" if inside == "false" else f"len(list_filter({items}, lambda {item(depth)}: {inside})) > 0"
+
+
+def each(items: str, value: Callable[[str], str], depth: int) -> str:
+    """Return the SQL of a list of what *value* makes of each item."""
+    return f"list_transform({items}, lambda {item(depth)}: {value(item(depth))})"
+
+
+def each_value(entries: str, value: Callable[[str], str], depth: int) -> str:
+    """Return the SQL of a map with what *value* makes of each value of the map *entries*."""
+    pairs = each(
+        f"map_entries({entries})",
+        lambda entry: pack((("key", f"{entry}.key"), ("value", value(f"{entry}.value")))),
+        depth,
+    )
+    return f"map_from_entries({pairs})"
+
+
+def item(depth: int) -> str:
+    """Return the name of an item inside *depth* lists; no column is called so."""
+    return f"limbeck_item_{depth}"

@@ -16,15 +16,13 @@ from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile, SqlError
 from limbeck.ingest.columns import member
 from limbeck.ingest.formats import InputFormat, Reading, StagedFile, csv, json, parquet
-from limbeck.ingest.rejected import bad, rejection
+from limbeck.ingest.rejected import bad, rejection, unreadable
 from limbeck.ingest.rules import rows_of
 from limbeck.xdm.types import Object, Schema
 
 __all__ = ["Converted", "InputFormat", "StagedFile", "convert"]
 
 _REJECTED = "a row does not fit"
-_LINES = 4
-"""Lines of the engine's own message that are repeated; further ones give advice about DuckDB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def _converted(engine: Engine, reading: Reading, wanted: Object, folder: Path) -
         except SqlError as error:
             if _REJECTED in error.message:
                 return None
-            raise _unreadable(reading.files, error) from error
+            raise unreadable(reading.files, error) from error
 
 
 def _written(session: Session, reading: Reading, wanted: Object, folder: Path) -> list[Path]:
@@ -120,13 +118,3 @@ def _moved(path: Path, folder: Path) -> Path:
     target = folder / f"{ids.new_uuid()}.parquet"
     path.replace(target)
     return target
-
-
-def _unreadable(files: Sequence[StagedFile], error: SqlError) -> InvalidFile:
-    """Return the error for files that the engine cannot read, named as their owner knows them."""
-    text = " ".join(str(error.__cause__ or error).splitlines()[:_LINES])
-    named = [f for f in files if str(f.path) in text] or list(files)
-    for f in files:
-        text = text.replace(str(f.path), f.name)
-    names = ", ".join(f'"{f.name}"' for f in named[:5])
-    return InvalidFile(f"cannot read {'file' if len(named) == 1 else 'one of the files'} {names}: {text}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from limbeck.engine import Engine
-from limbeck.errors import RowsRejected
+from limbeck.errors import InvalidFile, RowsRejected, SqlError
 from limbeck.ingest.columns import any_of, misfit
 from limbeck.ingest.formats import Reading, StagedFile
 from limbeck.ingest.validate import Problem, problems
@@ -15,6 +15,9 @@ from limbeck.xdm.types import Object
 
 SAMPLES = 100
 """Problems that are kept to be looked at."""
+
+_LINES = 4
+"""Lines of the engine's own message that are repeated; further ones give advice about DuckDB."""
 
 Sample = dict[str, Any]
 """`file`, `row` (from 1), `path`, `found`, `wanted`."""
@@ -28,14 +31,12 @@ def bad(reading: Reading, wanted: Object) -> str:
 def rejection(engine: Engine, readings: Sequence[Reading], wanted: Object) -> RowsRejected:
     """Read all files again, in order; return the error that counts the rejected rows and words the first."""
     count, samples = 0, list[Sample]()
-    for reading in readings:
-        for file in reading.files:
-            for batch in _rows(engine, reading.only(file), wanted):
-                count += len(batch)
-                room = SAMPLES - len(samples)
-                samples += list(
-                    chain.from_iterable(_worded(file, *row, wanted, reading.texts) for row in batch[:room])
-                )[:room]
+    for reading, file in ((r, f) for r in readings for f in r.files):
+        for batch in _rows(engine, reading.only(file), wanted):
+            count += len(batch)
+            room = SAMPLES - len(samples)
+            worded = (_worded(file, *row, wanted, reading.texts) for row in batch[:room])
+            samples += islice(chain.from_iterable(worded), room)
     return RowsRejected(_message(count, samples), samples=samples)
 
 
@@ -43,8 +44,11 @@ def _rows(engine: Engine, reading: Reading, wanted: Object) -> Iterator[list[tup
     """Yield (row, raw) of the rejected rows of one file, some at a time."""
     counted = f"SELECT row_number() OVER () AS row, raw, {bad(reading, wanted)} AS bad FROM ({reading.sql})"
     with engine.session(files=[str(f.path) for f in reading.files], ordered=True) as session:
-        for batch in session.reader(f"SELECT row, raw FROM ({counted}) WHERE bad", rows=1024):
-            yield list(zip(batch["row"].to_pylist(), batch["raw"].to_pylist(), strict=True))
+        try:
+            for batch in session.reader(f"SELECT row, raw FROM ({counted}) WHERE bad", rows=1024):
+                yield list(zip(batch["row"].to_pylist(), batch["raw"].to_pylist(), strict=True))
+        except SqlError as error:
+            raise unreadable(reading.files, error) from error
 
 
 def _worded(file: StagedFile, row: int, raw: str | None, wanted: Object, texts: bool) -> list[Sample]:
@@ -62,3 +66,13 @@ def _message(count: int, samples: Sequence[Sample]) -> str:
         f'{rows} not fit the schema, so nothing was published. File "{first["file"]}", row {first["row"]}, '
         f'field "{first["path"]}": found {first["found"]}, wanted {first["wanted"]}'
     )
+
+
+def unreadable(files: Sequence[StagedFile], error: SqlError) -> InvalidFile:
+    """Return the error for files that the engine cannot read, named as their owner knows them."""
+    text = " ".join(str(error.__cause__ or error).splitlines()[:_LINES])
+    named = [f for f in files if str(f.path) in text] or list(files)
+    for f in files:
+        text = text.replace(str(f.path), f.name)
+    names = ", ".join(f'"{f.name}"' for f in named[:5])
+    return InvalidFile(f"cannot read {'file' if len(named) == 1 else 'one of the files'} {names}: {text}")

@@ -5,8 +5,8 @@ store but never leads it. Each published snapshot with rows is one Delta commit,
 (`limbeck.batch`) and, as a Delta application transaction, the snapshot's number: by it the log itself says
 how far it has come, so nothing is added twice and a log that was lost is written anew.
 
-Compaction is not mirrored: the log goes on naming the small files, which the lake keeps for as long as one of
-its snapshots needs them. A column added to a schema is added to the log before the next batch.
+A schema that gained fields is widened in the log before the next batch. Compaction is not mirrored: the log goes
+on naming the small files, so these must not be deleted before their replacement is committed here.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class _Parser(DatabricksParser):
         token: DatabricksParser.NO_PAREN_FUNCTIONS[token]
         for token in (TokenType.CURRENT_DATE, TokenType.CURRENT_TIMESTAMP)
     }
-    ARRAY_CONSTRUCTORS: ClassVar[dict[str, type[exp.Expr]]] = {}
+    ARRAY_CONSTRUCTORS: ClassVar[dict[str, type[exp.Func]]] = {}
     STRING_ALIASES = True
     COLON_IS_VARIANT_EXTRACT = False
 
@@ -128,6 +128,7 @@ class AEP(Databricks):
 
         QUOTES: ClassVar[list[str | tuple[str, str]]] = ["'"]
         IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ["`", '"']
+        STRING_ESCAPES: ClassVar[list[str]] = ["'", "\\"]
 
     Parser = _Parser
 

@@ -202,6 +202,11 @@ class Expressions:
             return node
         return typed(exp.Paren(this=exp.Escape(this=node, expression=exp.Literal.string("\\"))), type_of(node))
 
+    def regexp(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind RLIKE and REGEXP: the pattern may match anywhere."""
+        self.bind_children(node, scope)
+        return typed(template("regexp_matches({0}, {1})", node.this, node.expression), infer(node))
+
     def within(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind IN with a list or with a query."""
         query = node.args.get("query")
@@ -266,6 +271,7 @@ _HANDLERS: dict[type[exp.Expr], Callable[[Expressions, Any, Scope], exp.Expr]] =
     exp.TryCast: Expressions.cast,
     exp.Like: Expressions.like,
     exp.ILike: Expressions.like,
+    exp.RegexpLike: Expressions.regexp,
     exp.In: Expressions.within,
     exp.Subquery: Expressions.nested,
     exp.Exists: Expressions.exists,

@@ -39,6 +39,8 @@ def infer(node: exp.Expr) -> Type | None:
             return STRING
         case exp.Add() | exp.Sub() | exp.Mul() | exp.Mod():
             return _arithmetic(node)
+        case exp.Interval():
+            return None
         case exp.Div():
             return NUMBER
         case exp.IntDiv():

@@ -31,7 +31,10 @@ def readings(
 
 def _header(file: StagedFile, delimiter: str) -> list[str]:
     with file.path.open(encoding="utf-8-sig", newline="") as source:
-        header = next(csv.reader(source, delimiter=delimiter), [])
+        try:
+            header = next(csv.reader(source, delimiter=delimiter), [])
+        except csv.Error as error:
+            raise InvalidFile(f'the header of file "{file.name}" is not CSV: {error}') from error
     if not any(header):
         raise InvalidFile(f'file "{file.name}" has no header; its first line must name columns', code="INGEST-118-400")
     return header
@@ -44,7 +47,7 @@ def _reading(
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
     options = (
         f"columns = {{{columns}}}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
-        "quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false"
+        "quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, hive_partitioning = false"
     )
     raw = _nested(schema, "", cells, lambda cell, _: cell)
     good = _nested(schema, "", cells, from_text)

@@ -16,7 +16,7 @@ from typing import Literal
 from limbeck import ids
 from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile
-from limbeck.ingest.columns import any_of, from_text, member, pack, some
+from limbeck.ingest.columns import any_of, each, each_value, from_text, item, member, pack, some
 from limbeck.ingest.formats import Reading, StagedFile, path_list, text
 from limbeck.ingest.rules import Identifier
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Type
@@ -81,7 +81,9 @@ def _source(files: Sequence[StagedFile], layout: Layout, multi_line: bool) -> st
     lines = "format = 'newline_delimited', ignore_errors = true"
     values = "format = 'unstructured'"
     options = {"array": "format = 'array'", "lines": lines, "values": values, "mixed": values if multi_line else lines}
-    source = f"SELECT json AS raw FROM read_json_objects({path_list(files)}, {options[layout]})"
+    source = (
+        f"SELECT json AS raw FROM read_json_objects({path_list(files)}, {options[layout]}, hive_partitioning = false)"
+    )
     if layout != "mixed":
         return source
     items = "CASE json_type(raw) WHEN 'ARRAY' THEN from_json(raw, '[\"JSON\"]') ELSE [raw] END"
@@ -110,11 +112,9 @@ def value(e: str, t: Type, depth: int = 0) -> str:
             whole = pack((f.name, value(member(e, f.name), f.type, depth)) for f in fields)
             return f"CASE WHEN {e} IS NOT NULL THEN {whole} END"
         case Array(items):
-            return f"list_transform({_parsed(e, t)}, lambda x{depth}: {value(f'x{depth}', items, depth + 1)})"
+            return each(_parsed(e, t), lambda x: value(x, items, depth + 1), depth)
         case Map(values):
-            item = value(f"x{depth}.value", values, depth + 1)
-            pairs = f"lambda x{depth}: struct_pack(key := x{depth}.key, value := {item})"
-            return f"map_from_entries(list_transform(map_entries({_parsed(e, t)}), {pairs}))"
+            return each_value(_parsed(e, t), lambda x: value(x, values, depth + 1), depth)
 
 
 def _parsed(e: str, t: Type) -> str:
@@ -187,7 +187,7 @@ def _strays(document: str, t: Type, depth: int) -> str:
     if members == "[]":
         return "false"
     keys = f"flatten(json_keys({document}, {objects}))"
-    known = f"list_filter(json_exists({document}, {members}), lambda x{depth}: x{depth})"
+    known = f"list_filter(json_exists({document}, {members}), lambda {item(depth)}: {item(depth)})"
     other = some(f"json_type({document}, {objects})", lambda kind: f"{kind} NOT IN ('OBJECT', 'NULL')", depth)
     return any_of([f"len({keys}) <> len({known})", other])
 

@@ -10,7 +10,7 @@ import pyarrow.types as pt
 
 from limbeck.engine.sql import quoted
 from limbeck.errors import InvalidFile, nearest
-from limbeck.ingest.columns import any_of, member, pack, some, sql_type
+from limbeck.ingest.columns import any_of, each, each_value, member, pack, some, sql_type
 from limbeck.ingest.formats import Reading, StagedFile, path_list
 from limbeck.xdm.arrow import arrow_type
 from limbeck.xdm.types import INTEGER_BOUNDS, Array, Map, Object, Scalar, Type
@@ -50,7 +50,8 @@ def _reading(files: Sequence[StagedFile], found: pa.Schema, schema: Object) -> R
     taken = [(f, columns.get(f.name)) for f in schema.fields]
     good = pack((f.name, value(quoted(f.name), kind, f.type)) for f, kind in taken)
     lost = any_of(_lost(quoted(f.name), kind, f.type) for f, kind in taken if kind)
-    sql = f"SELECT to_json({raw}) AS raw, {good} AS good, {lost} AS lost FROM read_parquet({path_list(files)})"
+    source = f"read_parquet({path_list(files)}, hive_partitioning = false)"
+    sql = f"SELECT to_json({raw}) AS raw, {good} AS good, {lost} AS lost FROM {source}"
     exact = list(columns.items()) == [(f.name, arrow_type(f.type)) for f in schema.fields]
     return Reading(files, sql, exact=exact)
 
@@ -150,12 +151,9 @@ def value(e: str, kind: pa.DataType | None, t: Type, depth: int = 0) -> str:
             whole = pack((f.name, value(member(e, f.name), held.get(f.name), f.type, depth)) for f in fields)
             return f"CASE WHEN {e} IS NOT NULL THEN {whole} END"
         case Array(items):
-            item = value(f"x{depth}", kind.value_type, items, depth + 1)
-            return f"list_transform({e}, lambda x{depth}: {item})"
+            return each(e, lambda x: value(x, kind.value_type, items, depth + 1), depth)
         case Map(values):
-            item = value(f"x{depth}.value", kind.item_type, values, depth + 1)
-            pairs = f"lambda x{depth}: struct_pack(key := x{depth}.key, value := {item})"
-            return f"map_from_entries(list_transform(map_entries({e}), {pairs}))"
+            return each_value(e, lambda x: value(x, kind.item_type, values, depth + 1), depth)
 
 
 def _scalar(e: str, kind: pa.DataType, s: Scalar) -> str:

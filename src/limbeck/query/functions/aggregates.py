@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from limbeck.query.functions.model import ANY, Function, Result, Types, first_type
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from limbeck.query.functions.model import ANY, Function, Result, Types, first_type, is_true, template
 from limbeck.query.types import BOOLEAN, LONG, NUMBER, is_integer, scalar_name
 from limbeck.xdm.types import Array, Type
 
@@ -22,6 +26,17 @@ def _list(types: Types) -> Type | None:
     return None if types[0] is None else Array(types[0])
 
 
+def _picking(name: str) -> Function:
+    """The first or last row met; a second argument true leaves NULL out."""
+
+    def build(arguments: Sequence[exp.Expr]) -> exp.Expr:
+        if len(arguments) == 2 and is_true(arguments[1]):
+            return template(f"{name}({{0}}) FILTER (WHERE {{0}} IS NOT NULL)", arguments[0])
+        return template(f"{name}({{0}})", arguments[0])
+
+    return Function({1: "", 2: ""}, first_type, "aggregate", build=build)
+
+
 FUNCTIONS = {
     "count": Function({ANY: "count({*})"}, LONG, "aggregate"),
     "count_if": _aggregate("count(CASE WHEN {0} THEN 1 END)", LONG),
@@ -30,8 +45,8 @@ FUNCTIONS = {
     "mean": _aggregate("avg({0})", NUMBER, "n"),
     "min": _aggregate("min({0})", first_type),
     "max": _aggregate("max({0})", first_type),
-    "first": _aggregate("first({0})", first_type),
-    "last": _aggregate("last({0})", first_type),
+    "first": _picking("first"),
+    "last": _picking("last"),
     "any_value": _aggregate("first({0})", first_type),
     "stddev": _aggregate("stddev_samp({0})", NUMBER, "n"),
     "stddev_samp": _aggregate("stddev_samp({0})", NUMBER, "n"),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported
+from limbeck.query.casts import wanted
 from limbeck.query.dialect import position
 from limbeck.query.functions.model import Function, one, template
 from limbeck.query.types import DATE, INT, LONG, STRING, TIMESTAMP
@@ -19,6 +20,7 @@ def _part(text: str) -> Function:
 
 _LETTERS = {
     "yyyy": "%Y",
+    "y": "%Y",
     "yy": "%y",
     "MMMM": "%B",
     "MMM": "%b",
@@ -83,14 +85,12 @@ def _zoned(text: str) -> Callable[[Sequence[exp.Expr]], exp.Expr]:
 
 def _to_timestamp(arguments: Sequence[exp.Expr]) -> exp.Expr:
     if len(arguments) == 1:
-        return template("CAST({0} AS TIMESTAMP)", *arguments)
-    return _patterned("try_strptime({0}, {1})")(arguments)
+        return template("CAST({0} AS TIMESTAMP)", wanted(arguments[0], "t"))
+    return _patterned("try_strptime({0}, {1})")([wanted(arguments[0], "s"), arguments[1]])
 
 
 def _to_date(arguments: Sequence[exp.Expr]) -> exp.Expr:
-    if len(arguments) == 1:
-        return template("CAST({0} AS DATE)", *arguments)
-    return _patterned("CAST(try_strptime({0}, {1}) AS DATE)")(arguments)
+    return template("CAST({0} AS DATE)", _to_timestamp(arguments))
 
 
 _NOW = "CAST(now() AT TIME ZONE 'UTC' AS TIMESTAMP)"
@@ -111,8 +111,8 @@ FUNCTIONS = {
     "hour": _part("hour({0})"),
     "minute": _part("minute({0})"),
     "second": _part("second({0})"),
-    "to_date": Function({1: "", 2: ""}, DATE, wants="ts", build=_to_date),
-    "to_timestamp": Function({1: "", 2: ""}, TIMESTAMP, wants="ts", build=_to_timestamp),
+    "to_date": Function({1: "", 2: ""}, DATE, build=_to_date),
+    "to_timestamp": Function({1: "", 2: ""}, TIMESTAMP, build=_to_timestamp),
     "date_format": Function({2: ""}, STRING, wants="ts", build=_patterned("strftime({0}, {1})")),
     "from_utc_timestamp": Function(
         {2: ""}, TIMESTAMP, wants="ts", build=_zoned("(({0} AT TIME ZONE 'UTC') AT TIME ZONE {1})")

@@ -8,7 +8,8 @@ from typing import Literal
 
 from sqlglot import exp
 
-from limbeck.query.dialect import Template
+from limbeck.errors import SqlSyntaxError
+from limbeck.query.dialect import Template, position
 from limbeck.query.types import type_of, typed
 from limbeck.xdm.types import Type
 
@@ -76,6 +77,13 @@ def one(text: str, result: Result, wants: str = "", count: int = 1) -> Function:
 def same(name: str, result: Result, *counts: int, wants: str = "") -> Function:
     """Return a scalar function that the engine knows under *name* with the same arguments."""
     return Function(dict.fromkeys(counts, f"{name}({{*}})"), result, wants=wants)
+
+
+def is_true(node: exp.Expr) -> bool:
+    """Return what a flag says that is written as TRUE or FALSE; raise `SqlSyntaxError` for anything else."""
+    if not isinstance(node, exp.Boolean):
+        raise SqlSyntaxError("this argument is TRUE or FALSE", position=position(node))
+    return bool(node.this)
 
 
 def first_type(types: Types) -> Type | None:

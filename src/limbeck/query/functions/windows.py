@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from limbeck.errors import SqlSyntaxError
 from limbeck.query.dialect import position
-from limbeck.query.functions.model import Function, Result, first_type, template
+from limbeck.query.functions.model import Function, Result, first_type, is_true, template
 from limbeck.query.types import INT, NUMBER, typed
 
 _UNITS = {"days": "day", "hours": "hour", "minutes": "minute", "seconds": "second"}
@@ -16,6 +16,16 @@ _UNITS = {"days": "day", "hours": "hour", "minutes": "minute", "seconds": "secon
 
 def _window(text: str, result: Result, *counts: int, wrap: str = "") -> Function:
     return Function(dict.fromkeys(counts, text), result, "window", wrap=wrap)
+
+
+def _picking(name: str) -> Function:
+    """The first or last value of the frame; a second argument true leaves NULL out."""
+
+    def build(arguments: Sequence[exp.Expr]) -> exp.Expr:
+        nulls = " IGNORE NULLS" if len(arguments) == 2 and is_true(arguments[1]) else ""
+        return template(f"{name}({{0}}{nulls})", arguments[0])
+
+    return Function({1: "", 2: ""}, first_type, "window", build=build)
 
 
 def _unit(arguments: Sequence[exp.Expr]) -> str:
@@ -61,8 +71,8 @@ FUNCTIONS = {
     "ntile": _window("ntile({0})", INT, 1, wrap=_INT),
     "lag": _window("lag({*})", first_type, 1, 2, 3),
     "lead": _window("lead({*})", first_type, 1, 2, 3),
-    "first_value": _window("first_value({0})", first_type, 1),
-    "last_value": _window("last_value({0})", first_type, 1),
+    "first_value": _picking("first_value"),
+    "last_value": _picking("last_value"),
     "nth_value": _window("nth_value({0}, {1})", first_type, 2),
     "time_between_previous_match": Function(_MATCH, INT, "window", "t--", windowed=_previous_match),
     "time_between_next_match": Function(_MATCH, INT, "window", "t--", windowed=_next_match),

@@ -1,0 +1,100 @@
+"""Step 1: the sources as datasets of the platform: field group, schema, identity, dataset, one batch each."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from limbeck.client import Client, Dataset, Schema
+from limbeck.errors import InvalidInput
+from limbeck.workflow.definition import Definition, Source
+from limbeck.workflow.keys import digest
+from limbeck.workflow.sources import TENANT, Prepared, field_group, prepare
+
+KEY_TAG = "limbeck/source"
+"""The tag of a dataset that says which rows it was made from."""
+
+CLASSES = {
+    "event": "https://ns.adobe.com/xdm/context/experienceevent",
+    "profile": "https://ns.adobe.com/xdm/context/profile",
+}
+DONE = ("success", "active")
+UNDER_WAY = ("loaded", "queued", "processing", "staging", "staged", "retrying")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A source's dataset on the platform."""
+
+    dataset: Dataset
+    rows: int
+
+
+def find(client: Client, source: Source, key: str) -> Loaded | None:
+    """Return the dataset that holds the rows of *source*, or None if it has yet to be made.
+
+    Raise `InvalidInput` for a source without files whose dataset does not exist.
+    """
+    if not source.files:
+        return _existing(client, source)
+    for dataset in _made_for(client, source, key):
+        rows = [batch.rows for batch in client.batches(dataset) if batch.status in DONE]
+        if rows:
+            return Loaded(dataset, sum(rows))
+    return None
+
+
+def load(client: Client, definition: Definition, source: Source, key: str, folder: Path) -> Loaded:
+    """Bring the rows of *source* into a dataset; *folder* is for files on the way, and is gone afterwards.
+
+    What an interrupted run left is taken up: an open batch is given up, a completed one is awaited.
+    """
+    datasets = _made_for(client, source, key)
+    for batch in client.batches(datasets[0]) if datasets else ():
+        if batch.status in UNDER_WAY:
+            return Loaded(datasets[0], client.wait(batch.id).rows)
+        if batch.status == "loading":
+            client.abort_batch(batch.id)
+    try:
+        prepared = prepare(source, definition.path.parent, client.tenant, folder)
+        dataset = datasets[0] if datasets else _create(client, source, prepared, key)
+        return Loaded(dataset, client.upload(dataset, *prepared.files).rows)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _existing(client: Client, source: Source) -> Loaded:
+    dataset = client.dataset(source.dataset)
+    if dataset is None:
+        raise InvalidInput(
+            f"{source.where}: there is no dataset {source.dataset!r} in sandbox {client.sandbox}; name the files it is "
+            "to be made from, or another dataset"
+        )
+    return Loaded(dataset, sum(batch.rows for batch in client.batches(dataset) if batch.status in DONE))
+
+
+def _made_for(client: Client, source: Source, key: str) -> list[Dataset]:
+    return [d for d in client.datasets(source.dataset) if list(d.tags.get(KEY_TAG, ())) == [key]]
+
+
+def _create(client: Client, source: Source, prepared: Prepared, key: str) -> Dataset:
+    schema = _schema(client, source, prepared.types)
+    identity = source.identity
+    client.create_identity(schema, identity.path.replace(TENANT, f"_{client.tenant}", 1), str(identity.identity))
+    return client.create_dataset(source.dataset, schema, {KEY_TAG: [key]})
+
+
+def _schema(client: Client, source: Source, types: Mapping[str, str]) -> Schema:
+    """Return the schema of a source's columns. Its title carries their fingerprint: other columns, another schema."""
+    shape = repr((sorted(types.items()), source.kind, source.field_groups)).encode()
+    title = f"{source.dataset} {digest(shape)}"
+    if (found := client.schema(title)) is not None:
+        return found
+    class_id = CLASSES[source.kind]
+    groups = list(source.field_groups)
+    body = field_group(f"{title} fields", class_id, types, client.tenant)
+    if body is not None:
+        groups.append((client.field_group(body["title"]) or client.create_field_group(body)).id)
+    return client.create_schema(title, class_id, groups)
