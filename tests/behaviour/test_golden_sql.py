@@ -76,7 +76,7 @@ def test_golden(home: Home, case: Case) -> None:
         return
     found = home.sql(case.sql)
     columns = [c.to_pylist() for c in found.columns]
-    rows = [" | ".join(map(shown, row)) for row in zip(*columns, strict=True)]
+    rows = [" | ".join(map(shown, row)).strip() for row in zip(*columns, strict=True)]
     order = sorted if case.any_order else list
     assert order(rows) == order(case.rows)
     if case.names is not None:

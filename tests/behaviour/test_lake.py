@@ -130,7 +130,7 @@ def test_a_writer_killed_on_the_way_leaves_all_or_nothing(
     write(lake, settings, dataset, 1)
     children.killed(lake_writer.main, str(settings.home), dataset.id, 2, 1, crash_at=point)
     assert numbers(lake, engine, dataset) == (thrice(1, 2) if published else thrice(1))
-    statuses = sorted(b.status for b in lake.batches.list(_sandbox(lake, dataset)))
+    statuses = sorted(b.status for b in lake.batches.find(_sandbox(lake, dataset)))
     assert statuses == (["success", "success"] if published else ["loading", "success"])
     write(lake, settings, dataset, 3)
     assert numbers(lake, engine, dataset) == thrice(1, 3, *([2] if published else []))

@@ -170,10 +170,10 @@ def test_the_engine_holds_without_the_resolver(home: Home, attack: str) -> None:
     table = home.lake.table(dataset)
     victim = Path(table.files[0])
     before = victim.read_bytes()
-    with home.engine.session([table]) as session, pytest.raises(LimbeckError):
-        session.fetch(attack.format(victim=victim))
-    with home.engine.session([table]) as session, pytest.raises(LimbeckError):
-        session.write_parquet(attack.format(victim=victim))
+    with home.engine.session([table]) as session:
+        for run in (session.fetch, session.write_parquet):
+            with pytest.raises(LimbeckError):
+                run(attack.format(victim=victim))
     assert victim.read_bytes() == before
     assert not list(Path("/tmp").glob("limbeck-escape*"))
 

@@ -293,3 +293,53 @@ SELECT 1; SELECT 2
 /* one */ SELECT 1 AS a -- two;
 ;
 --| 1
+-- a comma before FROM
+SELECT id, FROM cust WHERE id = 1
+--| 1
+-- DISTINCT over the whole list
+SELECT DISTINCT(city) AS x, id > 5 AS y FROM cust ORDER BY x
+--| – | f
+--| Oslo | f
+--| Rome | f
+-- an alias used further on in the list
+SELECT id + 1 AS n, N * 2 AS m FROM cust WHERE id = 2
+--| 3 | 6
+-- HAVING with an aggregate and an alias
+SELECT city IS NULL AS nothing, count(1) AS n FROM cust GROUP BY nothing HAVING count(1) > 1 AND N < 5
+--| f | 2
+-- a star over two columns of one name
+SELECT * FROM (SELECT 1 AS a, 2 AS A)
+--! 42702 8 two columns
+-- a window ordered at random beside a join
+SELECT a.id, row_number() OVER (PARTITION BY a.id ORDER BY rand()) AS r, count(1) OVER () AS n FROM cust a CROSS JOIN fv2 b WHERE a.id < 3 ORDER BY a.id, r
+--| 1 | 1 | 6
+--| 1 | 2 | 6
+--| 1 | 3 | 6
+--| 2 | 1 | 6
+--| 2 | 2 | 6
+--| 2 | 3 | 6
+-- a window over groups ordered at random
+SELECT city, row_number() OVER (ORDER BY rand()) FROM cust GROUP BY city
+--! 0A000 None group or join in a query of its own
+-- a natural join
+SELECT * FROM (SELECT id, name FROM cust) a NATURAL JOIN (SELECT id, city FROM cust) b WHERE id = 1
+--| 1 | Anna | Oslo
+-- outer joins
+SELECT c.id, b.id AS b FROM cust c LEFT JOIN b3 b ON c.id = b.id - 2 ORDER BY c.id
+--| 1 | 3
+--| 2 | 4
+--| 3 | 5
+-- semi and anti joins
+SELECT id FROM cust c LEFT ANTI JOIN b3 b ON c.id = b.id - 3 ORDER BY id
+--| 3
+-- a scalar query
+SELECT (SELECT max(id) FROM b3) AS m, id IN (SELECT id FROM b3 WHERE id > 2) AS i FROM cust ORDER BY id
+--| 5 | f
+--| 5 | f
+--| 5 | t
+-- a function that is not Spark's
+SELECT list_aggregate(array(1), 'sum')
+--! 42883 8 list_aggregate is not served
+-- the wrong number of columns
+SELECT 1, 2 UNION SELECT 3
+--! 42601 8 same number of columns

@@ -28,7 +28,7 @@ from limbeck.ingest.validate import problems
 from limbeck.xdm.arrow import arrow_schema, arrow_type
 from limbeck.xdm.types import Array, Field, Identity, Map, Object, Scalar, Schema, Type
 
-examples = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass(frozen=True)
@@ -364,7 +364,7 @@ def replaced(draw: st.DrawFn, value: Any) -> Any:
     return draw(odd_values)
 
 
-@settings(examples, max_examples=80)
+@settings(examples, max_examples=40)
 @given(objects(nested).flatmap(lambda t: st.tuples(st.just(t), st.lists(mangled(t), min_size=1, max_size=8))))
 def test_exactly_the_broken_json_rows_are_named(bench: Bench, drawn: tuple[Object, list[str]]) -> None:
     t, rows = drawn
@@ -374,7 +374,7 @@ def test_exactly_the_broken_json_rows_are_named(bench: Bench, drawn: tuple[Objec
     assert bench.rejected("\n".join(rows).encode(), InputFormat("json"), schema) == broken
 
 
-@settings(examples, max_examples=50)
+@settings(examples, max_examples=25)
 @given(
     objects(flat, PLAIN_NAMES).flatmap(
         lambda t: st.tuples(
@@ -441,7 +441,7 @@ def physical(t: Type) -> st.SearchStrategy[Any]:
             return st.one_of(st.none(), st.dictionaries(texts, physical(inner), max_size=3))
 
 
-@settings(examples, max_examples=50)
+@settings(examples, max_examples=25)
 @given(objects(nested).flatmap(lambda t: st.tuples(st.just(t), st.lists(physical_row(t), min_size=1, max_size=8))))
 def test_exactly_the_broken_parquet_rows_are_named(bench: Bench, drawn: tuple[Object, list[Any]]) -> None:
     t, rows = drawn

@@ -17,7 +17,7 @@ SAMPLES = 100
 """Problems that are kept to be looked at."""
 
 _LINES = 4
-"""Lines of the engine's own message that are repeated; further ones give advice about DuckDB."""
+"""Lines of the engine's own message that are repeated."""
 
 Sample = dict[str, Any]
 """`file`, `row` (from 1), `path`, `found`, `wanted`."""
@@ -70,7 +70,8 @@ def _message(count: int, samples: Sequence[Sample]) -> str:
 
 def unreadable(files: Sequence[StagedFile], error: SqlError) -> InvalidFile:
     """Return the error for files that the engine cannot read, named as their owner knows them."""
-    text = " ".join(str(error.__cause__ or error).splitlines()[:_LINES])
+    said = str(error.__cause__ or error).partition("Possible fixes:")[0]
+    text = "; ".join(line.strip() for line in said.splitlines()[:_LINES])
     named = [f for f in files if str(f.path) in text] or list(files)
     for f in files:
         text = text.replace(str(f.path), f.name)

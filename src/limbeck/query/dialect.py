@@ -18,6 +18,7 @@ from sqlglot.parsers.databricks import DatabricksParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from limbeck.errors import SqlSyntaxError
+from limbeck.query.split import last_begins
 
 
 class Snapshot(exp.Expression):
@@ -159,9 +160,8 @@ def _parsed(sql: str) -> tuple[exp.Expr | None, ...]:
     except ParseError as error:
         raise _syntax_error(sql, error) from error
     except TokenError as error:
-        position = getattr(error, "start", None)
         message = "a string, a quoted name or a comment is not closed"
-        raise SqlSyntaxError(message, position=None if position is None else position + 1) from error
+        raise SqlSyntaxError(message, position=last_begins(sql)) from error
     except RecursionError as error:
         raise SqlSyntaxError("the statement is nested too deeply; split it with WITH or a table") from error
 

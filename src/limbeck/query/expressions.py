@@ -14,7 +14,7 @@ from limbeck.query.functions import FUNCTIONS, Function
 from limbeck.query.functions.model import template
 from limbeck.query.infer import infer
 from limbeck.query.scope import Column, Scope
-from limbeck.query.types import STRING, is_string, type_of, typed
+from limbeck.query.types import LONG, STRING, is_string, type_of, typed
 from limbeck.xdm.types import Array, Map, Object, Type
 
 PLAIN: frozenset[type[exp.Expr]] = frozenset(
@@ -147,7 +147,7 @@ class Expressions:
             hint = nearest(name, list(FUNCTIONS)) or None
             raise UndefinedFunction(f"function {name} is not served", position=position(node), hint=hint)
         if name == "count" and node.expressions and isinstance(node.expressions[0], exp.Star):
-            return function, typed(template("count(*)"), infer_count())
+            return function, typed(template("count(*)"), LONG)
         arguments = self._arguments(node.expressions, function, scope)
         if function.form(len(arguments)) is None:
             counts = " or ".join(str(n) for n in sorted(function.forms) if n >= 0) or "at least 1"
@@ -236,12 +236,6 @@ class Expressions:
         """Bind CURRENT_DATE and CURRENT_TIMESTAMP without parentheses."""
         name = "current_date" if isinstance(node, exp.CurrentDate) else "current_timestamp"
         return FUNCTIONS[name].call([])
-
-
-def infer_count() -> Type | None:
-    """The type of count(*)."""
-    result = FUNCTIONS["count"].result
-    return result if not callable(result) else None
 
 
 def _name(node: exp.Expr) -> str:

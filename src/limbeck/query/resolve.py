@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedTable, nearest
-from limbeck.query import names, volatile
+from limbeck.query import volatile
+from limbeck.query.checks import check_parts, only
 from limbeck.query.dialect import Snapshot, position
 from limbeck.query.expressions import Expressions
 from limbeck.query.label import label
 from limbeck.query.scope import Catalogue, Column, Relation, Scope, columns_of, renamed
+from limbeck.query.stars import expanded
 from limbeck.query.types import type_of
-from limbeck.xdm.types import Array, Object
+from limbeck.xdm.types import Array
 
 Columns = tuple[Column, ...]
 
@@ -85,6 +87,8 @@ class _Resolver:
 
     def _select(self, node: exp.Select, outer: Scope) -> Columns:
         check_parts(node, _SELECT_PARTS)
+        if not node.expressions:
+            raise SqlSyntaxError("SELECT needs columns", position=position(node))
         scope = Scope(outer, self._with(node, outer))
         self._from(node, scope)
         self._clause(node, "where", scope)
@@ -263,7 +267,7 @@ class _Resolver:
         made: list[exp.Expr] = []
         for item in node.expressions:
             if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
-                found = self._star(item, scope)
+                found = expanded(item, scope)
             else:
                 found = [self._projection(item, scope)]
             made.extend(expression for expression, _ in found)
@@ -279,32 +283,6 @@ class _Resolver:
         column = Column(name, type_of(inner))
         scope.aliases.setdefault(name.lower(), column)
         return exp.Alias(this=inner, alias=exp.to_identifier(name, quoted=True)), column
-
-    def _star(self, item: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, Column]]:
-        star = item.this if isinstance(item, exp.Column) else item
-        if not only(star, frozenset({"except_"})):
-            raise FeatureNotSupported("after * only EXCEPT (columns) is served", position=position(item))
-        without = {c.name.lower() for c in star.args.get("except_") or []}
-        found = self._starred(item, scope) if isinstance(item, exp.Column) else _everything(scope)
-        if not found:
-            raise SqlSyntaxError("SELECT * needs FROM", position=position(item))
-        kept = [(e, c) for e, c in found if c.name.lower() not in without]
-        return [(exp.Alias(this=e, alias=exp.to_identifier(c.name, quoted=True)), c) for e, c in kept]
-
-    def _starred(self, item: exp.Column, scope: Scope) -> list[tuple[exp.Expr, Column]]:
-        """Return the columns of `relation.*`, or the fields of `struct.*`."""
-        parts = [p for p in item.parts if not isinstance(p, exp.Star)]
-        relation = scope.relation(parts[0].name) if len(parts) == 1 else None
-        if relation is not None:
-            return [(names.reference(relation, c), c) for c in relation.columns]
-        base = names.resolve(parts, scope)
-        if base is None:
-            raise names.undefined(parts, scope)
-        kind = type_of(base)
-        if not isinstance(kind, Object):
-            raise SqlSyntaxError("before .* comes a relation or a struct", position=position(item))
-        fields = [names.fields(base.copy(), [exp.to_identifier(f.name)]) for f in kind.fields]
-        return [(e, Column(f.name, f.type)) for e, f in zip(fields, kind.fields, strict=True)]
 
     def _clause(self, node: exp.Expr, key: str, scope: Scope) -> None:
         clause = node.args.get(key)
@@ -359,22 +337,6 @@ class _Resolver:
             order.set("expressions", [self._expressions.bind(o, scope) for o in order.expressions])
 
 
-def _everything(scope: Scope) -> list[tuple[exp.Expr, Column]]:
-    found: list[tuple[exp.Expr, Column]] = []
-    seen: set[str] = set()
-    for relation in scope.relations:
-        for column in relation.columns:
-            name = column.name.lower()
-            if name in scope.merged:
-                if name in seen:
-                    continue
-                seen.add(name)
-                found.append((exp.Column(this=exp.to_identifier(column.name, quoted=True)), column))
-            else:
-                found.append((names.reference(relation, column), column))
-    return found
-
-
 def _result_scope(columns: Columns, scope: Scope) -> Scope:
     aliases = {c.name.lower(): c for c in columns}
     return Scope(scope.outer, scope.ctes, aliases=aliases, aliases_first=True)
@@ -411,18 +373,3 @@ def _snapshot_id(snapshot: Snapshot | None, key: str, word: str) -> int | None:
             position=position(bound),
         )
     return int(bound.name)
-
-
-def only(node: exp.Expr, parts: frozenset[str]) -> bool:
-    """Return whether *node* has no other clauses than *parts*."""
-    return all(key in parts for key, value in node.args.items() if value)
-
-
-def check_parts(node: exp.Expr, parts: frozenset[str]) -> None:
-    """Raise `FeatureNotSupported` if *node* has other clauses than *parts*."""
-    for key, value in node.args.items():
-        if value and key not in parts:
-            where = value if isinstance(value, exp.Expr) else node
-            raise FeatureNotSupported(
-                f"{key.strip('_').upper()} is not served in {node.key.upper()}", position=position(where)
-            )

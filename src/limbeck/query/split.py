@@ -16,6 +16,12 @@ _TOKEN = re.compile(
 )
 
 
+def last_begins(text: str) -> int | None:
+    """Return where, from 1, the last token of *text* begins: the open one, if a quote or comment is not closed."""
+    starts = [token.start() for token in _TOKEN.finditer(text)]
+    return starts[-1] + 1 if starts else None
+
+
 def statements(text: str) -> list[str]:
     """Return the statements of *text*, without their semicolons and without empty ones.
 

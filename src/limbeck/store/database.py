@@ -23,7 +23,10 @@ MIGRATIONS = "limbeck.store:migrations"
 """Where Alembic finds them."""
 
 BUSY_MS = 60_000
-"""How long a writer waits for another process's transaction."""
+"""How long a writer waits for another process's transaction on SQLite."""
+
+WRITER_LOCK = 0x11BECC
+"""The advisory lock that a writer holds on PostgreSQL."""
 
 
 class Store:
@@ -43,8 +46,7 @@ class Store:
             engine = create_engine(url, pool_size=8, max_overflow=24)
         except (ArgumentError, ImportError) as error:
             raise HomeError(f"the metadata store {_shown(url)} cannot be opened: {error}") from error
-        if engine.dialect.name == "sqlite":
-            _prepare_sqlite(engine)
+        (_prepare_sqlite if engine.dialect.name == "sqlite" else _prepare_postgresql)(engine)
         try:
             _migrate(engine)
         except (DatabaseError, sqlite3.DatabaseError) as error:
@@ -87,6 +89,19 @@ def _prepare_sqlite(engine: Engine) -> None:
     def begun(connection: Connection) -> None:
         write = connection.get_execution_options().get("limbeck_write")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    """Give PostgreSQL what SQLite has: one writer at a time, so that the feed's order is that of the commits and
+    what a writer has checked still holds when it writes; and readers that see one state.
+    """
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        if connection.get_execution_options().get("limbeck_write"):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+        else:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 @contextmanager

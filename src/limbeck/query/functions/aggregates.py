@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from limbeck.query.functions.model import ANY, Function, Result, Types, first_type, is_true, template
+from limbeck.query.functions.model import Function, Result, Types, first_type, is_true, template
 from limbeck.query.types import BOOLEAN, LONG, NUMBER, is_integer, scalar_name
 from limbeck.xdm.types import Array, Type
 
@@ -38,7 +38,7 @@ def _picking(name: str) -> Function:
 
 
 FUNCTIONS = {
-    "count": Function({ANY: "count({*})"}, LONG, "aggregate"),
+    "count": _aggregate("count({0})", LONG),
     "count_if": _aggregate("count(CASE WHEN {0} THEN 1 END)", LONG),
     "sum": _aggregate("sum({0})", _sum, "n"),
     "avg": _aggregate("avg({0})", NUMBER, "n"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
@@ -108,6 +108,19 @@ def _zip_with(arguments: Sequence[exp.Expr]) -> exp.Expr:
     return template(_ZIP, arguments[0], arguments[1], *parameters, body)
 
 
+def _over(name: str) -> Callable[[Sequence[exp.Expr]], exp.Expr]:
+    """The engine counts a lambda's second parameter, the position, from 1; here it begins with 0."""
+
+    def build(arguments: Sequence[exp.Expr]) -> exp.Expr:
+        if len(arguments[1].expressions) != 3:
+            return template(f"{name}({{0}}, {{1}})", *arguments)
+        body, item, index = arguments[1].expressions
+        shifted = "list_transform([{2} - 1], LAMBDA {2} : {3})[1]"
+        return template(f"{name}({{0}}, LAMBDA {{1}}, {{2}} : {shifted})", arguments[0], item, index, body)
+
+    return build
+
+
 def _distinct(text: str) -> str:
     """The first of each, in order; NULL counts as a value."""
     return f"list_filter({text}, LAMBDA _x, _n : list_position({text}, _x) = _n)"
@@ -164,8 +177,8 @@ LISTS = {
         },
         _listed,
     ),
-    "transform": Function({2: "list_transform({0}, {1})"}, _last_listed, lambdas=_of_items),
-    "filter": Function({2: "list_filter({0}, {1})"}, first_type, lambdas=_of_items),
+    "transform": Function({2: ""}, _last_listed, lambdas=_of_items, build=_over("list_transform")),
+    "filter": Function({2: ""}, first_type, lambdas=_of_items, build=_over("list_filter")),
     "exists": Function({2: "(len(list_filter({0}, {1})) > 0)"}, BOOLEAN, lambdas=_of_items),
     "zip_with": Function({3: ""}, None, lambdas=_of_pairs, build=_zip_with),
     "aggregate": Function({3: _FOLD, 4: _FINISH}, None, lambdas=_of_folding),

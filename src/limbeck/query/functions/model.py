@@ -33,7 +33,7 @@ class Function:
     kind: Literal["scalar", "aggregate", "window"] = "scalar"
     wants: str = ""
     """What each argument is cast to where its type is known and differs: `s` string, `n` number, `t`
-    timestamp, `d` date, `-` nothing; the last letter holds for all that follow."""
+    timestamp, `-` nothing; the last letter holds for all that follow."""
     wrap: str = ""
     """Around an aggregate or window function, outside of OVER and FILTER."""
     build: Build | None = None

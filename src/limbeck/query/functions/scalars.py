@@ -55,7 +55,7 @@ MATHEMATICS = {
     "ceiling": one("CAST(ceil({0}) AS BIGINT)", LONG, "n"),
     "floor": one("CAST(floor({0}) AS BIGINT)", LONG, "n"),
     "round": Function({1: "round({0})", 2: "round({0}, {1})"}, first_type, wants="n"),
-    "rint": one("round_even({0}, 0)", NUMBER, "n"),
+    "rint": one("CAST(round_even({0}, 0) AS DOUBLE)", NUMBER, "n"),
     "sign": one("CAST(sign({0}) AS DOUBLE)", NUMBER, "n"),
     "signum": one("CAST(sign({0}) AS DOUBLE)", NUMBER, "n"),
     "pow": same("power", NUMBER, 2, wants="n"),

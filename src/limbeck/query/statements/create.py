@@ -5,12 +5,13 @@ from __future__ import annotations
 from sqlglot import exp
 
 from limbeck.errors import DuplicateTable, FeatureNotSupported, SqlSyntaxError
+from limbeck.query.checks import check_parts
 from limbeck.query.dialect import position
-from limbeck.query.resolve import check_parts
 from limbeck.query.result import Result, presented
 from limbeck.query.statements.context import Statement
 from limbeck.query.statements.fit import fitted
 from limbeck.xdm.arrow import from_arrow
+from limbeck.xdm.names import check_names
 from limbeck.xdm.types import Schema
 
 _PROPERTIES = frozenset({"schema", "rowvalidation", "label"})
@@ -29,6 +30,7 @@ def run(statement: Statement) -> Result:
         return _made(existing.id)
     query = _query(node)
     reading = statement.resolve(query)
+    check_names([column.name for column in reading.columns], "the result")
     with statement.session(reading) as session:
         have = from_arrow(presented(session.describe(reading.sql)))
         schema = _named_schema(statement, properties)

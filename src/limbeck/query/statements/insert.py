@@ -8,8 +8,8 @@ from sqlglot import exp
 from limbeck.engine.sql import quoted
 from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedColumn, UndefinedTable, nearest
 from limbeck.lake import Dataset
+from limbeck.query.checks import check_parts
 from limbeck.query.dialect import position
-from limbeck.query.resolve import check_parts
 from limbeck.query.result import Result, presented
 from limbeck.query.statements.context import LakeCatalogue, Statement
 from limbeck.query.statements.fit import fitted

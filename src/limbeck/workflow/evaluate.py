@@ -1,0 +1,133 @@
+"""How good scores are, and how sure that is: four measures with bootstrap intervals, and the curves of the report.
+
+ROC-AUC and average precision are scikit-learn's definitions, ties included. The lift at 10 % is the conversion rate of
+the tenth with the highest scores over that of all; people with the same score at the edge of the tenth share its
+remaining places. The Brier score is the mean squared difference of probability and outcome.
+
+The bootstrap draws people, not rows: a person who is in the set at several cutoffs is drawn with all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+Measure = Mapping[str, float]
+
+TOP = 0.1
+POINTS = 200
+"""Points that a curve of the report has at most."""
+BINS = 10
+
+
+class Ranking:
+    """Scores in descending order with their ties, so that one weighting of the rows costs one pass."""
+
+    def __init__(self, labels: Numbers, scores: Numbers) -> None:
+        self.order = np.argsort(-scores, kind="stable")
+        self.labels = labels[self.order].astype(np.float64)
+        self.squares = (scores[self.order] - self.labels) ** 2
+        changes = np.flatnonzero(np.diff(scores[self.order]))
+        self.ends = np.append(changes, len(scores) - 1)
+        """Index of the last row of each group of equal scores."""
+
+    def counts(self, weights: Numbers) -> tuple[Numbers, Numbers]:
+        """Return how much weight of converters and of others has at least each score, beginning with none."""
+        positive = np.cumsum(weights * self.labels)[self.ends]
+        everybody = np.cumsum(weights)[self.ends]
+        return np.append(0.0, positive), np.append(0.0, everybody - positive)
+
+    def measures(self, weights: Numbers) -> dict[str, float]:
+        """Return the four measures of the weighted rows (weights in this ranking's order)."""
+        positive, negative = self.counts(weights)
+        return {
+            "roc_auc": _area(positive, negative),
+            "pr_auc": _average_precision(positive, negative),
+            "lift_at_10": _lift(positive, negative, TOP),
+            "brier": float(np.average(self.squares, weights=weights)),
+        }
+
+
+def _area(positive: Numbers, negative: Numbers) -> float:
+    return float(np.trapezoid(positive / positive[-1], negative / negative[-1]))
+
+
+def _average_precision(positive: Numbers, negative: Numbers) -> float:
+    reached = positive[1:] + negative[1:]
+    precision = np.divide(positive[1:], reached, out=np.zeros_like(reached), where=reached > 0)
+    return float(np.sum(np.diff(positive) / positive[-1] * precision))
+
+
+def _lift(positive: Numbers, negative: Numbers, share: float) -> float:
+    everybody = positive + negative
+    reached = np.interp(share * everybody[-1], everybody, positive)
+    return float(reached / (share * positive[-1]))
+
+
+def evaluate(people: NDArray[Any], labels: Numbers, scores: Numbers, resamples: int, seed: int) -> dict[str, Measure]:
+    """Return each measure as `value`, `low` and `high`: the 95 % interval of *resamples* draws of people.
+
+    A draw in which all have the same outcome says nothing about ranking, and is drawn again.
+    """
+    ranking = Ranking(labels, scores)
+    value = ranking.measures(np.ones(len(labels)))
+    _, person = np.unique(people, return_inverse=True)
+    person_of_row = person[ranking.order]
+    draw = np.random.default_rng(seed)
+    found: list[dict[str, float]] = []
+    while len(found) < resamples:
+        times = draw.multinomial(person.max() + 1, np.full(person.max() + 1, 1 / (person.max() + 1)))
+        weights = times[person_of_row].astype(np.float64)
+        converters = float(weights @ ranking.labels)
+        if 0 < converters < weights.sum():
+            found.append(ranking.measures(weights))
+    return {name: _interval(value[name], [f[name] for f in found]) for name in value}
+
+
+def _interval(value: float, draws: list[float]) -> Measure:
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return {"value": value, "low": float(low), "high": float(high)}
+
+
+def curves(labels: Numbers, scores: Numbers, *, probabilities: bool = True) -> dict[str, dict[str, list[float]]]:
+    """Return the points of the ROC, precision-recall, gains and lift curves; for *probabilities* calibration too."""
+    ranking = Ranking(labels, scores)
+    positive, negative = ranking.counts(np.ones(len(labels)))
+    everybody = positive + negative
+    reached, recall = everybody / everybody[-1], positive / positive[-1]
+    precision = positive[1:] / everybody[1:]
+    found = {
+        "roc": _points(negative / negative[-1], recall),
+        "pr": _points(recall[1:], precision),
+        "gains": _points(reached, recall),
+        "lift": _points(reached[1:], recall[1:] / reached[1:]),
+    }
+    return found | ({"calibration": _calibration(labels, scores)} if probabilities else {})
+
+
+def _points(x: Numbers, y: Numbers) -> dict[str, list[float]]:
+    kept = np.unique(np.linspace(0, len(x) - 1, POINTS).round().astype(int))
+    return {"x": x[kept].tolist(), "y": y[kept].tolist()}
+
+
+def _calibration(labels: Numbers, scores: Numbers) -> dict[str, list[float]]:
+    """Compare forecast and outcome in tenths of the people, by score."""
+    parts = [part for part in np.array_split(np.argsort(scores, kind="stable"), BINS) if len(part)]
+    return {
+        "predicted": [float(scores[part].mean()) for part in parts],
+        "observed": [float(labels[part].mean()) for part in parts],
+        "count": [float(len(part)) for part in parts],
+    }
+
+
+def separation(labels: Numbers, values: Numbers) -> float:
+    """Return how well one feature separates the outcomes: its ROC-AUC in the better direction, NaN at either end."""
+    low = np.nanmin(values, initial=0.0) - 1
+    high = np.nanmax(values, initial=0.0) + 1
+    ends = [np.nan_to_num(values, nan=end) for end in (low, high)] if np.isnan(values).any() else [values]
+    areas = [_area(*Ranking(labels, end).counts(np.ones(len(labels)))) for end in ends]
+    return max(max(area, 1 - area) for area in areas)
