@@ -54,7 +54,7 @@ def aep() -> str:
 
 
 def literal() -> str:
-    """The same windows in DuckDB's words, in its fastest spelling."""
+    """The same windows in DuckDB's words."""
     counts = [f"count(*) FILTER (WHERE e = '{k}') OVER w AS count_E{n}" for n, k in _numbered()]
     minutes = [
         f"date_sub('minute', max(ts) FILTER (WHERE e = '{k}') OVER w, ts)::INTEGER AS minutes_since_E{n}"

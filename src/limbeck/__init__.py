@@ -1,8 +1,8 @@
 """Limbeck: an experience-data platform with a propensity pipeline on top.
 
-    >>> import limbeck
-    >>> aep = limbeck.connect()            # embedded; connect(config="config.ini") for a server or AEP
-    >>> aep.sql("select count(*) from visits").scalar()
+>>> import limbeck
+>>> aep = limbeck.connect()            # embedded; connect(config="config.ini") for a server or AEP
+>>> aep.sql("select count(*) from visits").scalar()
 """
 
 from __future__ import annotations

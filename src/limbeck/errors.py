@@ -162,9 +162,7 @@ class SqlError(LimbeckError):
     status = 400
     sqlstate = "58000"
 
-    def __init__(
-        self, message: str, *, position: int | None = None, hint: str | None = None, **details: Any
-    ) -> None:
+    def __init__(self, message: str, *, position: int | None = None, hint: str | None = None, **details: Any) -> None:
         super().__init__(message, position=position, hint=hint, **details)
         self.position = position
         self.hint = hint

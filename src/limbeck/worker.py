@@ -9,8 +9,8 @@ from pathlib import Path
 
 from limbeck import ids
 from limbeck.errors import LimbeckError
+from limbeck.lock import HeldLock
 from limbeck.store import Store
-from limbeck.store.lock import HeldLock
 from limbeck.store.queue import LEASE_MS, Job, Queue
 
 log = logging.getLogger("limbeck.worker")

@@ -343,3 +343,20 @@ SELECT list_aggregate(array(1), 'sum')
 -- the wrong number of columns
 SELECT 1, 2 UNION SELECT 3
 --! 42601 8 same number of columns
+-- an offset in a text counts
+SELECT CAST('2017-07-15T02:00:00+02:00' AS timestamp), timestamp('2017-07-15T00:00:00Z'), timestamp > '2024-03-02T00:00:00+01:00', timestamp > 'never' FROM ev WHERE _id = 'e2'
+--| 2017-07-15 00:00:00 | 2017-07-15 00:00:00 | t | –
+-- typed literals
+SELECT count(1) AS n FROM ev WHERE timestamp < TIMESTAMP '2024-03-02 00:00:00' AND timestamp >= DATE '2024-03-01'
+--| 2
+-- DISTINCT of an aggregate's sum
+SELECT sum(DISTINCT x) AS s, avg(DISTINCT x) AS a FROM (VALUES (1), (1), (3)) t(x)
+--| 4 | 2.0
+--: int64 | double
+-- DISTINCT over several arguments
+SELECT count(DISTINCT id, name) FROM cust
+--! 0A000 23 below
+-- QUALIFY
+SELECT _id FROM ev QUALIFY row_number() OVER (PARTITION BY _tenant.userid ORDER BY timestamp DESC) = 1 ORDER BY _id
+--| e2
+--| e3

@@ -189,6 +189,18 @@ def test_a_byte_order_mark_before_json_is_no_error(folder: Path) -> None:
     assert len(converted(folder, b'\xef\xbb\xbf[{"timestamp": 0}, {"timestamp": 1}]', "json")) == 2
 
 
+def test_numbers_become_text_except_in_identities(folder: Path) -> None:
+    (row,) = converted(folder, b'{"timestamp": 0, "_acme": {"userid": "344", "note": 344}}', "json")
+    assert row["_acme"] == {"userid": "344", "note": "344"}
+    for content, path in (
+        (b'{"timestamp": 0, "_acme": {"userid": 344}}', "_acme.userid"),
+        (b'{"timestamp": 0, "identityMap": {"ECID": [{"id": 344}]}}', r"identityMap.ECID\[0\].id"),
+        (b'{"timestamp": 0, "_acme": {"note": 3.5}}', "_acme.note"),
+    ):
+        with pytest.raises(RowsRejected, match=f'field "{path}".*does not keep every digit'):
+            converted(folder, content, "json")
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -160,9 +160,7 @@ def _connect(mib: int, threads: int, folder: Path, ordered: bool) -> Iterator[du
         connection.close()
 
 
-def _lock(
-    connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[Table], files: Sequence[str]
-) -> None:
+def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[Table], files: Sequence[str]) -> None:
     paths = sorted({*files, *(f for t in tables for f in t.files)})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET allowed_paths = [{', '.join(map(literal, paths))}]")

@@ -75,9 +75,7 @@ class Datasets:
             )
         )
         connection.execute(
-            insert(snapshots).values(
-                dataset_id=dataset_id, id=0, operation="create", rows_added=0, created=moment
-            )
+            insert(snapshots).values(dataset_id=dataset_id, id=0, operation="create", rows_added=0, created=moment)
         )
         return dataset_id
 

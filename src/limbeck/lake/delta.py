@@ -23,8 +23,8 @@ from limbeck.errors import NotFound
 from limbeck.lake import feed
 from limbeck.lake.model import Dataset
 from limbeck.lake.service import Lake
+from limbeck.lock import file_lock
 from limbeck.store import Store
-from limbeck.store.lock import file_lock
 from limbeck.store.tables import data_files
 from limbeck.xdm.arrow import arrow_schema
 

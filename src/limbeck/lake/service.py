@@ -86,9 +86,7 @@ class Lake:
         with self._store.write() as connection:
             _publish_statement(connection, dataset.id, placed, operation, created_by)
 
-    def promote(
-        self, dataset: Dataset, sources: Sequence[Path], batch_id: str, *, also: Also | None = None
-    ) -> None:
+    def promote(self, dataset: Dataset, sources: Sequence[Path], batch_id: str, *, also: Also | None = None) -> None:
         """Publish the finished Parquet files of a batch as the next snapshot of *dataset*, all or none.
 
         However often this is called, a batch is published once; *also* is called in the same transaction.

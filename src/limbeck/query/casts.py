@@ -32,7 +32,9 @@ _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
 OPERATORS: frozenset[type[exp.Expr]] = frozenset({*_COMPARISONS, *_ARITHMETIC})
 """Operators that cast their operands."""
 
-_TO_TIMESTAMP = "coalesce(TRY_CAST({0} AS TIMESTAMP), try_strptime({0}, '%m-%d-%Y %H:%M:%S'))"
+_TO_TIMESTAMP = "coalesce(TRY_CAST({0} AS TIMESTAMPTZ) AT TIME ZONE 'UTC', try_strptime({0}, '%m-%d-%Y %H:%M:%S'))"
+"""An offset in the text counts; without one it is UTC."""
+
 _EXACT = "TRY_CAST(trunc(TRY_CAST({0} AS DECIMAL(38, 9))) AS %s)"
 
 
@@ -64,6 +66,8 @@ def _common(types: list[Type | None]) -> Type | None:
 def _compared(node: exp.Expr, common: Type) -> exp.Expr:
     if not is_string(type_of(node)):
         return node
+    if scalar_name(common) == "date-time":
+        return wanted(node, "t")
     if is_integer(common):
         return typed(template("TRY_CAST({0} AS BIGINT)", node), common)
     return typed(template(f"TRY_CAST({{0}} AS {duckdb_type(common)})", node), common)

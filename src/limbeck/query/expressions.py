@@ -18,7 +18,7 @@ from limbeck.query.types import LONG, STRING, is_string, type_of, typed
 from limbeck.xdm.types import Array, Map, Object, Type
 
 PLAIN: frozenset[type[exp.Expr]] = frozenset(
-    {exp.And, exp.Boolean, exp.Case, exp.Distinct, exp.DPipe, exp.Escape, exp.Extract, exp.If}
+    {exp.And, exp.Boolean, exp.Case, exp.DPipe, exp.Escape, exp.Extract, exp.If}
     | {exp.Interval, exp.Is, exp.Literal, exp.Neg, exp.Not, exp.Null, exp.Or, exp.Ordered}
     | {exp.Order, exp.Paren, exp.Trim, exp.Tuple, exp.Var, exp.Where, exp.WindowSpec, exp.BitwiseAnd}
     | {exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot}
@@ -188,6 +188,17 @@ class Expressions:
 
     # -- the rest ------------------------------------------------------------------------------------------
 
+    def distinct(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind DISTINCT before an argument."""
+        if len(node.expressions) != 1:
+            raise FeatureNotSupported(
+                "DISTINCT over several arguments is not served",
+                position=position(node),
+                hint="count the rows of a SELECT DISTINCT below",
+            )
+        self.bind_children(node, scope)
+        return typed(node, type_of(node.expressions[0]))
+
     def cast(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind CAST, TRY_CAST and `::`."""
         return casts.cast(self.bind(node.this, scope), node.args["to"])
@@ -266,6 +277,7 @@ _HANDLERS: dict[type[exp.Expr], Callable[[Expressions, Any, Scope], exp.Expr]] =
     exp.Like: Expressions.like,
     exp.ILike: Expressions.like,
     exp.RegexpLike: Expressions.regexp,
+    exp.Distinct: Expressions.distinct,
     exp.In: Expressions.within,
     exp.Subquery: Expressions.nested,
     exp.Exists: Expressions.exists,

@@ -112,9 +112,7 @@ def _check_group(group: Entry, class_id: str) -> None:
 def _check_part(kind: str, body: Node, catalogue: Catalogue) -> None:
     if kind == "classes":
         if len(set(refs(body)) & set(BEHAVIOURS)) != 1:
-            raise InvalidSchema(
-                f'a class has exactly one behaviour in its "allOf"; known are {", ".join(BEHAVIOURS)}'
-            )
+            raise InvalidSchema(f'a class has exactly one behaviour in its "allOf"; known are {", ".join(BEHAVIOURS)}')
     elif kind == "fieldgroups":
         _check_extends(body.get("meta:intendedToExtend"), catalogue)
 

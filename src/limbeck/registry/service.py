@@ -129,9 +129,7 @@ class Registry:
                 f'{len(found)} schemas have the title "{title}"; use one\'s $id: {", ".join(e.id for e in found)}'
             )
         hint = nearest(title, [str(entry.body["title"]) for entry in schemas])
-        raise NotFound(
-            f'there is no schema with the title "{title}" in sandbox "{sandbox.name}"; {hint}'.rstrip("; ")
-        )
+        raise NotFound(f'there is no schema with the title "{title}" in sandbox "{sandbox.name}"; {hint}'.rstrip("; "))
 
     def adhoc_schema(self, sandbox: Sandbox, title: str, type: Object, *, created_by: str = "") -> Schema:
         """Store a schema of one dataset's own, made from a query's columns; lists do not show it."""
@@ -141,9 +139,7 @@ class Registry:
             catalogue.insert("schemas", new, hidden=True)
             return _schema(Entry("schemas", new), catalogue)
 
-    def list(
-        self, sandbox: Sandbox, kind: str, container: Container = "tenant", *, hidden: bool = False
-    ) -> list[Body]:
+    def list(self, sandbox: Sandbox, kind: str, container: Container = "tenant", *, hidden: bool = False) -> list[Body]:
         """Return the resources of a kind as stored, oldest first; ad-hoc schemas only if *hidden* is set."""
         kind = _kind(kind)
         if container == "global":

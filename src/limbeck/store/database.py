@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from limbeck import crash
 from limbeck.errors import DiskFull, HomeError
-from limbeck.store.lock import file_lock
+from limbeck.lock import file_lock
 
 HEAD = "0001"
 """The newest migration; a home at another one is migrated (older) or refused (newer)."""

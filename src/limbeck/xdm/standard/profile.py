@@ -112,9 +112,7 @@ GROUPS = (
         "How to reach a person in private life.",
         _PERSONAL_CONTACT,
     ),
-    _group(
-        f"{CONTEXT}profile-work-details", "Work Contact Details", "How to reach a person at work.", _WORK_CONTACT
-    ),
+    _group(f"{CONTEXT}profile-work-details", "Work Contact Details", "How to reach a person at work.", _WORK_CONTACT),
     _group(f"{CONTEXT}profile-loyalty-details", "Loyalty", "Membership in a loyalty programme.", _LOYALTY),
     _group(f"{MIXINS}profile-loyalty-details", "Loyalty Details", "Membership in a loyalty programme.", _LOYALTY),
     _group(

@@ -1,0 +1,116 @@
+"""What the workflow's commands do and show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from limbeck.cli import output
+from limbeck.client import Client
+from limbeck.workflow.definition import Definition
+from limbeck.workflow.run import Run
+
+MEASURES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "lift_at_10": "lift at 10 %", "brier": "Brier score"}
+
+
+def go(
+    step: str,
+    client: Client,
+    path: Path,
+    home: Path | None,
+    target: Path | None,
+    *,
+    dry_run: bool,
+    yes_production: bool,
+) -> None:
+    """Run *step* and those before it that are not done, and show what came out."""
+    shown = output.current()
+    run = Run(Definition.load(path), client, home, target, progress=shown)
+    if dry_run:
+        planned = run.planned()
+        shown.result({"writes": planned}, "\n".join(f"would write {line}" for line in planned))
+        return
+    with run.working(yes_production=yes_production):
+        value = SHOWN[step](run)
+    shown.result(value, TEXTS[step](value))
+
+
+def _generate(run: Run) -> dict[str, Any]:
+    return {
+        name: {"id": loaded.dataset.id, "table": loaded.dataset.table, "rows": loaded.rows}
+        for name, loaded in run.datasets.items()
+    }
+
+
+def _featurize(run: Run) -> dict[str, Any]:
+    return {
+        name: {"table": found.dataset.table, "rows": found.rows, "positives": found.positives}
+        for name, found in run.features.items()
+    }
+
+
+def _train(run: Run) -> dict[str, Any]:
+    kept = run.model
+    model = {"name": kept.name, "version": kept.version, "run_id": kept.run_id, "kind": kept.evaluation["champion"]}
+    return {"model": model, **{k: kept.evaluation[k] for k in ("test", "baselines", "candidates", "base_rate")}}
+
+
+def _score(run: Run) -> dict[str, Any]:
+    return {"scores": str(run.scores), "rows": run.features["score"].rows, "version": run.model.version}
+
+
+SHOWN = {
+    "run": Run.report,
+    "generate": _generate,
+    "explore": lambda run: run.exploration,
+    "featurize": _featurize,
+    "train": _train,
+    "score": _score,
+}
+
+
+def _datasets_text(value: Mapping[str, Any]) -> str:
+    return "\n".join(f"{name}: {found['rows']:,} rows in table {found['table']}" for name, found in value.items())
+
+
+def _exploration_text(value: Mapping[str, Any]) -> str:
+    lines = [f"{value['people']:,} people, events from {value['first']} to {value['last']}"]
+    lines += [f"{count:>12,}  {kind}" for kind, count in value["events"].items()]
+    lines += ["", *(f"{stage['people']:>12,}  {stage['stage']}" for stage in value["funnel"])]
+    return "\n".join(lines)
+
+
+def _sets_text(value: Mapping[str, Any]) -> str:
+    lines = []
+    for name, found in value.items():
+        share = "" if found["positives"] is None else f", {found['positives']:,} reach the goal"
+        lines.append(f"{name}: {found['rows']:,} rows{share}, table {found['table']}")
+    return "\n".join(lines)
+
+
+def _model_text(value: Mapping[str, Any]) -> str:
+    model, baselines = value["model"], value["baselines"]
+    lines = [f"model {model['name']} version {model['version']} ({model['kind']}), base rate {value['base_rate']:.1%}"]
+    for measure, told in MEASURES.items():
+        found = value["test"][measure]
+        others = ", ".join(f"{name} {baselines[name][measure]['value']:.3f}" for name in baselines)
+        lines.append(f"{told:>14}  {found['value']:.3f}  ({found['low']:.3f} to {found['high']:.3f})   {others}")
+    return "\n".join(lines)
+
+
+def _summary_text(value: Mapping[str, Any]) -> str:
+    rows = value["rows"]
+    counts = f"{rows['events']:,} events of {rows['profiles']:,} people; {rows['scored']:,} people scored"
+    taken = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in value["seconds"].items())
+    return f"{value['title']}\n{counts}\n{_model_text(value)}\n{taken}"
+
+
+TEXTS = {
+    "run": _summary_text,
+    "generate": _datasets_text,
+    "explore": _exploration_text,
+    "featurize": _sets_text,
+    "train": _model_text,
+    "score": lambda value: f"{value['rows']:,} scores in {value['scores']}",
+}

@@ -1,0 +1,338 @@
+"""A definition's steps on one platform, each done once for what it depends on.
+
+A step asks for what it needs, so running a late one runs the earlier ones that are not done. Done means that its result
+exists under its key: the hash of the definition's part, of the data it starts from, and of the code that runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict
+from datetime import UTC
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from limbeck import clock, crash, ids
+from limbeck.client import Client
+from limbeck.errors import Forbidden, InvalidInput
+from limbeck.lock import file_lock
+from limbeck.settings import Settings
+from limbeck.workflow import explore, featurize, generate, sources
+from limbeck.workflow.definition import Definition, Source
+from limbeck.workflow.explore import Exploration
+from limbeck.workflow.featurize import SETS, FeatureSet
+from limbeck.workflow.generate import Loaded
+from limbeck.workflow.keys import key
+from limbeck.workflow.tracking import Kept, Tracking
+
+SUMMARY, REPORT, SCORES = "summary.json", "report.html", "scores.parquet"
+
+
+class Progress(Protocol):
+    """Who is told how it goes."""
+
+    def note(self, text: str) -> None:
+        """Hear something in passing."""
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        """Hear that a step begins, and with the context's end that it is over."""
+
+
+class Silent:
+    """Nobody is told."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        """Show nothing."""
+        return nullcontext()
+
+
+def run(
+    definition: Definition | Path | str,
+    client: Client,
+    home: Path | str | None = None,
+    output: Path | str | None = None,
+    *,
+    progress: Progress | None = None,
+    yes_production: bool = False,
+) -> dict[str, Any]:
+    """Run all steps of a definition on the platform of *client* and return the summary.
+
+    Working files and models are kept in *home* (`./.limbeck`); `summary.json`, `report.html` and `scores.parquet` are
+    written to *output* (a folder in the home). Raise `Forbidden` for a production sandbox without *yes_production*,
+    `DefinitionError` and `InvalidInput` for what cannot be used: nothing is half-written, and the next run goes on.
+    """
+    found = definition if isinstance(definition, Definition) else Definition.load(definition)
+    steps = Run(found, client, home, output, progress=progress)
+    with steps.working(yes_production=yes_production):
+        return steps.report()
+
+
+class Run:
+    """The steps of one definition. Each is a property that does what is to be done when it is first read."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        client: Client,
+        home: Path | str | None = None,
+        output: Path | str | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> None:
+        self.definition = definition
+        self.seconds: dict[str, float] = {}
+        self._client = client
+        self._progress = progress or Silent()
+        self._home = Settings.load(home).home
+        self._folder = self._home / "workflow" / definition.name
+        self._output = Path(output) if output else self._home / "output" / definition.name
+        self._tracking = Tracking(self._home)
+
+    @contextmanager
+    def working(self, *, yes_production: bool = False) -> Iterator[None]:
+        """Hold what only one run of a definition may have; a second one waits, and finds the work done."""
+        if self._client.sandbox_type == "production" and not yes_production:
+            raise Forbidden(
+                f"sandbox {self._client.sandbox} is of type production; to write there say --yes-production"
+            )
+        _writable(self._folder)
+        _writable(self._output)
+        with file_lock(self._folder / "lock"):
+            yield
+
+    # -- step 1 ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def datasets(self) -> dict[str, Loaded]:
+        """The sources' datasets, by the definition's names."""
+        with self._step("generate"):
+            return {source.dataset: self._load(source) for source in self.definition.sources}
+
+    def _load(self, source: Source) -> Loaded:
+        key_ = self.source_keys[source.dataset]
+        found = generate.find(self._client, source, key_)
+        if found is None:
+            self._progress.note(f"loading {source.dataset}")
+            work = self._folder / f"source-{ids.new_uuid()}"
+            found = generate.load(self._client, self.definition, source, key_, work)
+            crash.point("workflow.source-loaded")
+        return found
+
+    @cached_property
+    def source_keys(self) -> dict[str, str]:
+        """The key of each source's dataset."""
+        base = self.definition.path.parent
+        return {
+            s.dataset: key("generate", ("sources", "generate"), s.dataset, sources.digest(s, base))
+            for s in self.definition.sources
+        }
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The SQL tables of the datasets."""
+        return {name: loaded.dataset.table for name, loaded in self.datasets.items()}
+
+    @property
+    def _inputs(self) -> list[list[str]]:
+        """What later steps start from: for our own datasets their key, for others their id, and the version."""
+        own = {s.dataset for s in self.definition.sources if s.files}
+        return [
+            [name, self.source_keys[name] if name in own else loaded.dataset.id, loaded.dataset.version]
+            for name, loaded in self.datasets.items()
+        ]
+
+    # -- step 2 ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def exploration(self) -> Exploration:
+        """Counts of the events and the funnel."""
+        stages = [asdict(stage) for stage in explore.stages(self.definition)]
+        modules = ("features", "explore")
+        path = self._folder / f"explore-{key('explore', modules, self.definition.rules, stages, self._inputs)}.json"
+        with self._step("explore"):
+            if not path.is_file():
+                found = explore.explore(self._client, self.definition, self.tables)
+                _write(path, json.dumps(found))
+            loaded: Exploration = json.loads(path.read_text())
+            return loaded
+
+    @cached_property
+    def feature_key(self) -> str:
+        """The key of the feature sets."""
+        return key("featurize", ("features", "featurize"), self.definition.rules, self._inputs)
+
+    @cached_property
+    def features(self) -> dict[str, FeatureSet]:
+        """The training, the test and the scoring set."""
+        tables, feature_key = self.tables, self.feature_key
+        with self._step("featurize"):
+            if not all((self._folder / f"{name}-{feature_key}").is_dir() for name in SETS):
+                featurize.check(self._client, self.definition, tables)
+            found = {name: self._feature_set(name, tables, feature_key) for name in SETS}
+            featurize.check_labels(found)
+            return found
+
+    def _feature_set(self, name: str, tables: Mapping[str, str], feature_key: str) -> FeatureSet:
+        dataset = featurize.compute(self._client, self.definition, tables, name, feature_key)
+        crash.point("workflow.table-computed")
+        files = featurize.fetch(self._client, dataset, self._folder / f"{name}-{feature_key}")
+        return featurize.describe(name, dataset, files)
+
+    # -- steps 4 and 5 --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def model_key(self) -> str:
+        """The key of the model."""
+        libraries = [version(library) for library in ("scikit-learn", "lightgbm")]
+        part = [asdict(self.definition.model), self.definition.seed, libraries]
+        return key("train", ("models", "evaluate", "train"), part, self.feature_key)
+
+    @cached_property
+    def model(self) -> Kept:
+        """The champion."""
+        features, model_key = self.features, self.model_key
+        with self._step("train"):
+            return self._tracking.find(self.definition.name, model_key) or self._train(features, model_key)
+
+    def _train(self, features: Mapping[str, FeatureSet], model_key: str) -> Kept:
+        from limbeck.workflow.train import train
+
+        part, seed = self.definition.model, self.definition.seed
+        found = train(features["train"].files, features["test"].files, part, seed, self._progress.note)
+        params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
+        metrics = {name: measure["value"] for name, measure in found.evaluation["test"].items()}
+        evaluation = found.evaluation
+        return self._tracking.keep(self.definition.name, model_key, found.model, params, metrics, evaluation)
+
+    @cached_property
+    def scores(self) -> Path:
+        """The file of everybody's score."""
+        kept, features = self.model, self.features
+        path = self._folder / f"scores-{key('score', ('models', 'score'), self.model_key, kept.version)}.parquet"
+        with self._step("score"):
+            if not path.is_file():
+                from limbeck.workflow.score import score
+
+                score(features["score"].files, self._tracking.load(kept), kept.name, kept.version, path)
+            crash.point("workflow.scored")
+            _write(self._output / SCORES, path.read_bytes())
+            return self._output / SCORES
+
+    # -- what comes out -------------------------------------------------------------------------------------------
+
+    def report(self) -> dict[str, Any]:
+        """Write `summary.json` and `report.html`, and return the summary."""
+        from limbeck.workflow import report
+
+        exploration, kept = self.exploration, self.model
+        self.scores  # noqa: B018
+        with self._step("report"):
+            summary = self.summary()
+            report.write(summary, kept.evaluation, exploration, self._output / REPORT)
+        summary["seconds"] = {name: round(taken, 2) for name, taken in self.seconds.items()}
+        _write(self._output / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        return summary
+
+    def summary(self) -> dict[str, Any]:
+        """Return what `summary.json` says: counts, measures with their intervals, and the age of every number."""
+        definition, kept, features = self.definition, self.model, self.features
+        within = definition.goal.within
+        return {
+            "name": definition.name,
+            "title": definition.title,
+            "rows": {
+                "events": sum(self.exploration["events"].values()),
+                "profiles": self.exploration["people"],
+                "training": features["train"].rows,
+                "test": features["test"].rows,
+                "scored": features["score"].rows,
+            },
+            "base_rate": kept.evaluation["base_rate"],
+            "test": kept.evaluation["test"],
+            "baselines": kept.evaluation["baselines"],
+            "candidates": kept.evaluation["candidates"],
+            "model": {
+                "name": kept.name,
+                "version": kept.version,
+                "run_id": kept.run_id,
+                "kind": kept.evaluation["champion"],
+                "trained": kept.trained.isoformat(timespec="seconds"),
+            },
+            "goal": {"event": definition.goal.event, "within": _days(within), "eligible": definition.goal.eligible},
+            "cutoffs": {
+                "train": [moment.isoformat() for moment in definition.cutoffs.train],
+                "test": definition.cutoffs.test.isoformat(),
+                "score": definition.cutoffs.score.isoformat(),
+            },
+            "seconds": {name: round(taken, 2) for name, taken in self.seconds.items()},
+            "snapshots": {name: _snapshot(loaded) for name, loaded in self.datasets.items()},
+            "keys": {"featurize": self.feature_key, "train": self.model_key},
+            "generated": clock.now().astimezone(UTC).isoformat(timespec="seconds"),
+        }
+
+    def planned(self) -> list[str]:
+        """Return each write that the steps would make now."""
+        found = list(self._planned_sources())
+        everything = bool(found)
+        tables = {s.dataset: s.dataset for s in self.definition.sources} if everything else self.tables
+        feature_key = "…" if everything else self.feature_key
+        for name in SETS:
+            table = featurize.table_name(self.definition, name, feature_key)
+            if everything or self._client.dataset(table) is None:
+                text = featurize.statement(self.definition, tables, self._client.tenant, name, feature_key)
+                found.append(f"table {table} on the platform:\n{text}")
+        if everything or self._tracking.find(self.definition.name, self.model_key) is None:
+            found.append(f"run and version of the model {self.definition.name} in {self._home / 'mlflow.db'}")
+        return found + [f"file {self._output / name}" for name in (SCORES, REPORT, SUMMARY)]
+
+    def _planned_sources(self) -> Iterator[str]:
+        for source in self.definition.sources:
+            if generate.find(self._client, source, self.source_keys[source.dataset]) is None:
+                identity = source.identity
+                paths = ", ".join(column.path for column in source.columns)
+                yield f"schema for {source.dataset} with the fields {paths}"
+                yield f"identity {identity.identity} at {identity.path}"
+                yield f"dataset {source.dataset}"
+                yield f"batch of {source.dataset} with the rows of {', '.join(source.files.values())}"
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        with self._progress.step(name):
+            yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
+
+
+def _writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"the folder {folder} cannot be made: {error.strerror}; choose another") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidInput(f"the folder {folder} is not writable; choose another")
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    """Write a file that appears whole."""
+    beside = path.with_name(f".{path.name}.{ids.new_uuid()}")
+    beside.write_bytes(content.encode() if isinstance(content, str) else content)
+    beside.replace(path)
+
+
+def _snapshot(loaded: Loaded) -> dict[str, Any]:
+    dataset = loaded.dataset
+    return {"id": dataset.id, "table": dataset.table, "version": dataset.version, "rows": loaded.rows}
+
+
+def _days(within: Any) -> str:
+    hours = int(within.total_seconds()) // 3600
+    return f"{hours} hours" if hours % 24 else f"{hours // 24} days"
