@@ -19,7 +19,8 @@ from limbeck.query.service import QueryService
 from limbeck.registry import Registry
 from limbeck.settings import Settings
 from limbeck.store import Store
-from limbeck.worker import Worker
+from limbeck.store.queue import Job
+from limbeck.worker import Handler, Worker
 
 
 class Platform:
@@ -43,7 +44,7 @@ class Platform:
         self.query = QueryService(self.lake, self.registry, self.engine, settings.statement_timeout_s)
         self.worker = Worker(
             self.store,
-            {batches.PROMOTE: lambda job: self.ingest.promote(job.key)},
+            {batches.PROMOTE: Handler(self._promote, self._give_up)},
             locks=settings.home / "workers",
             after_job=self.delta.follow,
         )
@@ -57,6 +58,12 @@ class Platform:
         """Finish the job in hand and close the home."""
         self.worker.stop()
         self.store.close()
+
+    def _promote(self, job: Job) -> None:
+        self.ingest.promote(job.key)
+
+    def _give_up(self, job: Job, reason: str) -> None:
+        self.ingest.give_up(job.key, reason)
 
     def __enter__(self) -> Self:
         self.start()

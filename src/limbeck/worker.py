@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from limbeck import ids
@@ -15,7 +16,14 @@ from limbeck.store.queue import LEASE_MS, Job, Queue
 
 log = logging.getLogger("limbeck.worker")
 
-Handler = Callable[[Job], None]
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """What is done with a job: run it, or give it up, with the reason."""
+
+    run: Callable[[Job], None]
+    give_up: Callable[[Job, str], None]
+
 
 POLL_S = 0.5
 """How often a worker looks for jobs that other processes queued; its own process wakes it at once."""
@@ -72,7 +80,7 @@ class Worker:
         heart.start()
         error = None
         try:
-            self._handlers[job.kind](job)
+            error = self._run_or_give_up(job)
         except LimbeckError as failure:
             error = str(failure)
             log.warning("job %s %s failed: %s", job.kind, job.key, failure)
@@ -83,6 +91,15 @@ class Worker:
             done.set()
             heart.join()
         self._queue.finish(job, self._owner, error)
+
+    def _run_or_give_up(self, job: Job) -> str | None:
+        handler = self._handlers[job.kind]
+        if not job.is_hopeless:
+            handler.run(job)
+            return None
+        reason = f"its worker died {job.attempts - 1} times"
+        handler.give_up(job, reason)
+        return reason
 
     def _beat(self, job: Job, done: threading.Event) -> None:
         while not done.wait(LEASE_MS / 3000):

@@ -18,7 +18,7 @@ from limbeck.settings import Settings
 from limbeck.store import Store, queue
 from limbeck.store.queue import MAX_ATTEMPTS, Job, Queue, enqueue
 from limbeck.store.tables import jobs
-from limbeck.worker import Worker
+from limbeck.worker import Handler, Worker
 from tests.behaviour import children
 
 SECONDS = 60
@@ -86,13 +86,22 @@ def test_a_silent_owner_loses_the_job(store: Store, monkeypatch: pytest.MonkeyPa
     assert both.finish(taken, "next")
 
 
-def test_a_job_that_kills_its_workers_is_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "LEASE_MS", -1)
+def test_a_job_that_kills_its_workers_is_given_up(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add(store, "a")
-    owners = [leased(Queue(store), f"owner-{n}").attempts for n in range(MAX_ATTEMPTS)]
-    assert owners == list(range(1, MAX_ATTEMPTS + 1))
-    assert Queue(store).lease("another") is None
-    assert state(store, "a") == ("failed", f"its worker died {MAX_ATTEMPTS} times")
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "LEASE_MS", -1)
+        taken = [leased(Queue(store), f"owner-{n}") for n in range(MAX_ATTEMPTS)]
+    assert [job.attempts for job in taken] == list(range(1, MAX_ATTEMPTS + 1))
+    assert not taken[-1].is_hopeless
+    ran: list[Job] = []
+    given_up: list[tuple[str, str]] = []
+    with working(store, settings, ran.append, lambda job, why: given_up.append((job.key, why))) as wait:
+        wait()
+    reason = f"its worker died {MAX_ATTEMPTS} times"
+    assert (ran, given_up) == ([], [("a", reason)])
+    assert state(store, "a") == ("failed", reason)
 
 
 def test_the_jobs_of_dead_owners_are_due_at_once_and_others_are_not(store: Store) -> None:
@@ -132,10 +141,15 @@ def test_many_workers_run_each_job_once(store: Store, settings: Settings) -> Non
 
 
 @contextmanager
-def working(store: Store, settings: Settings, handler: Callable[[Job], None]) -> Iterator[Callable[[], None]]:
+def working(
+    store: Store,
+    settings: Settings,
+    run: Callable[[Job], None],
+    give_up: Callable[[Job, str], None] = lambda job, why: None,
+) -> Iterator[Callable[[], None]]:
     """Run a worker while the block lasts; give a function that waits for its next finished job."""
     finished = threading.Semaphore(0)
-    worker = Worker(store, {"work": handler}, settings.home / "workers", after_job=finished.release)
+    worker = Worker(store, {"work": Handler(run, give_up)}, settings.home / "workers", after_job=finished.release)
     worker.start()
     assert finished.acquire(timeout=SECONDS)  # it follows the feed once before its first job
 

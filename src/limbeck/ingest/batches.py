@@ -91,6 +91,12 @@ class Ingest:
             raise
         self._staging.delete(batch_id)
 
+    def give_up(self, batch_id: str, reason: str) -> None:
+        """Fail a batch that cannot be promoted, and delete its staged files; one that has ended stays as it is."""
+        if self._lake.batches.by_id(batch_id).status not in ENDED:
+            self._fail(batch_id, Internal(f"batch {batch_id} was given up: {reason}"))
+            self._staging.delete(batch_id)
+
     def _publish(self, batch: Batch) -> None:
         dataset = self._lake.datasets.by_id(batch.dataset_id)
         files = self._staged(batch.id)

@@ -16,8 +16,8 @@ from limbeck.store.tables import jobs
 LEASE_MS = 60_000
 """How long a worker may be silent before its job is given to another."""
 
-MAX_ATTEMPTS = 5
-"""A job whose worker died this often is marked failed: it may be what kills them."""
+MAX_ATTEMPTS = 10
+"""A job whose worker died this often is given up: it may be what kills them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,12 @@ class Job:
     key: str
     payload: Mapping[str, Any]
     attempts: int
+    """How often it was taken, this time included."""
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether workers died of it so often that it is not to be tried again."""
+        return self.attempts > MAX_ATTEMPTS
 
 
 def enqueue(connection: Connection, kind: str, key: str, payload: Mapping[str, Any] | None = None) -> bool:
@@ -68,14 +74,9 @@ class Queue:
             row = connection.execute(_due_query(moment).limit(1).with_for_update(skip_locked=True)).first()
             if row is None:
                 return None
-            given_up = row.attempts >= MAX_ATTEMPTS
-            changes: dict[str, Any] = {"updated": moment, "owner": owner}
-            if given_up:
-                changes |= {"status": "failed", "error": f"its worker died {row.attempts} times"}
-            else:
-                changes |= {"status": "leased", "due": moment + LEASE_MS, "attempts": row.attempts + 1}
-            connection.execute(update(jobs).where(jobs.c.id == row.id).values(changes))
-        return None if given_up else _job(row, row.attempts + 1)
+            changes = {"updated": moment, "owner": owner, "status": "leased", "due": moment + LEASE_MS}
+            connection.execute(update(jobs).where(jobs.c.id == row.id).values(attempts=row.attempts + 1, **changes))
+        return _job(row, row.attempts + 1)
 
     def heartbeat(self, job: Job, owner: str) -> bool:
         """Prolong the lease; return False if the job is no longer *owner*'s."""
