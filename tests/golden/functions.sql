@@ -79,6 +79,10 @@ SELECT array_distinct(array(2, NULL, 1, 2, NULL)), array_union(array(1, 2), arra
 -- making lists
 SELECT sequence(1, 3), sequence(3, 1), sequence(0, 10, 5), array_repeat('a', 2), flatten(array(array(1), array(2, 3))), slice(array(1, 2, 3, 4), 2, 2), concat(array(1), array(2)), array()
 --| {1,2,3} | {3,2,1} | {0,5,10} | {a,a} | {1,2,3} | {2,3} | {1,2} | {}
+-- the type of a sequence
+SELECT max(n) AS a, max(m) AS b FROM (SELECT explode(sequence(1, 3)) AS n, 1 AS k) x CROSS JOIN (SELECT explode(sequence(1, bigint(3))) AS m) y
+--| 3 | 3
+--: int32 | int64
 -- functions over lists
 SELECT transform(array(1, 2), (x, i) -> x + i), filter(array(0, 2, 3), x -> x > 1), exists(array(1, 2), x -> x % 2 = 0), aggregate(array(1, 2, 3), 0, (acc, x) -> acc + x), aggregate(array(1, 2, 3), 0, (acc, x) -> acc + x, acc -> acc * 10), zip_with(array(1, 2), array(3), (x, y) -> x + y)
 --| {1,3} | {2,3} | t | 6 | 60 | {4,–}

@@ -9,7 +9,7 @@ from sqlglot import exp
 from limbeck.errors import FeatureNotSupported
 from limbeck.query.dialect import position
 from limbeck.query.functions.model import ANY, Function, Types, first_type, one, template
-from limbeck.query.types import BOOLEAN, INT, LONG, NUMBER, STRING, is_numeric, type_of, widest
+from limbeck.query.types import BOOLEAN, INT, LONG, NUMBER, STRING, is_numeric, scalar_name, type_of, widest
 from limbeck.xdm.types import Array, Field, Map, Object, Type
 
 _MANY = range(2, 65, 2)
@@ -100,6 +100,14 @@ def _size(arguments: Sequence[exp.Expr]) -> exp.Expr:
     return template(f"coalesce(CAST({counter}({{0}}) AS INTEGER), -1)", *arguments)
 
 
+def _sequence(arguments: Sequence[exp.Expr]) -> exp.Expr:
+    """From one to the other, both included; of the type of its bounds, where the engine makes bigints."""
+    step = "{2}" if len(arguments) == 3 else "CASE WHEN {0} <= {1} THEN 1 ELSE -1 END"
+    whole = all(scalar_name(type_of(a)) == "int" for a in arguments)
+    text = f"generate_series({{0}}, {{1}}, {step})"
+    return template(f"CAST({text} AS INTEGER[])" if whole else text, *arguments)
+
+
 def _zip_with(arguments: Sequence[exp.Expr]) -> exp.Expr:
     """The engine's lambdas run over one list: the pair is bound one after the other."""
     body, *parameters = arguments[2].expressions
@@ -170,13 +178,7 @@ LISTS = {
     "array_repeat": one(_REPEATED, lambda types: _listed(types[:1]), count=2),
     "flatten": one("flatten({0})", _items),
     "slice": one("list_slice({0}, {1}, {1} + {2} - 1)", first_type, count=3),
-    "sequence": Function(
-        {
-            2: "generate_series({0}, {1}, CASE WHEN {0} <= {1} THEN 1 ELSE -1 END)",
-            3: "generate_series({0}, {1}, {2})",
-        },
-        _listed,
-    ),
+    "sequence": Function({2: "", 3: ""}, _listed, build=_sequence),
     "transform": Function({2: ""}, _last_listed, lambdas=_of_items, build=_over("list_transform")),
     "filter": Function({2: ""}, first_type, lambdas=_of_items, build=_over("list_filter")),
     "exists": Function({2: "(len(list_filter({0}, {1})) > 0)"}, BOOLEAN, lambdas=_of_items),
