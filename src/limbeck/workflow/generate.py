@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limbeck.client import Client, Dataset, Schema
-from limbeck.errors import InvalidInput
+from limbeck.errors import Internal, InvalidInput
 from limbeck.workflow.definition import Definition, Source
 from limbeck.workflow.keys import digest
 from limbeck.workflow.sources import TENANT, Prepared, field_group, prepare
@@ -52,17 +52,27 @@ def load(client: Client, definition: Definition, source: Source, key: str, folde
     What an interrupted run left is taken up: an open batch is given up, a completed one is awaited.
     """
     datasets = _made_for(client, source, key)
-    for batch in client.batches(datasets[0]) if datasets else ():
+    if not any(_taken_up(client, dataset) for dataset in datasets):
+        try:
+            prepared = prepare(source, definition.path.parent, client.tenant, folder)
+            client.upload(datasets[0] if datasets else _create(client, source, prepared, key), *prepared.files)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    found = find(client, source, key)
+    if found is None:
+        raise Internal(f"the rows of {source.dataset} were ingested, but are not listed")
+    return found
+
+
+def _taken_up(client: Client, dataset: Dataset) -> bool:
+    """Whether an earlier run's batch is there, or there at last; its open batches are given up."""
+    batches = client.batches(dataset)
+    for batch in batches:
         if batch.status in UNDER_WAY:
-            return Loaded(datasets[0], client.wait(batch.id).rows)
-        if batch.status == "loading":
+            client.wait(batch.id)
+        elif batch.status == "loading":
             client.abort_batch(batch.id)
-    try:
-        prepared = prepare(source, definition.path.parent, client.tenant, folder)
-        dataset = datasets[0] if datasets else _create(client, source, prepared, key)
-        return Loaded(dataset, client.upload(dataset, *prepared.files).rows)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return any(batch.status in (*DONE, *UNDER_WAY) for batch in batches)
 
 
 def _existing(client: Client, source: Source) -> Loaded:
@@ -88,7 +98,8 @@ def _create(client: Client, source: Source, prepared: Prepared, key: str) -> Dat
 
 def _schema(client: Client, source: Source, types: Mapping[str, str]) -> Schema:
     """Return the schema of a source's columns. Its title carries their fingerprint: other columns, another schema."""
-    shape = repr((sorted(types.items()), source.kind, source.field_groups)).encode()
+    who = (source.identity.path, source.identity.identity)
+    shape = repr((sorted(types.items()), who, source.kind, source.field_groups)).encode()
     title = f"{source.dataset} {digest(shape)}"
     if (found := client.schema(title)) is not None:
         return found
