@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from limbeck.errors import LimbeckError
@@ -65,11 +66,13 @@ class TextOutput:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Show a spinner and the time while a step is going on."""
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn())
-        with Progress(*columns, console=self._err, transient=True) as progress:
+        """Show a spinner while a step is going on, on a terminal, and a line once it is done."""
+        began = time.monotonic()
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as progress:
             progress.add_task(name, total=None)
             yield
+        self.note(f"{name:<10} {time.monotonic() - began:6.1f} s")
 
 
 class JsonOutput:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def _score(run: Run) -> dict[str, Any]:
     return {"scores": str(run.scores), "rows": run.features["score"].rows, "version": run.model.version}
 
 
-SHOWN = {
+SHOWN: Mapping[str, Callable[[Run], Mapping[str, Any]]] = {
     "run": Run.report,
     "generate": _generate,
     "explore": lambda run: run.exploration,
@@ -106,7 +106,7 @@ def _summary_text(value: Mapping[str, Any]) -> str:
     return f"{value['title']}\n{counts}\n{_model_text(value)}\n{taken}"
 
 
-TEXTS = {
+TEXTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "run": _summary_text,
     "generate": _datasets_text,
     "explore": _exploration_text,
