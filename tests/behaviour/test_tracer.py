@@ -84,9 +84,7 @@ def test_a_table_made_by_sql_is_downloaded_as_it_was_computed(aep: Client, tmp_p
     dataset = aep.create_dataset("made visits", visit_schema(aep, "Made Visit"))
     aep.upload(dataset, visits(aep, tmp_path, 100))
 
-    aep.sql(
-        f"create table by_user as select _{aep.tenant}.userid u, count(*) n from made_visits group by 1"
-    ).table()
+    aep.sql(f"create table by_user as select _{aep.tenant}.userid u, count(*) n from made_visits group by 1").table()
     made = aep.dataset("by_user")
 
     assert made is not None

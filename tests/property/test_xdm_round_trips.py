@@ -98,9 +98,7 @@ def test_arrow(rows):
 def test_duckdb_casts_empty_rows_into_the_type(rows):
     """A table cast to the spelled types comes back, through Arrow, as the type they spell."""
     empty = pa.table({f.name: pa.nulls(1) for f in rows.fields})
-    casts = ", ".join(
-        f"CAST({_quoted(f.name)} AS {duckdb_type(f.type)}) AS {_quoted(f.name)}" for f in rows.fields
-    )
+    casts = ", ".join(f"CAST({_quoted(f.name)} AS {duckdb_type(f.type)}) AS {_quoted(f.name)}" for f in rows.fields)
     with duckdb.connect() as connection:
         connection.register("rows", empty)
         assert from_arrow(connection.sql(f"SELECT {casts} FROM rows").to_arrow_table().schema) == _bare(rows)

@@ -17,7 +17,7 @@ def test_public_names_exist_and_are_documented(name: str) -> None:
 
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(AttributeError, match="no attribute 'conect'"):
-        limbeck.conect  # noqa: B018
+        limbeck.conect
 
 
 @pytest.mark.parametrize("line", ["import limbeck", "import limbeck.cli.app", "import limbeck.client"])

@@ -63,9 +63,7 @@ def test_required_titles_and_nesting():
             "required": ["id"],
         }
     )
-    assert parsed == Object(
-        (Field("id", Scalar("string"), required=True), Field("tags", Map(Array(Scalar("number")))))
-    )
+    assert parsed == Object((Field("id", Scalar("string"), required=True), Field("tags", Map(Array(Scalar("number"))))))
     assert (parsed.fields[0].title, parsed.fields[0].description) == ("Id", "Which one")
     assert emit(parsed)["properties"]["id"]["title"] == "Id"
     assert emit(parsed)["properties"]["id"]["description"] == "Which one"

@@ -20,6 +20,8 @@ FEATURE_KINDS = (*AGGREGATES, "expression", "attribute")
 TYPES = ("string", "boolean", "int", "long", "number", "date", "date-time")
 CANDIDATES = ("logistic", "lightgbm")
 RESERVED = frozenset({"entity_id", "cutoff", "label"})
+RESERVED_COLUMNS = frozenset({"entity_id", "event_time", "cutoff", "label_end"})
+"""Names that stand beside an event's columns in the SQL of features."""
 
 TIMESTAMP, EVENT_TYPE = "timestamp", "eventType"
 
@@ -224,6 +226,8 @@ def _check_columns(source: Source, table: Table) -> None:
         wanted = 'exactly one column such as customer = { path = "{tenant}.customer", identity = "CRMID" }'
         raise columns.error(source.columns[0].name if source.columns else "", "stands in no identity", wanted)
     for column in source.columns:
+        if source.kind == "event" and column.name.lower() in RESERVED_COLUMNS:
+            raise columns.error(column.name, "is a name that features need", "another name, given in sql")
         if paths.count(column.path) > 1:
             raise columns.error(column.name, f"maps to {column.path}, like another column", "paths that differ")
         if any(other.startswith(f"{column.path}.") for other in paths):
@@ -356,7 +360,7 @@ def _check(definition: Definition, top: Table) -> None:
         raise DefinitionError(f"{top.where('sources')} has no events; one source must be of class event")
     _check_unique(top, "sources", [s.dataset for s in definition.sources], "dataset")
     _check_unique(top, "features", [f.name for f in definition.features], "feature")
-    attributes = {c.name for s in definition.profile_sources for c in s.columns}
+    attributes = {c.name for s in definition.profile_sources for c in s.columns if not c.identity}
     for feature in definition.features:
         if feature.kind == "attribute" and feature.of not in attributes:
             known = sorted(attributes)

@@ -30,8 +30,8 @@ def training_set(
     parts = {
         "cutoffs": _cutoffs(definition, cutoffs),
         "events": events(definition, tables, tenant),
-        "people": _people(definition, labelled=labelled),
         **{f"profiles_{n}": _profiles(s, tables, tenant) for n, s in enumerate(definition.profile_sources)},
+        "people": _people(definition, labelled=labelled),  # after all tables are read: one may have this name
         "known": _known(definition),
     }
     ctes = ",\n".join(f"{name} AS (\n    {text}\n)" for name, text in parts.items())

@@ -73,7 +73,7 @@ def digest(source: Source, base: Path) -> str:
     Paths are relative to *base*. Raise `InvalidInput` if a file is not there.
     """
     found = hashlib.blake2b(digest_size=16)
-    shape = {"sql": source.sql, "key": source.key, "columns": [asdict(c) for c in source.columns]}
+    shape = {name: value for name, value in asdict(source).items() if name not in ("dataset", "files", "where")}
     found.update(json.dumps(shape, sort_keys=True).encode())
     for alias, paths in located(source, base).items():
         found.update(alias.encode())
@@ -92,11 +92,16 @@ def located(source: Source, base: Path) -> dict[str, list[Path]]:
 def _locate(text: str, base: Path, where: str) -> list[Path]:
     if text.startswith(PACKAGE):
         return [_in_package(text.removeprefix(PACKAGE), where)]
-    pattern = str(base / Path(text).expanduser())
-    found = sorted(map(Path, glob(pattern, recursive=True))) if has_magic(text) else [Path(pattern)]
+    path = base / Path(text).expanduser()
+    found = [path] if path.is_file() or not has_magic(text) else _globbed(text, base)
     if not found or not all(path.is_file() for path in found):
-        raise InvalidInput(f"{where}: there is no file {pattern}")
+        raise InvalidInput(f"{where}: there is no file {path}")
     return found
+
+
+def _globbed(text: str, base: Path) -> list[Path]:
+    """Return what matches *text*; *base* is no part of the pattern, whatever its name holds."""
+    return sorted(base / name for name in glob(str(Path(text).expanduser()), root_dir=base, recursive=True))
 
 
 def _in_package(text: str, where: str) -> Path:
@@ -256,7 +261,7 @@ def _check(
 ) -> None:
     for column in source.columns:
         name = _quoted(column.name)
-        if column.identity or column.path in (TIMESTAMP, EVENT_TYPE):
+        if column.identity or column.name == source.key or column.path in (TIMESTAMP, EVENT_TYPE):
             _refuse_first(connection, source, column, f"{name} IS NULL", "is missing")
         if column.path == TIMESTAMP and present[column.name] not in ("DATE", "VARCHAR"):
             if not present[column.name].startswith("TIMESTAMP"):

@@ -14,6 +14,9 @@ from limbeck.errors import DefinitionError, nearest
 _KEY = re.compile(r"""^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]")
 
+YEARS = range(1900, 2200)
+"""So that every window and horizon around a date is a date too."""
+
 KINDS: Mapping[type, str] = {
     str: "a text",
     int: "a whole number",
@@ -131,6 +134,8 @@ class Table:
                 found = datetime.fromisoformat(found)
             except ValueError:
                 raise self.error(key, f"is {found!r}", "a date such as 2017-07-15") from None
+        if isinstance(found, date) and found.year not in YEARS:
+            raise self.error(key, f"is {found}", f"a date from {YEARS[0]} to {YEARS[-1]}")
         if isinstance(found, datetime):
             return found.replace(tzinfo=None) - (found.utcoffset() or found - found)
         if isinstance(found, date):
@@ -172,7 +177,7 @@ def _lines(text: str) -> dict[str, int]:
     found: dict[str, int] = {}
     counts: dict[str, int] = {}
     section, fence = "", ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if fence:
             fence = "" if fence in line else fence
             continue
