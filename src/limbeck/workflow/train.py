@@ -42,7 +42,7 @@ class Trained:
     model: Pipeline
     champion: Tuned
     evaluation: Mapping[str, Any]
-    """`test`, `baselines`, `candidates`, `champion`, `base_rate`, `curves`, `importance`; JSON values."""
+    """`test`, `baselines`, `candidates`, `champion`, `base_rate`, `resamples`, `curves`, `importance`; JSON values."""
 
 
 def train(
@@ -146,6 +146,7 @@ def _evaluation(
         "candidates": {t.candidate.name: {"cv_roc_auc": t.roc_auc, "settings": dict(t.settings)} for t in found},
         "champion": champion.candidate.name,
         "base_rate": float(labels.mean()),
+        "resamples": part.resamples,
         "curves": {n: evaluate.curves(labels, s, probabilities=n == "model") for n, s in scores.items()},
         "importance": _importance(model, later, seed),
     }

@@ -1,0 +1,199 @@
+"""The report: one HTML file that stands by itself, for whoever decides over the campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limbeck import ids
+from limbeck.workflow import pictures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MEASURES = {
+    "roc_auc": ("ROC-AUC", "chance that who converts is ranked above who does not; 0.5 is guessing, 1 is perfect"),
+    "pr_auc": ("PR-AUC", "average share of converters among the chosen; guessing gives the base rate"),
+    "lift_at_10": ("Lift at 10 %", "how many times the base rate the tenth with the highest scores converts"),
+    "brier": ("Brier score", "mean squared error of the probabilities; smaller is better"),
+}
+RANKED_BY = {"model": "the model", "rule": "one rule, no model", "rfm": "recency, frequency, money"}
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #22262b; background: #fff; max-width: 62rem;
+       margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.7rem; line-height: 1.2; margin-bottom: .3rem }
+h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #e3e5e8; padding-bottom: .2rem }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .6rem .3rem 0;
+       border-bottom: 1px solid #eef0f2; vertical-align: top } th { font-weight: 600 }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+.quiet { color: #6a7078 } .range { color: #6a7078; font-size: .85em; white-space: nowrap }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1.2rem 0 }
+.tile { background: #f3f6f6; border-radius: 6px; padding: .7rem .9rem }
+.tile b { display: block; font-size: 1.6rem; line-height: 1.3; font-variant-numeric: tabular-nums }
+.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem }
+img { width: 100%; height: auto } figure { margin: 0 } code { font-size: .9em }
+"""
+
+
+def write(
+    summary: Mapping[str, Any], evaluation: Mapping[str, Any], exploration: Mapping[str, Any], path: Path
+) -> None:
+    """Write the report of a run to *path*; the file appears whole and needs no other.
+
+    *summary* is what `summary.json` says, *evaluation* what training found out, *exploration* what `explore` counted.
+    """
+    parts = [
+        _head(summary),
+        _quality(summary, evaluation["resamples"]),
+        _section("How it ranks people", _curves(evaluation)),
+        _section("How people come to the goal", _picture(pictures.funnel(exploration["funnel"]), "Funnel")),
+        _section("What it looks at", _looks(evaluation)),
+        _section("What it is made of", _events(exploration)),
+        _section("How old every number is", _ages(summary, exploration)),
+    ]
+    title = escape(summary["title"])
+    page = (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>\n'
+        f"<body>\n{''.join(parts)}</body></html>\n"
+    )
+    beside = path.with_name(f".{path.name}.{ids.new_uuid()}")
+    beside.write_text(page, encoding="utf-8")
+    beside.replace(path)
+
+
+# -- sections -----------------------------------------------------------------------------------------------------
+
+
+def _head(summary: Mapping[str, Any]) -> str:
+    rows, goal = summary["rows"], summary["goal"]
+    told = (
+        f"{rows['scored']:,} people were scored as of {_day(summary['cutoffs']['score'])}: how probable is it that "
+        f"<code>{escape(goal['event'])}</code> happens to them within {escape(goal['within'])}? The model was judged "
+        f"on {rows['test']:,} people as of {_day(summary['cutoffs']['test'])}, a date later than everything it was "
+        f"trained on; {summary['base_rate']:.1%} of them reached the goal."
+    )
+    tiles = "".join(_tile(name, measure) for name, measure in summary["test"].items())
+    return f'<h1>{escape(summary["title"])}</h1>\n<p>{told}</p>\n<div class="tiles">{tiles}</div>\n'
+
+
+def _tile(name: str, measure: Mapping[str, float]) -> str:
+    return f'<div class="tile">{MEASURES[name][0]}<b>{measure["value"]:.3f}</b>{_range(measure)}</div>'
+
+
+def _quality(summary: Mapping[str, Any], resamples: int) -> str:
+    ranked = {"model": summary["test"], **summary["baselines"]}
+    head = ["", *(RANKED_BY.get(name, name) for name in ranked)]
+    rows = [
+        [f"{title}<br><span class='quiet'>{told}</span>", *(_measured(found[name]) for found in ranked.values())]
+        for name, (title, told) in MEASURES.items()
+    ]
+    note = (
+        f'<p class="quiet">In brackets: where 95 % of {resamples:,} resamples of the people lie. Two methods whose '
+        "ranges overlap widely may be equally good.</p>\n"
+    )
+    return _section("How good it is, and compared to what", _table(head, rows, numbers=True) + note)
+
+
+def _curves(evaluation: Mapping[str, Any]) -> str:
+    curves = evaluation["curves"]
+    drawn = {
+        "ROC curve": pictures.roc(curves),
+        "Precision-recall curve": pictures.precision_recall(curves, evaluation["base_rate"]),
+        "Gains curve": pictures.gains(curves),
+        "Lift curve": pictures.lift(curves),
+        "Calibration curve": pictures.calibration(curves["model"]["calibration"]),
+    }
+    shown = "".join(_picture(figure, name) for name, figure in drawn.items())
+    note = "Dashed: what guessing gives; for calibration, a forecast that is right."
+    return f'<div class="pictures">{shown}</div>\n<p class="quiet">{note}</p>\n'
+
+
+def _looks(evaluation: Mapping[str, Any]) -> str:
+    head = ["candidate", "ROC-AUC in cross-validation", "settings"]
+    rows = [
+        [
+            escape(name),
+            f"{found['cv_roc_auc']:.3f}",
+            escape(", ".join(f"{k} {v}" for k, v in found["settings"].items())),
+        ]
+        for name, found in evaluation["candidates"].items()
+    ]
+    chosen = f"<p>Chosen, without a look at the test set: {escape(evaluation['champion'])}.</p>\n"
+    return (
+        _picture(pictures.importance(evaluation["importance"]), "Importance of features") + _table(head, rows) + chosen
+    )
+
+
+def _events(exploration: Mapping[str, Any]) -> str:
+    rows = [[escape(str(kind)), f"{count:,}"] for kind, count in exploration["events"].items()]
+    told = (
+        f"<p>{exploration['people']:,} people; events from {_moment(exploration['first'])} to "
+        f"{_moment(exploration['last'])}.</p>\n"
+    )
+    return told + _table(["event type", "events"], rows, numbers=True)
+
+
+def _ages(summary: Mapping[str, Any], exploration: Mapping[str, Any]) -> str:
+    model, cutoffs = summary["model"], summary["cutoffs"]
+    trained_on = ", ".join(map(_day, cutoffs["train"]))
+    rows = [
+        ["events", f"until {_moment(exploration['last'])}"],
+        *([f"dataset {escape(name)}", _snapshot(found)] for name, found in summary["snapshots"].items()),
+        ["training set", f"{summary['rows']['training']:,} rows, known before {trained_on}"],
+        ["measures and curves", f"{summary['rows']['test']:,} people as of {_day(cutoffs['test'])}"],
+        ["scores", f"{summary['rows']['scored']:,} people as of {_day(cutoffs['score'])}"],
+        ["model", _model(model)],
+        ["this report", _moment(summary["generated"])],
+    ]
+    return _table(["number", "as of"], rows)
+
+
+def _model(model: Mapping[str, str]) -> str:
+    run = f"run <code>{escape(model['run_id'])}</code>"
+    return f"{escape(model['name'])} version {escape(model['version'])}, {run}, trained {_moment(model['trained'])}"
+
+
+def _snapshot(found: Mapping[str, Any]) -> str:
+    return (
+        f"version {escape(found['version'])} with {found['rows']:,} rows, table <code>{escape(found['table'])}</code>"
+    )
+
+
+# -- pieces -------------------------------------------------------------------------------------------------------
+
+
+def _section(title: str, content: str) -> str:
+    return f"<h2>{escape(title)}</h2>\n{content}"
+
+
+def _picture(figure: Figure, name: str) -> str:
+    return f'<figure><img alt="{escape(name)}" src="{pictures.data_uri(figure)}"></figure>\n'
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> str:
+    def line(tag: str, cells: Sequence[str]) -> str:
+        kind = [' class="number"' if numbers and n else "" for n, _ in enumerate(cells)]
+        return f"<tr>{''.join(f'<{tag}{k}>{cell}</{tag}>' for k, cell in zip(kind, cells, strict=True))}</tr>"
+
+    body = "\n".join(line("td", row) for row in rows)
+    return f"<table>\n{line('th', head)}\n{body}\n</table>\n"
+
+
+def _measured(measure: Mapping[str, float]) -> str:
+    return f"{measure['value']:.3f}<br>{_range(measure)}"
+
+
+def _range(measure: Mapping[str, float]) -> str:
+    return f'<span class="range">({measure["low"]:.3f} to {measure["high"]:.3f})</span>'
+
+
+def _day(moment: str) -> str:
+    return escape(moment.removesuffix("T00:00:00").replace("T", " "))
+
+
+def _moment(moment: str) -> str:
+    return escape(moment.replace("T", " ").replace("+00:00", " UTC"))

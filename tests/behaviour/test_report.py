@@ -1,0 +1,140 @@
+"""The report stands by itself: a browser shows all of it without asking anybody, whatever names it holds."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from limbeck.workflow import evaluate, report
+
+CHROMIUM = (
+    "chromium",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NASTY = """a <script>document.title = "taken over"</script> & $x_1$ "quoted" name"""
+PROBE = """<script>addEventListener("load", () => { document.body.dataset.seen = JSON.stringify({
+    title: document.title,
+    pictures: [...document.images].map(i => [i.alt, i.naturalWidth]),
+    asked: performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith("data:")),
+    scripts: document.scripts.length,
+}) })</script>"""
+
+
+def values(name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """What a run of 500 people would hand to the report, with *name* wherever a user's name stands."""
+    draw = np.random.default_rng(3)
+    labels = (draw.random(500) < 0.2).astype(float)
+    people = np.arange(500).astype(str)
+    scores = {n: np.clip(0.1 + 0.2 * labels + draw.random(500) * 0.4, 0, 1) for n in ("model", "rule", "rfm")}
+    measures = {n: evaluate.evaluate(people, labels, s, 100, 1) for n, s in scores.items()}
+    evaluation = {
+        "base_rate": 0.2,
+        "resamples": 100,
+        "curves": {n: evaluate.curves(labels, s, probabilities=n == "model") for n, s in scores.items()},
+        "candidates": {name: {"cv_roc_auc": 0.7, "settings": {"C": 0.1}}},
+        "champion": name,
+        "importance": [{"feature": f"{name} {n}", "value": 0.1 / (n + 1)} for n in range(40)],
+    }
+    summary = {
+        "title": name,
+        "rows": {"events": 9, "profiles": 8, "training": 1234, "test": 5678, "scored": 91011},
+        "base_rate": 0.2,
+        "test": measures["model"],
+        "baselines": {"rule": measures["rule"], "rfm": measures["rfm"]},
+        "model": {"name": name, "version": "3", "run_id": "r1", "kind": name, "trained": "2026-01-02T03:04:05+00:00"},
+        "goal": {"event": name, "within": "60 days", "eligible": name},
+        "cutoffs": {"train": ["2026-01-01T00:00:00"], "test": "2026-03-01T00:00:00", "score": "2026-05-01T12:00:00"},
+        "snapshots": {name: {"id": "d1", "table": name, "version": "1.0.7", "rows": 1213}},
+        "generated": "2026-06-01T00:00:00+00:00",
+    }
+    exploration = {
+        "events": {name: 1415},
+        "people": 1617,
+        "first": "2025-01-01T00:00:00",
+        "last": "2026-05-01T00:00:00",
+        "funnel": [{"stage": name, "people": 100}, {"stage": "second", "people": 0}],
+    }
+    return summary, evaluation, exploration
+
+
+def text_of(page: str) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.S)))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    report.write(*values(NASTY), path)
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+    return path.read_text()
+
+
+@pytest.mark.needs("chromium")
+def test_a_browser_shows_every_picture_and_asks_nobody(page: str, tmp_path: Path) -> None:
+    (tmp_path / "probed.html").write_text(page.replace("</body>", f"{PROBE}</body>"))
+    line = [*CHROMIUM, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", (tmp_path / "probed.html").as_uri()]
+    shown = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    found = re.search(r'data-seen="([^"]*)"', shown)
+    assert found is not None
+    seen = json.loads(unescape(found[1]))
+
+    names = [name for name, _ in seen["pictures"]]
+    assert names == [
+        "ROC curve",
+        "Precision-recall curve",
+        "Gains curve",
+        "Lift curve",
+        "Calibration curve",
+        "Funnel",
+        "Importance of features",
+    ]
+    assert all(width > 100 for _, width in seen["pictures"])
+    assert seen["asked"] == []
+    assert (seen["title"], seen["scripts"]) == (NASTY, 1)  # the one script is the probe
+
+
+def test_no_address_and_a_small_size(page: str) -> None:
+    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!data:)|url\(|@import|https?://""", page)
+    assert len(page.encode()) < 5_000_000
+
+
+def test_every_number_has_its_age(page: str) -> None:
+    text = text_of(page)
+    for told in (
+        "91,011 people were scored as of 2026-05-01 12:00:00",
+        "judged on 5,678 people as of 2026-03-01",
+        "1,234 rows, known before 2026-01-01",
+        "version 1.0.7 with 1,213 rows",
+        "version 3, run r1 , trained 2026-01-02 03:04:05 UTC",
+        "this report 2026-06-01 00:00:00 UTC",
+        "events until 2026-05-01 00:00:00",
+        NASTY,
+    ):
+        assert told in text
+
+
+def test_measures_stand_beside_their_ranges(page: str) -> None:
+    summary = values(NASTY)[0]
+    text = text_of(page)
+    for found in (summary["test"], *summary["baselines"].values()):
+        for measure in found.values():
+            assert f"{measure['value']:.3f} ({measure['low']:.3f} to {measure['high']:.3f})" in text
+
+
+def test_the_same_values_are_the_same_file(page: str, tmp_path: Path) -> None:
+    report.write(*values(NASTY), tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text() == page
