@@ -13,7 +13,25 @@ from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["alembic.config", "deltalake", "pandas", "pytest", "tests.behaviour.lake_writer"])
+_CONTEXT.set_forkserver_preload(
+    [
+        "alembic.config",
+        "deltalake",
+        "limbeck.api.server",
+        "limbeck.cli.app",
+        "limbeck.workflow.report",
+        "limbeck.workflow.run",
+        "matplotlib.figure",
+        "mlflow.sklearn",
+        "mlflow.store.tracking.sqlalchemy_store",
+        "pandas",
+        "pytest",
+        "sklearn.inspection",
+        "sklearn.linear_model",
+        "skops.io",
+        "tests.behaviour.lake_writer",
+    ]
+)
 
 
 def start(target: Callable[..., Any], *arguments: Any, crash_at: str | None = None) -> ForkServerProcess:

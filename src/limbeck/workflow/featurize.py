@@ -13,6 +13,7 @@ from limbeck.client import Client, Dataset
 from limbeck.errors import DuplicateTable, Internal, InvalidInput
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import Tables, events, quoted, training_set
+from limbeck.workflow.whole import PART
 
 SETS = ("train", "test", "score")
 
@@ -62,7 +63,7 @@ def compute(client: Client, definition: Definition, tables: Tables, name: str, k
 def fetch(client: Client, dataset: Dataset, folder: Path) -> tuple[Path, ...]:
     """Return the files of *dataset* in *folder*, downloaded now if they are not there; all of them, or none."""
     if not folder.is_dir():
-        beside = folder.with_name(f".{folder.name}.part")
+        beside = folder.with_name(f".{folder.name}{PART}")
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         client.download(dataset, beside)

@@ -7,8 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck import ids
 from limbeck.workflow import pictures
+from limbeck.workflow.whole import whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,9 +60,8 @@ def write(
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>\n'
         f"<body>\n{''.join(parts)}</body></html>\n"
     )
-    beside = path.with_name(f".{path.name}.{ids.new_uuid()}")
-    beside.write_text(page, encoding="utf-8")
-    beside.replace(path)
+    with whole(path) as beside:
+        beside.write_text(page, encoding="utf-8")
 
 
 # -- sections -----------------------------------------------------------------------------------------------------

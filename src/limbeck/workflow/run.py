@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from limbeck import clock, crash, ids
+from limbeck import clock, crash
 from limbeck.client import Client
 from limbeck.errors import Forbidden, InvalidInput
 from limbeck.lock import file_lock
@@ -30,6 +30,7 @@ from limbeck.workflow.featurize import SETS, FeatureSet
 from limbeck.workflow.generate import Loaded
 from limbeck.workflow.keys import key
 from limbeck.workflow.tracking import Kept, Tracking
+from limbeck.workflow.whole import PART, sweep, whole
 
 SUMMARY, REPORT, SCORES = "summary.json", "report.html", "scores.parquet"
 
@@ -107,6 +108,8 @@ class Run:
         _writable(self._folder)
         _writable(self._output)
         with file_lock(self._folder / "lock"):
+            for folder in (self._folder, self._output):
+                sweep(folder)
             yield
 
     # -- step 1 ---------------------------------------------------------------------------------------------------
@@ -122,8 +125,9 @@ class Run:
         found = generate.find(self._client, source, key_)
         if found is None:
             self._progress.note(f"loading {source.dataset}")
-            work = self._folder / f"source-{ids.new_uuid()}"
-            found = generate.load(self._client, self.definition, source, key_, work)
+            found = generate.load(
+                self._client, self.definition, source, key_, self._folder / f".{source.dataset}{PART}"
+            )
             crash.point("workflow.source-loaded")
         return found
 
@@ -322,10 +326,8 @@ def _writable(folder: Path) -> None:
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    """Write a file that appears whole."""
-    beside = path.with_name(f".{path.name}.{ids.new_uuid()}")
-    beside.write_bytes(content.encode() if isinstance(content, str) else content)
-    beside.replace(path)
+    with whole(path) as beside:
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def _snapshot(loaded: Loaded) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck import ids
 from limbeck.errors import InvalidInput
 from limbeck.workflow import models
 from limbeck.workflow.train import probability
+from limbeck.workflow.whole import whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,9 +38,8 @@ def score(files: Sequence[Path], model: Pipeline, name: str, version: str, path:
     columns["cutoff"] = table["cutoff"]
     columns |= {"model": pa.repeat(name, len(table)), "version": pa.repeat(version, len(table))}
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{ids.new_uuid()}")
-    pq.write_table(pa.table(columns), beside, compression="zstd")
-    beside.replace(path)
+    with whole(path) as beside:
+        pq.write_table(pa.table(columns), beside, compression="zstd")
     return int(table.num_rows)
 
 

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from limbeck import crash
 from limbeck.errors import NotFound
+from limbeck.lock import file_lock
 from limbeck.workflow.models import TRUSTED
+from limbeck.workflow.whole import whole
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 KEY_TAG = "limbeck.step_key"
 ALIAS = "champion"
 MODEL, DOCUMENT = "model", "evaluation.json"
+DATABASE, MODELS = "mlflow.db", "models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +114,17 @@ class Tracking:
 
         for library in ("mlflow", "alembic"):
             logging.getLogger(library).setLevel(logging.ERROR)
-        uri = f"sqlite:///{self._home / 'mlflow.db'}"
-        return MlflowClient(uri, uri)
+        database = self._home / DATABASE
+        with file_lock(self._home / f"{DATABASE}.lock"):
+            if not database.exists():
+                _create(database)
+        return MlflowClient(_uri(database), _uri(database))
 
     def _experiment(self, client: MlflowClient, name: str) -> str:
         found = client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        return str(client.create_experiment(name, (self._home / "models").absolute().as_uri()))
+        return str(client.create_experiment(name, (self._home / MODELS).absolute().as_uri()))
 
     def _settled(self, client: MlflowClient, name: str, run: Run) -> Kept:
         """Return a finished run's version, registered and made the champion if a crash came between."""
@@ -133,6 +139,18 @@ class Tracking:
         evaluation = json.loads(Path(client.download_artifacts(run_id, DOCUMENT)).read_text())
         trained = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
         return Kept(name, str(version.version), run_id, trained, evaluation)
+
+
+def _create(database: Path) -> None:
+    """Make an empty store that appears whole: MLflow cannot go on with one whose making was interrupted."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with whole(database) as beside:
+        SqlAlchemyStore(_uri(beside), (database.parent / MODELS).as_uri()).engine.dispose()
+
+
+def _uri(database: Path) -> str:
+    return f"sqlite:///{database}"
 
 
 def _champions(client: MlflowClient, name: str) -> list[str]:
