@@ -1,12 +1,16 @@
 """How fast each format is validated and converted, beside DuckDB copying the same file without any check.
 
     python benchmarks/ingest.py [EVENTS]
+    python benchmarks/ingest.py --memory [MEGABYTES]
 
-Prints rows a second for both, and their ratio, all from one run. EVENTS is 300,000 unless given.
+The first prints rows a second for both, and their ratio, all from one run; EVENTS is 300,000 unless given. The second
+prints the peak memory of a process that converts a file of so many MB (1,000 unless given), above what it held idle.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -74,27 +78,32 @@ def cells() -> str:
     return ", ".join(f"{literal(path)}: {literal(sql_type(f.type))}" for path, f in FLAT.leaves())
 
 
-def write_inputs(folder: Path, events: int) -> None:
-    """Write the same events in every format."""
-    connection = duckdb.connect()
-    nested, flat = (sql.replace("EVENTS", str(events)) for sql in (NESTED_ROWS, FLAT_ROWS))
+def inputs() -> dict[str, tuple[str, str]]:
+    """Return, for each file, the SELECT of its rows (with EVENTS for their number) and how DuckDB writes them."""
     exact = ", ".join(f"{quoted(f.name)}::{sql_type(f.type)} AS {quoted(f.name)}" for f in NESTED.fields)
-    for name, sql, options in (
-        ("lines.json", nested, "FORMAT json"),
-        ("array.json", nested, "FORMAT json, ARRAY true"),
-        ("cells.csv", f"SELECT {CELLS} FROM ({flat})", "FORMAT csv, HEADER true"),
-        ("micros.parquet", nested, "FORMAT parquet"),
-        ("exact.parquet", f"SELECT {exact} FROM ({nested})", "FORMAT parquet"),
-    ):
-        connection.execute(f"COPY ({sql}) TO {literal(str(folder / name))} ({options})")
+    return {
+        "lines.json": (NESTED_ROWS, "FORMAT json"),
+        "array.json": (NESTED_ROWS, "FORMAT json, ARRAY true"),
+        "cells.csv": (f"SELECT {CELLS} FROM ({FLAT_ROWS})", "FORMAT csv, HEADER true"),
+        "micros.parquet": (NESTED_ROWS, "FORMAT parquet"),
+        "exact.parquet": (f"SELECT {exact} FROM ({NESTED_ROWS})", "FORMAT parquet"),
+    }
+
+
+def write_input(folder: Path, name: str, events: int) -> Path:
+    """Write *events* events as the file *name*, and return its path."""
+    sql, options = inputs()[name]
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({sql.replace('EVENTS', str(events))}) TO {literal(str(folder / name))} ({options})")
+    return folder / name
 
 
 def cases(folder: Path) -> list[tuple[str, InputFormat, Object, str]]:
     """Return (file, format, type of its rows, how DuckDB reads it)."""
-    json = f"columns = {{{columns(NESTED)}}}"
+    rows = f"columns = {{{columns(NESTED)}}}"
     return [
-        ("lines.json", InputFormat("json"), NESTED, f"read_json(FILE, {json}, format = 'newline_delimited')"),
-        ("array.json", InputFormat("json"), NESTED, f"read_json(FILE, {json}, format = 'array')"),
+        ("lines.json", InputFormat("json"), NESTED, f"read_json(FILE, {rows}, format = 'newline_delimited')"),
+        ("array.json", InputFormat("json"), NESTED, f"read_json(FILE, {rows}, format = 'array')"),
         ("cells.csv", InputFormat("csv"), FLAT, f"read_csv(FILE, columns = {{{cells()}}}, header = true)"),
         ("micros.parquet", InputFormat("parquet"), NESTED, "read_parquet(FILE)"),
         ("exact.parquet", InputFormat("parquet"), NESTED, "read_parquet(FILE)"),
@@ -117,24 +126,64 @@ def copy(source: str, target: Path) -> None:
         c.execute(f"COPY (SELECT * FROM {source}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
 
 
+def converted(engine: Engine, path: Path, how: InputFormat, wanted: Object) -> None:
+    """Validate and convert a file as the platform does."""
+    out = path.with_name(f"out-{path.name}")
+    out.mkdir(exist_ok=True)
+    schema = Schema("events", "1.0", "Events", "event", "time-series", wanted)
+    convert(engine, [StagedFile(path.name, path)], how, schema, out)
+
+
+def convert_one(path: Path) -> None:
+    """Convert *path* in this process; print its memory before and at its peak, in MB."""
+    engine = Engine(path.parent / "scratch", 1024, 2, 2)
+    _, how, wanted, _ = next(case for case in cases(path.parent) if case[0] == path.name)
+    idle = resident("VmRSS")
+    converted(engine, path, how, wanted)
+    print(json.dumps([idle, resident("VmHWM")]))
+
+
+def resident(what: str) -> float:
+    """Return this process's resident memory in MB: `VmRSS` now, `VmHWM` at its peak (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(what))
+
+
+def memory(megabytes: int) -> None:
+    """Print the peak memory of converting a file of that size, for each format."""
+    print(f"{'file':16}{'MB':>8}{'events':>14}{'idle MB':>10}{'peak MB':>10}{'above':>8}")
+    for name in inputs():
+        with tempfile.TemporaryDirectory() as temporary:
+            sample = write_input(Path(temporary), name, EVENTS).stat().st_size
+            events = round(megabytes * 1e6 / sample * EVENTS * 1.02)
+            path = write_input(Path(temporary), name, events)
+            child = [sys.executable, __file__, "--convert", str(path)]
+            idle, peak = json.loads(subprocess.run(child, check=True, capture_output=True, text=True).stdout)
+            size = path.stat().st_size / 1e6
+            print(f"{name:16}{size:8.0f}{events:14,}{idle:10.0f}{peak:10.0f}{peak - idle:8.0f}", flush=True)
+
+
 def main(events: int) -> None:
     """Run all cases and print the table."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_inputs(folder, events)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name in inputs():
+            write_input(folder, name, events)
         engine = Engine(folder / "scratch", 1024, 2, 2)
         print(f"{'file':16}{'MB':>8}{'limbeck rows/s':>18}{'duckdb rows/s':>18}{'ratio':>8}")
         for file, how, wanted, source in cases(folder):
             path = folder / file
-            out = folder / f"out-{file}"
-            out.mkdir()
-            schema = Schema("events", "1.0", "Events", "event", "time-series", wanted)
-            staged = [StagedFile(file, path)]
-            ours = seconds(lambda s=staged, h=how, w=schema, o=out: convert(engine, s, h, w, o))
+            ours = seconds(lambda p=path, h=how, w=wanted: converted(engine, p, h, w))
             theirs = seconds(lambda s=source, p=path: copy(s.replace("FILE", literal(str(p))), folder / "copy.parquet"))
             size = path.stat().st_size / 1e6
             print(f"{file:16}{size:8.0f}{events / ours:18,.0f}{events / theirs:18,.0f}{theirs / ours:8.2f}", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS)
+    match sys.argv[1:]:
+        case ["--memory", *size]:
+            memory(int(size[0]) if size else 1000)
+        case ["--convert", path]:
+            convert_one(Path(path))
+        case count:
+            main(int(count[0]) if count else EVENTS)
