@@ -5,6 +5,7 @@
     │   ├── DefinitionError          a key of a definition file, with its line
     │   ├── InvalidSchema            an XDM resource that cannot be composed
     │   ├── InvalidFile              an uploaded or source file that cannot be read
+    │   ├── PqlError                 a rule that is not PQL, or does not fit the schema; has a position
     │   └── RowsRejected             rows that do not fit their schema, with samples
     ├── Unauthenticated              no token, or not a valid one
     ├── Forbidden                    a valid token without the right
@@ -79,6 +80,16 @@ class InvalidFile(InvalidInput):
     """A file cannot be read in the format it claims, or holds other columns than promised."""
 
     code = "INGEST-1401-400"
+
+
+class PqlError(InvalidInput):
+    """A rule is not PQL, or does not fit the union schema. `position` counts characters from 0."""
+
+    code = "LIMB-1010-400"
+
+    def __init__(self, message: str, *, position: int = 0, **details: Any) -> None:
+        super().__init__(message, position=position, **details)
+        self.position = position
 
 
 class RowsRejected(InvalidInput):

@@ -85,11 +85,13 @@ def test_a_home_of_a_newer_format_is_refused_and_left_alone(store: Store, settin
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
 
 
+NOW = database.HEAD
+AFTER = f"{int(NOW) + 1:04d}"
 NEXT_FORMAT = """
 from alembic import op
 import sqlalchemy as sa
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "{after}", "{now}"
 
 
 def upgrade():
@@ -99,11 +101,11 @@ def upgrade():
 
 
 def next_format(monkeypatch: pytest.MonkeyPatch, folder: Path, then: str = "") -> None:
-    """Make this process a Limbeck whose newest format is 0002."""
+    """Make this process a Limbeck whose newest format is one later."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(Path(migrations.__path__[0]), folder)
-    (folder / "versions" / "v0002_next.py").write_text(NEXT_FORMAT.format(then=then))
-    monkeypatch.setattr(database, "HEAD", "0002")
+    (folder / "versions" / "v_next.py").write_text(NEXT_FORMAT.format(after=AFTER, now=NOW, then=then))
+    monkeypatch.setattr(database, "HEAD", AFTER)
     monkeypatch.setattr(database, "MIGRATIONS", str(folder))
 
 
@@ -115,11 +117,11 @@ def test_an_older_home_is_migrated_after_a_copy(
     migrated = Store.open(settings.store_url)
     with migrated.read() as connection:
         assert connection.execute(text("SELECT name, purpose FROM keys")).all() == [("old", None)]
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0002"
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == AFTER
     migrated.close()
-    with closing(sqlite3.connect(settings.home / "limbeck.db.format-0001")) as copy:
+    with closing(sqlite3.connect(settings.home / f"limbeck.db.format-{NOW}")) as copy:
         assert copy.execute("SELECT * FROM keys").fetchall() == [("old", "x")]
-        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(NOW,)]
 
 
 def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(

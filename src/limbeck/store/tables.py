@@ -194,6 +194,112 @@ staged_files = Table(
     Column("created", BigInteger, nullable=False),
 )
 
+# -- identity ---------------------------------------------------------------------------------------------------
+
+links = Table(
+    "links",
+    metadata,
+    Column("sandbox_id", ForeignKey("sandboxes.id"), primary_key=True),
+    Column("namespace", String, primary_key=True),
+    Column("value", String, primary_key=True),
+    Column("other_namespace", String, primary_key=True),
+    Column("other_value", String, primary_key=True),
+    Column("seen", BigInteger, nullable=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("sandbox_id", ForeignKey("sandboxes.id"), primary_key=True),
+    Column("namespace", String, primary_key=True),
+    Column("value", String, primary_key=True),
+    Column("cluster", String, nullable=False),
+    Index("ix_members_cluster", "sandbox_id", "cluster"),
+)
+
+# -- flow -------------------------------------------------------------------------------------------------------
+
+flow_resources = Table(
+    "flow_resources",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("sandbox_id", ForeignKey("sandboxes.id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("etag", String, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Index("ix_flow_resources_kind", "sandbox_id", "kind", "created"),
+)
+
+flow_runs = Table(
+    "flow_runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("sandbox_id", ForeignKey("sandboxes.id"), nullable=False),
+    Column("flow_id", ForeignKey("flow_resources.id", ondelete="CASCADE"), nullable=False),
+    Column("status", String, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("metrics", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("started", BigInteger),
+    Column("completed", BigInteger),
+    Index("ix_flow_runs_flow", "flow_id", "created"),
+)
+
+taken_files = Table(
+    "taken_files",
+    metadata,
+    Column("flow_id", ForeignKey("flow_resources.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", String, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("modified", BigInteger, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("batch_id", String, nullable=False),
+    Column("taken", BigInteger, nullable=False),
+)
+
+# -- audience ---------------------------------------------------------------------------------------------------
+
+audiences = Table(
+    "audiences",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("sandbox_id", ForeignKey("sandboxes.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("etag", String, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Index("ix_audiences_sandbox", "sandbox_id", "created"),
+)
+
+segment_jobs = Table(
+    "segment_jobs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("sandbox_id", ForeignKey("sandboxes.id"), nullable=False),
+    Column("status", String, nullable=False),
+    Column("audience_ids", Text, nullable=False),
+    Column("metrics", Text, nullable=False),
+    Column("errors", Text, nullable=False),
+    Column("evaluated", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Index("ix_segment_jobs_sandbox", "sandbox_id", "created"),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("audience_id", ForeignKey("audiences.id", ondelete="CASCADE"), primary_key=True),
+    Column("job_id", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("realized", BigInteger, nullable=False),
+    Column("exited", BigInteger, nullable=False),
+    Column("evaluated", BigInteger, nullable=False),
+)
+
 # -- queue ------------------------------------------------------------------------------------------------------
 
 jobs = Table(

@@ -1,0 +1,1 @@
+"""Delivery: the members of audiences as files at a destination."""

@@ -1,0 +1,1 @@
+"""Rules over people (PQL), their evaluation, and who is in."""

@@ -1,0 +1,1 @@
+"""People: their records merged and their events collected, for one person or for all."""
