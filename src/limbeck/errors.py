@@ -14,6 +14,7 @@
     │   ├── NameTaken
     │   ├── CommitConflict           the dataset moved on since it was read
     │   ├── StaleEtag                the resource moved on since it was read
+    │   ├── EtagMissing              a change that does not say what it is based on
     │   └── WrongState               not possible in this status
     ├── SqlError                     one statement failed; has position and hint
     │   ├── SqlSyntaxError  UndefinedTable  UndefinedColumn  UndefinedFunction
@@ -21,7 +22,9 @@
     │   └── SnapshotExpired
     ├── ResourceExhausted            out of memory, disk, time or rows
     │   ├── DiskFull  MemoryLimit  StatementTimeout  RowCapReached
+    ├── NotServed                    AEP has it, this version does not
     ├── MissingExtra                 an optional library is not installed
+    ├── LandingZoneError             the landing zone cannot be reached or used
     ├── HomeError                    the home folder cannot be used
     └── Internal                     ours: please report it
 
@@ -158,6 +161,14 @@ class StaleEtag(Conflict):
     status = 412
 
 
+class EtagMissing(Conflict):
+    """A change came without the header `If-Match`: send the etag of what was read."""
+
+    code = "LIMB-1011-428"
+    title = "PreconditionRequiredError"
+    status = 428
+
+
 class WrongState(Conflict):
     """The thing is in a status that does not allow this."""
 
@@ -284,6 +295,16 @@ class RowCapReached(ResourceExhausted):
     sqlstate = "53400"
 
 
+class NotServed(LimbeckError):
+    """AEP has it, and this version does not serve it."""
+
+    code = "LIMB-1012-501"
+    title = "NotImplementedError"
+    status = 501
+    sqlstate = "0A000"
+    exit_code = 2
+
+
 class MissingExtra(LimbeckError):
     """An optional library is not installed; the message prints the command that installs it."""
 
@@ -296,6 +317,13 @@ class MissingExtra(LimbeckError):
     def of(cls, library: str, extra: str) -> MissingExtra:
         """Return the error for *library*, which the extra *extra* installs."""
         return cls(f'{library} is not installed; run: pip install "limbeck[{extra}]"', library=library, extra=extra)
+
+
+class LandingZoneError(LimbeckError):
+    """The folder of the landing zone is gone, or may not be read or written."""
+
+    code = "LIMB-4002-500"
+    sqlstate = "58030"
 
 
 class HomeError(LimbeckError):

@@ -7,16 +7,26 @@ from types import TracebackType
 from typing import Self
 
 from limbeck.access import Access
+from limbeck.audience import Audiences, SegmentJobs
+from limbeck.audience.jobs import EVALUATE
 from limbeck.engine import Engine
 from limbeck.errors import HomeError
 from limbeck.files import Folder
+from limbeck.flow import FlowService, LandingZone, Resources
+from limbeck.flow.export import DatasetExport
+from limbeck.flow.runs import RUN
+from limbeck.flow.service import DUE
+from limbeck.flow.source import FilePickup
+from limbeck.identity import Identities
 from limbeck.ingest import batches
 from limbeck.ingest.batches import Ingest
 from limbeck.lake import Lake
 from limbeck.lake.delta import DeltaLogs
 from limbeck.lake.maintain import sweep
+from limbeck.profile import Profiles
 from limbeck.query.service import QueryService
 from limbeck.registry import Registry
+from limbeck.scope import Sandbox
 from limbeck.settings import Settings
 from limbeck.store import Store
 from limbeck.store.queue import Job
@@ -42,22 +52,54 @@ class Platform:
         self.delta = DeltaLogs(self.store, self.lake)
         self.ingest = Ingest(self.store, self.lake, self.engine, Folder(settings.staging), Folder(settings.scratch))
         self.query = QueryService(self.lake, self.registry, self.engine, settings.statement_timeout_s)
+        self.identities = Identities(self.store, self.lake, self.engine)
+        self.profiles = Profiles(self.lake, self.registry, self.identities, self.engine, settings.scratch)
+        self.audiences = Audiences(self.store, self.profiles, self.engine, Folder(settings.home / "audiences"))
+        self.segment_jobs = SegmentJobs(self.store, self.audiences, self.profiles, self.engine, settings.scratch)
+        self.zone = LandingZone(settings.zone)
+        self.flows = self._flows()
         self.worker = Worker(
             self.store,
-            {batches.PROMOTE: Handler(self._promote, self._give_up)},
+            {
+                batches.PROMOTE: Handler(self._promote, self._give_up),
+                RUN: Handler(lambda job: self.flows.work(job.key), lambda job, why: self.flows.give_up(job.key, why)),
+                DUE: Handler(self._due, lambda job, why: self._due(job)),
+                EVALUATE: Handler(self.segment_jobs.run, lambda job, why: self.segment_jobs.give_up(job.key, why)),
+            },
             locks=settings.home / "workers",
-            after_job=self.delta.follow,
+            after_job=self._follow,
         )
 
     def start(self) -> None:
         """Begin to run queued work, after removing what crashes left behind."""
         sweep(self.store, self.settings)
+        self.zone.prepare()
+        self.flows.sweep()
         self.worker.start()
 
     def close(self) -> None:
         """Finish the job in hand and close the home."""
         self.worker.stop()
         self.store.close()
+
+    def uses_of_audience(self, sandbox: Sandbox, audience_id: str) -> list[str]:
+        """Return what uses an audience, in words."""
+        return [f"audience {a.id}" for a in self.audiences.users(sandbox, audience_id)]
+
+    def _follow(self) -> None:
+        self.delta.follow()
+        self.identities.follow()
+
+    def _flows(self) -> FlowService:
+        resources = Resources(self.store)
+        pickup = FilePickup(self.store, resources, self.lake, self.ingest, self.zone, self.settings.scratch)
+        export = DatasetExport(resources, self.lake, self.engine, self.zone)
+        return FlowService(
+            self.store, self.lake, self.registry, self.ingest, self.zone, {"export": export, "ingest": pickup}
+        )
+
+    def _due(self, job: Job) -> None:
+        self.flows.due(job.payload["flow"], job.payload["moment"])
 
     def _promote(self, job: Job) -> None:
         self.ingest.promote(job.key)

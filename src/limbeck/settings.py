@@ -23,6 +23,8 @@ class Settings:
 
     home: Path = Path(".limbeck")
     """Folder of everything the platform keeps."""
+    landing_zone: Path | None = None
+    """Folder of the upload area and the export area; None stands for `landing-zone` in the home."""
     database_url: str = ""
     """SQLAlchemy URL of the metadata store; empty stands for `limbeck.db` in the home."""
     engine_memory_mib: int = 1024
@@ -52,6 +54,11 @@ class Settings:
     def scratch(self) -> Path:
         """Folder of spill files and results on their way to the lake."""
         return self.home / "scratch"
+
+    @property
+    def zone(self) -> Path:
+        """Folder of the landing zone."""
+        return (self.landing_zone or self.home / "landing-zone").absolute()
 
     @property
     def store_url(self) -> str:
@@ -87,7 +94,7 @@ _OTHER_VARIABLES = {"LIMBECK_CRASH_AT", "LIMBECK_REQUIRE_ALL"}
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:
-    casts = {"int": int, "float": float, "str": str, "Path": Path}
+    casts = {"int": int, "float": float, "str": str, "Path": Path, "Path | None": Path}
     try:
         return casts[str(kind)](text)
     except ValueError:

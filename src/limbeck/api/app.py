@@ -18,8 +18,10 @@ from limbeck.api import (
     dataaccess,
     health,
     ims,
+    profiles,
     sandboxes,
     schemaregistry,
+    segments,
     shapes,
     sql,
 )
@@ -29,7 +31,7 @@ from limbeck.version import VERSION
 
 log = logging.getLogger("limbeck.api")
 
-SERVICES = (ims, sandboxes, schemaregistry, catalog, batches, dataaccess, sql, health)
+SERVICES = (ims, sandboxes, schemaregistry, catalog, batches, dataaccess, sql, profiles, segments, health)
 
 
 def create_app(platform: Platform) -> FastAPI:

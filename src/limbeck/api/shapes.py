@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 from limbeck import clock
+from limbeck.audience import Audience, Membership, SegmentJob, Status
 from limbeck.errors import LimbeckError
+from limbeck.identity import Identity
 from limbeck.lake import Batch, Dataset
+from limbeck.profile import Event, Profile
 from limbeck.scope import Sandbox
 
 
@@ -80,3 +86,143 @@ def batch(value: Batch, org_id: str) -> dict[str, Any]:
     if value.completed is not None:
         shape["completed"] = clock.millis(value.completed)
     return shape
+
+
+def segment(value: Audience, where: Sandbox, membership: Membership | None) -> dict[str, Any]:
+    """Return an audience as a segment definition (section 10.1)."""
+    batch_only = {"batch": {"enabled": True}, "continuous": {"enabled": False}, "synchronous": {"enabled": False}}
+    shape = {
+        "schema": {"name": "_xdm.context.profile"},
+        "profileInstanceId": "ups",
+        **value.body,
+        "id": value.id,
+        "name": value.name,
+        "imsOrgId": where.org_id,
+        "sandbox": {
+            "sandboxId": where.id,
+            "sandboxName": where.name,
+            "type": where.type,
+            "default": where.name == "prod",
+        },
+        "expression": {"type": "PQL", "format": "pql/text", "value": value.rule},
+        "evaluationInfo": batch_only,
+        "mergePolicyId": DEFAULT_MERGE_POLICY,
+        "dataGovernancePolicy": {"excludeOptOut": True},
+        "lifecycleState": "published",
+        "creationTime": clock.millis(value.created),
+        "updateTime": clock.millis(value.updated),
+        "updateEpoch": clock.millis(value.updated) // 1000,
+        "_etag": value.etag,
+    }
+    if membership is not None:
+        shape["metrics"] = {
+            "data": {"totalProfiles": membership.realized, "evaluatedAt": clock.millis(membership.evaluated)}
+        }
+    return shape
+
+
+DEFAULT_MERGE_POLICY = "timestampOrdered-pdg-mp"
+"""The one merge policy: all linked identities, the newest value (profile contract, section 3.2)."""
+
+
+def segment_job(value: SegmentJob, known: Mapping[str, Audience]) -> dict[str, Any]:
+    """Return a segment job (section 10.1); its counters are there in every state."""
+    none = dict.fromkeys(value.audience_ids, 0)
+    metrics = {"totalTime": {"totalTimeInMs": 0}, "segmentedProfileCounter": none, **value.metrics}
+    segments = [
+        {
+            "segmentId": i,
+            "segment": {
+                "id": i,
+                "expression": {"type": "PQL", "format": "pql/text", "value": known[i].rule} if i in known else None,
+                "mergePolicyId": DEFAULT_MERGE_POLICY,
+            },
+        }
+        for i in value.audience_ids
+    ]
+    return {
+        "id": value.id,
+        "status": value.status,
+        "source": "api",
+        "segments": segments,
+        "metrics": metrics,
+        "errors": [dict(e) for e in value.errors],
+        "schema": {"name": "_xdm.context.profile"},
+        "evaluatedAt": clock.millis(value.evaluated),
+        "creationTime": clock.millis(value.created),
+        "updateTime": clock.millis(value.updated),
+        "updateEpoch": clock.millis(value.updated) // 1000,
+        "_links": {
+            "cancel": {"href": f"/segment/jobs/{value.id}"},
+            "checkStatus": {"href": f"/segment/jobs/{value.id}"},
+        },
+    }
+
+
+def profile(value: Profile, statuses: Sequence[Status], entity_id: str, namespace: str) -> dict[str, Any]:
+    """Return a profile keyed by its XID (section 10.2), with the source and time of each attribute beside it."""
+    entity = {**_json(value.merged.entity), "identityMap": _identity_map(value.identities)}
+    if statuses:
+        entity["segmentMembership"] = {"ups": {s.audience_id: _status(s) for s in statuses}}
+    origins = {p: {"datasetId": o.dataset_id, "time": _iso(o.time)} for p, o in value.merged.origins.items()}
+    return {
+        xid(namespace, entity_id): {
+            "entityId": entity_id,
+            "mergePolicy": {"id": DEFAULT_MERGE_POLICY},
+            "sources": list(value.sources),
+            "identityGraph": [xid(i.namespace, i.value) for i in value.identities],
+            "entity": entity,
+            "lastModifiedAt": _iso(value.last_modified),
+            "attributeSources": origins,
+        }
+    }
+
+
+def events(values: Sequence[Event], entity_id: str) -> dict[str, Any]:
+    """Return a person's events (section 10.2)."""
+    children = [
+        {
+            "relatedEntityId": entity_id,
+            "entityId": e.id,
+            "timestamp": clock.millis(e.timestamp.replace(tzinfo=UTC)),
+            "entity": _json({k: v for k, v in e.entity.items() if v is not None}),
+            "sources": [e.dataset_id],
+        }
+        for e in values
+    ]
+    page = {"orderby": "timestamp", "start": "", "count": len(children), "next": ""}
+    return {"_page": page, "children": children, "_links": {"next": {"href": ""}}}
+
+
+def xid(namespace: str, value: str) -> str:
+    """Return an identity's XID: opaque, safe in a URL, the same for the same identity."""
+    return base64.urlsafe_b64encode(f"{namespace}|{value}".encode()).decode().rstrip("=")
+
+
+def _identity_map(identities: Sequence[Identity]) -> dict[str, list[dict[str, str]]]:
+    found: dict[str, list[dict[str, str]]] = {}
+    for identity in identities:
+        found.setdefault(identity.namespace, []).append({"id": identity.value})
+    return found
+
+
+def _status(value: Status) -> dict[str, str]:
+    return {"status": value.status, "lastQualificationTime": _iso(value.since.replace(tzinfo=UTC)), "version": "1"}
+
+
+def _json(value: Any) -> Any:
+    """Return an XDM value as JSON has it; what is NULL is absent."""
+    match value:
+        case dict():
+            return {k: _json(v) for k, v in value.items() if v is not None}
+        case list():
+            return [_json(v) for v in value]
+        case datetime():
+            return _iso(value.replace(tzinfo=UTC))
+        case date():
+            return value.isoformat()
+    return value
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

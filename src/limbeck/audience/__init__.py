@@ -1,1 +1,7 @@
 """Rules over people (PQL), their evaluation, and who is in."""
+
+from limbeck.audience.jobs import SegmentJobs
+from limbeck.audience.model import Audience, Membership, SegmentJob, Status
+from limbeck.audience.service import Audiences
+
+__all__ = ["Audience", "Audiences", "Membership", "SegmentJob", "SegmentJobs", "Status"]

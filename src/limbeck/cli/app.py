@@ -36,8 +36,11 @@ STEPS = {
     "generate": "Step 1: bring the sources into datasets of the platform.",
     "explore": "Step 2a: count the events and the funnel towards the goal.",
     "featurize": "Step 2b: compute labels and features by SQL, as a training, a test and a scoring set.",
+    "export": "Step 3: export the sets to the landing zone as Parquet, and bring them here.",
     "train": "Step 4: train the candidates and judge the best of them on a later cutoff.",
     "score": "Step 5: score every eligible profile with the champion.",
+    "ingest": "Step 6: bring the scores home through the landing zone, onto profiles.",
+    "activate": "Step 7: choose people by their score, make the audience, deliver its members.",
 }
 
 

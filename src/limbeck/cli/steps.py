@@ -8,6 +8,7 @@ from typing import Any
 
 from limbeck.cli import output
 from limbeck.client import Client
+from limbeck.errors import InvalidInput
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.run import Run
 
@@ -44,8 +45,12 @@ def _generate(run: Run) -> dict[str, Any]:
 
 
 def _featurize(run: Run) -> dict[str, Any]:
+    return {name: {"table": dataset.table, "id": dataset.id} for name, dataset in run.feature_tables.items()}
+
+
+def _export(run: Run) -> dict[str, Any]:
     return {
-        name: {"table": found.dataset.table, "rows": found.rows, "positives": found.positives}
+        name: {"rows": found.rows, "positives": found.positives, "files": [str(f) for f in found.files]}
         for name, found in run.features.items()
     }
 
@@ -60,13 +65,29 @@ def _score(run: Run) -> dict[str, Any]:
     return {"scores": str(run.scores), "rows": run.features["score"].rows, "version": run.model.version}
 
 
+def _ingest(run: Run) -> dict[str, Any]:
+    found = run.ingested
+    return {"id": found.dataset.id, "table": found.dataset.table, "rows": found.rows}
+
+
+def _activate(run: Run) -> dict[str, Any]:
+    planned = run.planned_audience
+    if planned is None:
+        raise InvalidInput(f"{run.definition.path} chooses nobody; give it a section [audience] with top = 0.1")
+    table = [reach.shown() for reach in planned.table]
+    return {**run.campaign, "plan": {"table": table, "chosen": planned.chosen.shown()}}
+
+
 SHOWN: Mapping[str, Callable[[Run], Mapping[str, Any]]] = {
     "run": Run.report,
     "generate": _generate,
     "explore": lambda run: run.exploration,
     "featurize": _featurize,
+    "export": _export,
     "train": _train,
     "score": _score,
+    "ingest": _ingest,
+    "activate": _activate,
 }
 
 
@@ -85,8 +106,30 @@ def _sets_text(value: Mapping[str, Any]) -> str:
     lines = []
     for name, found in value.items():
         share = "" if found["positives"] is None else f", {found['positives']:,} reach the goal"
-        lines.append(f"{name}: {found['rows']:,} rows{share}, table {found['table']}")
+        lines.append(f"{name}: {found['rows']:,} rows{share}, {len(found['files'])} files")
     return "\n".join(lines)
+
+
+def _campaign_text(value: Mapping[str, Any]) -> str:
+    made, delivered = value.get("audience"), value.get("activation")
+    lines = []
+    if made:
+        lines.append(f"audience {made['name']}: {made['size']:,} people by {made['rule']}")
+    if delivered:
+        files = ", ".join(delivered["files"])
+        lines.append(f"delivered {delivered['rows']:,} rows as {files}; {delivered['control']:,} people are held out")
+    return "\n".join(lines)
+
+
+def _plan_text(value: Mapping[str, Any]) -> str:
+    lines = [f"{'share':>8} {'people':>10} {'score':>8} {'precision':>10} {'conversions':>12}"]
+    for reach in value["plan"]["table"]:
+        precision, conversions = reach["precision"]["value"], reach["conversions"]["value"]
+        lines.append(
+            f"{reach['share']:>8.1%} {reach['people']:>10,} {reach['threshold']:>8.4f} {precision:>10.1%} "
+            f"{conversions:>12,.0f}"
+        )
+    return "\n".join([*lines, _campaign_text(value)])
 
 
 def _model_text(value: Mapping[str, Any]) -> str:
@@ -103,14 +146,17 @@ def _summary_text(value: Mapping[str, Any]) -> str:
     rows = value["rows"]
     counts = f"{rows['events']:,} events of {rows['profiles']:,} people; {rows['scored']:,} people scored"
     taken = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in value["seconds"].items())
-    return f"{value['title']}\n{counts}\n{_model_text(value)}\n{taken}"
+    return "\n".join(filter(None, [value["title"], counts, _model_text(value), _campaign_text(value), taken]))
 
 
 TEXTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "run": _summary_text,
     "generate": _datasets_text,
     "explore": _exploration_text,
-    "featurize": _sets_text,
+    "featurize": lambda value: "\n".join(f"{name}: table {found['table']}" for name, found in value.items()),
+    "export": _sets_text,
     "train": _model_text,
     "score": lambda value: f"{value['rows']:,} scores in {value['scores']}",
+    "ingest": lambda value: f"{value['rows']:,} scores on profiles, table {value['table']}",
+    "activate": _plan_text,
 }

@@ -14,7 +14,9 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from limbeck.client.destinations import Destinations
 from limbeck.client.model import Batch, Dataset, Rows, Schema
+from limbeck.client.people import Audiences, People
 from limbeck.client.transport import Transport, error_from
 from limbeck.errors import FeatureNotSupported, Internal, InvalidInput, RowCapReached, RowsRejected
 
@@ -99,6 +101,30 @@ class Client:
         if not any(all(d.get(k) == body[k] for k in same) for d in known):
             self._registry("POST", "/tenant/descriptors", json=body)
 
+    def enable_profile(self, schema: Schema) -> None:
+        """Let datasets of *schema* be part of people's profiles; harmless if they may."""
+        body = self._registry("GET", f"/tenant/schemas/{quote(schema.id, safe='')}")
+        if "union" not in body.get("meta:immutableTags", ()):
+            patch = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
+            self._registry("PATCH", f"/tenant/schemas/{quote(schema.id, safe='')}", json=patch)
+
+    # -- people and audiences ------------------------------------------------------------------------------
+
+    @cached_property
+    def people(self) -> People:
+        """Look-up of one person."""
+        return People(self._transport)
+
+    @cached_property
+    def audiences(self) -> Audiences:
+        """Audiences and their evaluation."""
+        return Audiences(self._transport)
+
+    @cached_property
+    def destinations(self) -> Destinations:
+        """Dataflows that deliver audiences."""
+        return Destinations(self._transport)
+
     # -- datasets and batches ------------------------------------------------------------------------------
 
     def dataset(self, name: str) -> Dataset | None:
@@ -121,6 +147,12 @@ class Client:
         (made,) = self._transport.call("POST", f"{CATALOG}/dataSets", json=body)
         made_id = str(made).rpartition("/")[2]
         return _dataset(made_id, self._transport.call("GET", f"{CATALOG}/dataSets/{made_id}")[made_id])
+
+    def set_tag(self, dataset: Dataset, name: str, values: Sequence[str]) -> None:
+        """Replace one of a dataset's tags."""
+        path = "/tags/" + name.replace("~", "~0").replace("/", "~1")
+        patch = [{"op": "replace" if name in dataset.tags else "add", "path": path, "value": list(values)}]
+        self._transport.call("PATCH", f"{CATALOG}/dataSets/{dataset.id}", json=patch)
 
     def batches(self, dataset: Dataset, status: str | None = None) -> list[Batch]:
         """Return the batches of *dataset*, newest first."""

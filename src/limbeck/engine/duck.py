@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -32,6 +32,11 @@ from limbeck.errors import (
     StatementTimeout,
 )
 
+ORIGIN = {"limbeck_file": pa.string(), "limbeck_row": pa.int64()}
+"""The path of a row's file, and its number there from 0."""
+
+Compression = Literal["zstd", "gzip", "uncompressed"]
+
 PART_BYTES = 256 * 1024 * 1024
 """Size at which a written result begins its next file."""
 
@@ -48,6 +53,8 @@ class Table:
     files: tuple[str, ...] = ()
     exact: bool = False
     """The files are known to hold exactly this schema, so nothing has to be laid over them."""
+    origin: bool = False
+    """Each row tells where it stands, in the columns `ORIGIN`."""
 
 
 class Engine:
@@ -110,11 +117,11 @@ class Session:
         with self._guard():
             return self._connection.sql(f"SELECT * FROM ({sql}\n) LIMIT 0").to_arrow_table().schema
 
-    def write_parquet(self, sql: str) -> list[Path]:
+    def write_parquet(self, sql: str, compression: Compression = "zstd") -> list[Path]:
         """Run one SELECT into Parquet files in the session's scratch folder; move them before it ends."""
         _check_select(self._connection, sql)
         target = self._folder / f"out-{ids.new_uuid()}"
-        options = f"FORMAT parquet, COMPRESSION zstd, FILE_SIZE_BYTES {PART_BYTES}"
+        options = f"FORMAT parquet, COMPRESSION {compression}, FILE_SIZE_BYTES {PART_BYTES}"
         with self._guard():
             self._connection.execute(f"COPY ({sql}\n) TO {literal(str(target))} ({options})")
         return sorted(target.glob("*.parquet"))
@@ -172,15 +179,18 @@ def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[
 
 
 def _select(table: Table) -> str:
-    columns = quoted_list(table.schema.names)
+    schema = pa.schema([*table.schema, *ORIGIN.items()]) if table.origin else table.schema
+    columns = quoted_list(schema.names)
     files = ", ".join(map(literal, table.files))
+    where, numbered = ", filename = 'limbeck_file', file_row_number = true", "file_row_number AS limbeck_row"
+    origin, all_ = (where, f"* RENAME ({numbered})") if table.origin else ("", "*")
     if table.files and table.exact:
-        return f"SELECT {columns} FROM read_parquet([{files}])"
-    nulls = ", ".join(f"NULL::{type_of(f.type)} AS {quoted(f.name)}" for f in table.schema)
+        return f"SELECT {columns} FROM (SELECT {all_} FROM read_parquet([{files}]{origin}))"
+    nulls = ", ".join(f"NULL::{type_of(f.type)} AS {quoted(f.name)}" for f in schema)
     nothing = f"SELECT {nulls} WHERE false"
     if not table.files:
         return nothing
-    rows = f"SELECT * FROM read_parquet([{files}], union_by_name = true)"
+    rows = f"SELECT {all_} FROM read_parquet([{files}], union_by_name = true{origin})"
     return f"SELECT {columns} FROM ({nothing} UNION ALL BY NAME {rows})"
 
 

@@ -33,7 +33,7 @@ class Folder:
         target = self.path(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         with disk_full_named():
-            _sync(source)
+            sync(source)
             try:
                 source.replace(target)
             except OSError as error:
@@ -41,10 +41,10 @@ class Folder:
                     raise
                 beside = target.with_name(f".{target.name}.{ids.new_uuid()}")
                 shutil.copyfile(source, beside)
-                _sync(beside)
+                sync(beside)
                 beside.replace(target)
                 source.unlink()
-            _sync(target.parent)
+            sync(target.parent)
 
     def write(self, name: str, body: BinaryIO) -> int:
         """Store the rest of *body* under *name*, replacing what was there; return its size in bytes."""
@@ -89,7 +89,8 @@ class disk_full_named:  # noqa: N801 - reads as the statement it is: `with disk_
             ) from error
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file's bytes, or a folder's names, survive a power cut."""
     if os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY)

@@ -1,1 +1,8 @@
-"""Connections, dataflows and their runs: data goes out by export and comes in by pick-up."""
+"""Flows between the lake and files: datasets go out, files come in, on demand or by a schedule."""
+
+from limbeck.flow.landingzone import LandingZone
+from limbeck.flow.model import Metrics, Resource, Run, Runner
+from limbeck.flow.resources import Resources
+from limbeck.flow.service import FlowService
+
+__all__ = ["FlowService", "LandingZone", "Metrics", "Resource", "Resources", "Run", "Runner"]

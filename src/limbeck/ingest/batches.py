@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, delete, insert, select
@@ -23,6 +25,15 @@ PROMOTE = "ingest.promote"
 """The kind of the job that validates and publishes a completed batch."""
 
 ENDED = ("success", "failed", "aborted", "inactive")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that lies in staging and is not yet part of a batch."""
+
+    name: str
+    path: str
+    bytes: int
 
 
 class Ingest:
@@ -55,6 +66,28 @@ class Ingest:
             connection.execute(delete(staged_files).where(*same))
             connection.execute(insert(staged_files).values(created=clock.millis(clock.now()), **row))
 
+    def stage(self, batch_id: str, name: str, source: Path) -> Upload:
+        """Move a finished file into staging, durably, for a batch that is yet to be made by `load`."""
+        upload = Upload(name, f"{batch_id}/{ids.ulid()}", source.stat().st_size)
+        self._staging.adopt(source, upload.path)
+        return upload
+
+    def load(self, connection: Connection, dataset: Dataset, batch_id: str, uploads: Sequence[Upload]) -> None:
+        """Make a batch of staged files inside the caller's transaction, completed from its beginning.
+
+        No job is queued: it is for the caller to `promote` it.
+        """
+        form = InputFormat.of(uploads[0].name) or InputFormat()
+        shown = {"format": form.format}
+        batches.create(connection, dataset.id, batch_id=batch_id, status="loaded", input_format=shown)
+        rows = [{"batch_id": batch_id, "name": u.name, "path": u.path, "bytes": u.bytes} for u in uploads]
+        moment = clock.millis(clock.now())
+        connection.execute(insert(staged_files), [{**row, "created": moment} for row in rows])
+
+    def discard(self, batch_id: str) -> None:
+        """Delete the staged files of a batch that was not made or has ended."""
+        self._staging.delete(batch_id)
+
     def complete(self, batch: Batch) -> None:
         """Say that all files are there: the worker validates and publishes them. Repeating it is harmless."""
         with self._store.write() as connection:
@@ -72,18 +105,19 @@ class Ingest:
             batches.change(connection, batch.id, status="aborted", completed=clock.millis(clock.now()))
         self._staging.delete(batch.id)
 
-    def promote(self, batch_id: str) -> None:
+    def promote(self, batch_id: str, mapping: Mapping[str, str] | None = None) -> None:
         """Validate each staged row, then publish the batch or fail it whole. Only the worker calls this.
 
-        A failed batch keeps up to 100 samples: file, row, field path, what was found, what the schema wants.
-        A crash leaves it in status `staging`; the next call begins anew.
+        With *mapping*, of dotted XDM paths to columns, the files are read by the endings of their names. A failed
+        batch keeps up to 100 samples: file, row, field path, what was found, what the schema wants. A crash leaves
+        it in status `staging`; the next call begins anew.
         """
         batch = self._lake.batches.by_id(batch_id)
         if batch.status in ENDED:
             return
         self._lake.batches.mark(batch_id, status="staging")
         try:
-            self._publish(batch)
+            self._publish(batch, mapping)
         except LimbeckError as error:
             self._fail(batch_id, error)
         except Exception as error:
@@ -97,7 +131,7 @@ class Ingest:
             self._fail(batch_id, Internal(f"batch {batch_id} was given up: {reason}"))
             self._staging.delete(batch_id)
 
-    def _publish(self, batch: Batch) -> None:
+    def _publish(self, batch: Batch, mapping: Mapping[str, str] | None) -> None:
         dataset = self._lake.datasets.by_id(batch.dataset_id)
         files = self._staged(batch.id)
         if not files:
@@ -105,7 +139,8 @@ class Ingest:
         work = self._scratch.path(f"batch-{ids.new_uuid()}")
         work.mkdir(parents=True)
         try:
-            made = convert(self._engine, files, InputFormat.parse(batch.input_format), dataset.schema, work)
+            form = InputFormat.parse(batch.input_format) if mapping is None else None
+            made = convert(self._engine, files, form, dataset.schema, work, mapping)
             metrics = _metrics(files, made)
             crash.point("ingest.converted")
             self._lake.promote(dataset, made.paths, batch.id, also=lambda c: _succeed(c, batch.id, metrics))

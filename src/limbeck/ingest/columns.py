@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from limbeck.engine.sql import literal, quoted, type_of
+from limbeck.ingest.rules import MANGLED, Identifier
 from limbeck.xdm.arrow import arrow_type
 from limbeck.xdm.types import INTEGER_BOUNDS, Array, Map, Object, Scalar, Type
 
@@ -107,6 +108,8 @@ def _text_constraints(value: str, s: Scalar) -> list[str]:
         found.append(f"length({value}) > {s.max_length}")
     if s.format == "email":
         found.append(f"NOT {_is(value, '[^@]*@[^@]*')}")
+    if isinstance(s, Identifier):
+        found.append(_is(value, MANGLED))
     return found
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ from limbeck.engine import Engine, Session
 from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile, SqlError
 from limbeck.ingest.columns import member
-from limbeck.ingest.formats import InputFormat, Reading, StagedFile, csv, json, parquet
+from limbeck.ingest.formats import InputFormat, Reading, StagedFile, csv, json, mapped, parquet
 from limbeck.ingest.rejected import bad, rejection, unreadable
 from limbeck.ingest.rules import rows_of
 from limbeck.xdm.types import Object, Schema
@@ -36,24 +37,28 @@ class Converted:
 def convert(
     engine: Engine,
     files: Sequence[StagedFile],
-    input_format: InputFormat,
+    input_format: InputFormat | None,
     schema: Schema,
     folder: Path,
-    mapping: Mapping[str, str] | None = None,
+    mapping: mapped.Columns | None = None,
 ) -> Converted:
     """Turn *files* into Parquet files in *folder* whose columns are exactly those of *schema*.
 
-    *mapping* gives the dotted XDM path of a CSV column that is not called like it. Raise `InvalidFile`, naming the
-    file, if one cannot be read at all, and `RowsRejected` with samples if a row breaks a rule of the schema.
+    Without *input_format* each file has the one that its name ends in. *mapping* gives for the dotted XDM paths that
+    shall be filled the columns of the files. Raise `InvalidFile`, naming the file, if one cannot be read at all or
+    lacks such a column, and `RowsRejected` with samples if a row breaks a rule of the schema.
     """
     for file in files:
         if file.path.stat().st_size == 0:
             raise InvalidFile(f'file "{file.name}" is empty', code="INGEST-106-400")
     wanted = rows_of(schema, clock.now())
     readings = _readings(files, input_format, wanted, folder, mapping)
+    ordered = schema.behaviour == "record"  # of two records of one person the later one wins
     paths: list[Path] = []
     for reading in readings:
-        made = _converted(engine, reading, wanted, folder)
+        if mapping is not None:
+            _require_columns(engine, reading, mapping)
+        made = _converted(engine, reading, wanted, folder, ordered)
         if made is None:
             raise rejection(engine, readings, wanted)
         paths += made
@@ -62,23 +67,39 @@ def convert(
 
 def _readings(
     files: Sequence[StagedFile],
-    how: InputFormat,
+    how: InputFormat | None,
     wanted: Object,
     folder: Path,
-    mapping: Mapping[str, str] | None,
+    mapping: mapped.Columns | None,
 ) -> list[Reading]:
-    match how.format:
-        case "parquet":
-            return parquet.readings(files, wanted)
-        case "csv":
-            return csv.readings(files, wanted, how.delimiter, mapping)
-        case "json":
-            return json.readings(files, wanted, how.multi_line, folder)
+    found: list[Reading] = []
+    for form, alike in groupby(files, lambda file: how or InputFormat.of(file.name)):
+        match form:
+            case InputFormat(format="parquet"):
+                found += parquet.readings(list(alike), wanted, mapping)
+            case InputFormat(format="csv"):
+                found += csv.readings(list(alike), wanted, form.delimiter, mapping)
+            case InputFormat(format="json"):
+                found += json.readings(list(alike), wanted, form.multi_line, folder, mapping)
+            case _:
+                raise InvalidFile(f'the name of file "{next(alike).name}" has no ending that tells its format')
+    return found
 
 
-def _converted(engine: Engine, reading: Reading, wanted: Object, folder: Path) -> list[Path] | None:
+def _require_columns(engine: Engine, reading: Reading, mapping: mapped.Columns) -> None:
+    """Raise `InvalidFile` for a file in no row of which a mapped column stands."""
+    for file in reading.files if reading.held else ():
+        with engine.session(files=[str(file.path)]) as session:
+            try:
+                held = [str(name) for (name,) in session.fetch(reading.only(file).held)]
+            except SqlError as error:
+                raise unreadable([file], error) from error
+        mapped.require(file, held, mapping)
+
+
+def _converted(engine: Engine, reading: Reading, wanted: Object, folder: Path, ordered: bool) -> list[Path] | None:
     """Return Parquet files of the rows of *reading* in *folder*; None if one of the rows breaks a rule."""
-    with engine.session(files=[str(f.path) for f in reading.files]) as session:
+    with engine.session(files=[str(f.path) for f in reading.files], ordered=ordered) as session:
         try:
             return (_kept if reading.exact else _written)(session, reading, wanted, folder)
         except SqlError as error:

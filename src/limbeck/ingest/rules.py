@@ -9,10 +9,16 @@ from datetime import datetime
 from limbeck import clock
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Schema, Type
 
+MANGLED = r"[+-]?[0-9]([.,][0-9]+)?[eE][+-][0-9]{1,3}|[+-]?[0-9]+[.,]0+"
+"""What spreadsheets and data frames make of an identity that they took for a number: `1.23457E+37`, `4711.0`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identifier(Scalar):
-    """A string that identifies somebody: it is never made from a number, which may have lost digits."""
+    """A string that identifies somebody: it is never made from a number, which may have lost digits.
+
+    Nor may it be the text that is left when a number was written out again (`MANGLED`).
+    """
 
 
 def rows_of(schema: Schema, now: datetime) -> Object:

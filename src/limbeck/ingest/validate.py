@@ -15,7 +15,7 @@ from typing import Any
 
 from limbeck.errors import nearest
 from limbeck.ingest import columns
-from limbeck.ingest.rules import Identifier
+from limbeck.ingest.rules import MANGLED, Identifier
 from limbeck.xdm.types import INTEGER_BOUNDS, Array, Map, Object, Scalar, Type
 
 FOUND_LENGTH = 200
@@ -105,7 +105,7 @@ class _Check:
     def misfit(self, found: Any, wanted: Scalar) -> str | None:
         """Return what is wanted in place of *found*, or None if it fits."""
         if not self._is_kind(found, wanted):
-            return _NO_NUMBER if isinstance(found, Number) and wanted.name == "string" else _type(wanted)
+            return _no_number(wanted) if isinstance(found, Number) and wanted.name == "string" else _type(wanted)
         if isinstance(found, bool):
             return None
         value = read(str(found), wanted)
@@ -123,6 +123,11 @@ class _Check:
 
 _KINDS = {Object: "an object", Array: "a list", Map: "an object, as a map"}
 _NO_NUMBER = "a string in quotes: a number does not keep every digit of an identifier"
+_AS_TEXT = "write the column as text where the file is made (a text column in a spreadsheet, dtype=str in pandas)"
+
+
+def _no_number(wanted: Scalar) -> str:
+    return f"{_NO_NUMBER}; {_AS_TEXT}" if isinstance(wanted, Identifier) else _NO_NUMBER
 
 
 def _takes_number(found: Number, wanted: Scalar) -> bool:
@@ -246,3 +251,6 @@ def _text_rules(value: str, s: Scalar) -> Iterator[tuple[bool, str]]:
     yield s.min_length is None or len(value) >= s.min_length, f"at least {s.min_length} characters"
     yield s.max_length is None or len(value) <= s.max_length, f"at most {s.max_length} characters"
     yield s.format != "email" or value.count("@") == 1, "an e-mail address, with one @"
+    if isinstance(s, Identifier):
+        wish = f"the identity with every digit: this one was taken for a number; {_AS_TEXT}"
+        yield re.fullmatch(MANGLED, value) is None, wish

@@ -14,7 +14,7 @@ def changes(store: Store, after: int, limit: int = 1000) -> list[Change]:
     query = select(feed).where(feed.c.position > after).order_by(feed.c.position).limit(limit)
     with store.read() as connection:
         return [
-            Change(r.position, r.sandbox_id, r.dataset_id, r.snapshot, r.batch_id, r.operation)
+            Change(r.position, r.sandbox_id, r.dataset_id, r.snapshot, r.batch_id, r.operation, r.created)
             for r in connection.execute(query)
         ]
 
@@ -29,8 +29,12 @@ def head(store: Store) -> int:
 def cursor(store: Store, name: str) -> int:
     """Return how far the listener *name* has come."""
     with store.read() as connection:
-        found = connection.execute(select(cursors.c.position).where(cursors.c.name == name)).scalar()
-    return found or 0
+        return position(connection, name)
+
+
+def position(connection: Connection, name: str) -> int:
+    """Return the same inside the caller's transaction."""
+    return connection.execute(select(cursors.c.position).where(cursors.c.name == name)).scalar() or 0
 
 
 def move(connection: Connection, name: str, position: int) -> None:

@@ -31,8 +31,11 @@ SMALL_BYTES = 32 * 1024 * 1024
 def compact(store: Store, lake: Lake, engine: Engine, dataset: Dataset) -> int:
     """Merge the current small files of *dataset*; return how many were merged.
 
-    Readers notice nothing: snapshots, their ids and what lies between two of them stay the same.
+    Readers notice nothing: snapshots, their ids and what lies between two of them stay the same. Datasets in Profile
+    are left as they are: the age of a record is that of its file.
     """
+    if dataset.in_profile:
+        return 0
     small = [f for f in lake.files(dataset) if f.bytes < SMALL_BYTES]
     if len(small) < 2:
         return 0

@@ -26,6 +26,11 @@ class Dataset:
     created: datetime
     updated: datetime
 
+    @property
+    def in_profile(self) -> bool:
+        """Whether its rows are part of people's profiles (profile contract, section 1.7)."""
+        return "enabled:true" in self.tags.get("unifiedProfile", ())
+
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
@@ -38,6 +43,10 @@ class DataFile:
     fingerprint: str
     """Stands for the file's column names and types."""
     batch_id: str | None = None
+    snapshot: int = 0
+    """The snapshot that published it."""
+    published: int = 0
+    """When that was, in milliseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +71,5 @@ class Change:
     snapshot: int
     batch_id: str | None
     operation: str
+    published: int
+    """When that was, in milliseconds since 1970."""

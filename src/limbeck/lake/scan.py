@@ -65,4 +65,4 @@ def _uncovered(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
 
 
 def _file(row: Row[Any]) -> DataFile:
-    return DataFile(row.path, row.rows, row.bytes, row.fingerprint, row.batch_id)
+    return DataFile(row.path, row.rows, row.bytes, row.fingerprint, row.batch_id, row.last_snapshot, row.created)

@@ -76,7 +76,13 @@ def _has_dataset(schema_id: str, catalogue: Catalogue) -> bool:
 
 def check_union(class_id: str, catalogue: Catalogue) -> None:
     """Raise `InvalidSchema`, naming path and types, if schemas of a class in Profile contradict each other."""
+    union(class_id, catalogue)
+
+
+def union(class_id: str, catalogue: Catalogue) -> Body:
+    """Return the schemas of a class that are in Profile, merged (profile contract, section 1.6); `{}` if none is."""
     union: Body = {}
     for schema in catalogue.schemas():
         if in_profile(schema.body) and schema.body["meta:class"] == class_id:
             union = merged(union, resolved(schema.body, catalogue))
+    return union

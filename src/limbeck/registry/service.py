@@ -114,6 +114,12 @@ class Registry:
         with self._reading(sandbox) as catalogue:
             return _schema(catalogue.get("schemas", schema_id), catalogue)
 
+    def union(self, sandbox: Sandbox, class_id: str) -> Object:
+        """Return all fields that the schemas of a class in Profile have together; without fields if there is none."""
+        with self._reading(sandbox) as catalogue:
+            found = change.union(class_id, catalogue)
+        return parse_object(found) if found else Object(())
+
     def find(self, sandbox: Sandbox, title: str) -> Schema:
         """Return the schema with this title, resolved; ad-hoc ones are not searched.
 

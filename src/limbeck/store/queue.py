@@ -37,8 +37,13 @@ class Job:
         return self.attempts > MAX_ATTEMPTS
 
 
-def enqueue(connection: Connection, kind: str, key: str, payload: Mapping[str, Any] | None = None) -> bool:
-    """Add a job inside the caller's transaction; return False if *kind* has one for *key* already."""
+def enqueue(
+    connection: Connection, kind: str, key: str, payload: Mapping[str, Any] | None = None, due: int | None = None
+) -> bool:
+    """Add a job inside the caller's transaction; return False if *kind* has one for *key* already.
+
+    It is *due* at once, or at a time in milliseconds since 1970.
+    """
     known = select(jobs.c.id).where(jobs.c.kind == kind, jobs.c.key == key)
     if connection.execute(known).first():
         return False
@@ -50,7 +55,7 @@ def enqueue(connection: Connection, kind: str, key: str, payload: Mapping[str, A
             key=key,
             payload=json.dumps(payload or {}),
             status="queued",
-            due=moment,
+            due=moment if due is None else due,
             attempts=0,
             created=moment,
             updated=moment,

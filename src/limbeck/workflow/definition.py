@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from limbeck.errors import DefinitionError, nearest
+from limbeck.workflow import campaign
 from limbeck.workflow.toml_text import Document, Table
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -24,6 +25,10 @@ RESERVED_COLUMNS = frozenset({"entity_id", "event_time", "cutoff", "label_end"})
 """Names that stand beside an event's columns in the SQL of features."""
 
 TIMESTAMP, EVENT_TYPE = "timestamp", "eventType"
+
+GENERATED = "generator:"
+GENERATED_PARTS = ("events", "profiles")
+"""What follows the prefix in a source's files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Source:
     dataset: str
     kind: Literal["event", "profile"]
     files: Mapping[str, str]
-    """Path, glob or `package:NAME/path` by alias; empty for a dataset that exists."""
+    """Path, glob, `package:NAME/path` or `generator:PART` by alias; empty for a dataset that exists."""
     sql: str | None
     columns: tuple[Column, ...]
     key: str | None
@@ -60,6 +65,22 @@ class Source:
     def identity(self) -> Column:
         """Return the column that identifies the person."""
         return next(c for c in self.columns if c.identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """Synthetic newsletter customers (`limbeck.workflow.synthetic`)."""
+
+    people: int
+    days: int
+    start: date
+    """The first of the days."""
+    seed: int
+
+    @property
+    def end(self) -> datetime:
+        """Return the midnight after the last day."""
+        return datetime.combine(self.start, time()) + timedelta(days=self.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +101,11 @@ class Cutoffs:
     train: tuple[datetime, ...]
     test: datetime
     score: datetime
+
+    @property
+    def all(self) -> tuple[datetime, ...]:
+        """Return every cutoff once, in the order of time."""
+        return tuple(sorted({*self.train, self.test, self.score}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +158,9 @@ class Definition:
     model: ModelPart
     title: str
     funnel: tuple[Stage, ...]
+    generator: Generator | None = None
+    audience: campaign.AudiencePart | None = None
+    activation: campaign.ActivationPart | None = None
 
     @classmethod
     def load(cls, path: Path | str) -> Definition:
@@ -156,10 +185,15 @@ class Definition:
             model=_model(top.table("model", optional=True), features),
             title=report.text("title", name.replace("_", " ")),
             funnel=tuple(_funnel(report.table("funnel", optional=True))),
+            generator=_generator(top.table("generator")) if "generator" in top else None,
+            audience=campaign.audience(top.table("audience", optional=True), name),
+            activation=campaign.activation(top.table("activation", optional=True)),
         )
         report.close()
-        top.close()
+        top.close(("generator", "audience", "activation"))
         _check(definition, top)
+        _check_generator(definition, top)
+        _check_activation(definition, top)
         return definition
 
     @property
@@ -178,6 +212,17 @@ class Definition:
         shapes = [{"kind": s.kind, "columns": [asdict(c) for c in s.columns]} for s in self.sources]
         whole = asdict(self)
         return {"sources": shapes, **{part: whole[part] for part in ("goal", "cutoffs", "features")}}
+
+
+def _generator(table: Table) -> Generator:
+    people = table.number("people", None, 1, 100_000_000)
+    days = table.number("days", None, 1, 3_650)
+    start = table.moment("start")
+    if start.time() != time():
+        raise table.error("start", f"is {start}", "a date such as 2017-07-15, without a time")
+    found = Generator(people, days, start.date(), table.number("seed", 0, 0, 2**31 - 1))
+    table.close()
+    return found
 
 
 def _source(table: Table) -> Source:
@@ -368,6 +413,50 @@ def _check(definition: Definition, top: Table) -> None:
             raise top.table("features").error(
                 feature.name, f"takes the attribute {feature.of!r}", wanted, nearest(feature.of, known)
             )
+
+
+def _check_generator(definition: Definition, top: Table) -> None:
+    generator, known = definition.generator, [GENERATED + part for part in GENERATED_PARTS]
+    used = list(_generated(definition, top))
+    for text, alias, files in used:
+        if text not in known:
+            raise files.error(alias, f"is {text!r}", f"one of {', '.join(known)}", nearest(text, known))
+        if generator is None:
+            told = f"is {text!r}, but nothing is generated"
+            raise files.error(alias, told, "a section [generator] with people, days and start")
+    if generator is not None:
+        if not used:
+            raise top.error("generator", "is used by no source", f'a source with files.ALIAS = "{known[0]}"')
+        _check_days(generator, definition, top)
+
+
+def _generated(definition: Definition, top: Table) -> Iterator[tuple[str, str, Table]]:
+    for source, table in zip(definition.sources, top.tables("sources"), strict=True):
+        for alias, text in source.files.items():
+            if text.startswith(GENERATED):
+                yield text, alias, table.table("files")
+
+
+def _check_days(generator: Generator, definition: Definition, top: Table) -> None:
+    """Synthetic data go by days, and the truth is known at midnights within them only."""
+    goal, cutoffs, table = definition.goal, definition.cutoffs, top.table("cutoffs")
+    if goal.within % timedelta(days=1):
+        inner = top.table("goal")
+        raise inner.error("within", f"is {inner.raw('within')!r}", "whole days, by which [generator] goes")
+    span = f"a midnight after {generator.start} and until {generator.end:%Y-%m-%d}, when the days of [generator] end"
+    for key, moments in {"train": cutoffs.train, "test": (cutoffs.test,), "score": (cutoffs.score,)}.items():
+        for moment in moments:
+            if moment.time() != time() or not generator.start < moment.date() <= generator.end.date():
+                raise table.error(key, f"is {moment:%Y-%m-%d %H:%M}", span)
+    latest = generator.end - goal.within - timedelta(days=1)
+    if cutoffs.test > latest:
+        wanted = f"{latest:%Y-%m-%d} or earlier, so that its label is known on the last day of [generator]"
+        raise table.error("test", f"is {cutoffs.test:%Y-%m-%d}", wanted)
+
+
+def _check_activation(definition: Definition, top: Table) -> None:
+    if definition.activation is not None and definition.audience is None:
+        raise top.error("activation", "has nobody to deliver", "a section [audience] with top, precision or budget")
 
 
 def _check_unique(top: Table, key: str, names: Sequence[str], what: str) -> None:

@@ -9,7 +9,7 @@ The bootstrap draws people, not rows: a person who is in the set at several cuto
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,13 @@ class Ranking:
             "brier": float(np.average(self.squares, weights=weights)),
         }
 
+    def precision(self, weights: Numbers, shares: Numbers) -> Numbers:
+        """Return the conversion rate of the *shares* of the weighted rows with the highest scores."""
+        positive, negative = self.counts(weights)
+        everybody = positive + negative
+        reached: Numbers = np.interp(shares * everybody[-1], everybody, positive) / (shares * everybody[-1])
+        return reached
+
 
 def _area(positive: Numbers, negative: Numbers) -> float:
     return float(np.trapezoid(positive / positive[-1], negative / negative[-1]))
@@ -75,17 +82,36 @@ def evaluate(people: NDArray[Any], labels: Numbers, scores: Numbers, resamples: 
     """
     ranking = Ranking(labels, scores)
     value = ranking.measures(np.ones(len(labels)))
+    found = [ranking.measures(weights) for weights in _draws(people, ranking, resamples, seed)]
+    return {name: _interval(value[name], [f[name] for f in found]) for name in value}
+
+
+def by_share(
+    people: NDArray[Any], labels: Numbers, scores: Numbers, resamples: int, seed: int
+) -> list[dict[str, float]]:
+    """Return, for each percent of the people with the highest scores, `share` and their conversion rate.
+
+    The rate is given as `value`, `low` and `high`, as `evaluate` gives measures.
+    """
+    ranking, shares = Ranking(labels, scores), np.arange(1, 101) / 100
+    value = ranking.precision(np.ones(len(labels)), shares)
+    found = [ranking.precision(weights, shares) for weights in _draws(people, ranking, resamples, seed)]
+    low, high = np.quantile(found, [0.025, 0.975], axis=0)
+    rows = zip(shares, value, low, high, strict=True)
+    return [{"share": float(s), "value": float(v), "low": float(a), "high": float(b)} for s, v, a, b in rows]
+
+
+def _draws(people: NDArray[Any], ranking: Ranking, resamples: int, seed: int) -> Iterator[Numbers]:
+    """Yield the weights of the rows, in the ranking's order, of each draw of people."""
     _, person = np.unique(people, return_inverse=True)
     person_of_row = person[ranking.order]
     draw = np.random.default_rng(seed)
-    found: list[dict[str, float]] = []
-    while len(found) < resamples:
+    while resamples:
         times = draw.multinomial(person.max() + 1, np.full(person.max() + 1, 1 / (person.max() + 1)))
         weights = times[person_of_row].astype(np.float64)
-        converters = float(weights @ ranking.labels)
-        if 0 < converters < weights.sum():
-            found.append(ranking.measures(weights))
-    return {name: _interval(value[name], [f[name] for f in found]) for name in value}
+        if 0 < float(weights @ ranking.labels) < weights.sum():
+            resamples -= 1
+            yield weights
 
 
 def _interval(value: float, draws: list[float]) -> Measure:

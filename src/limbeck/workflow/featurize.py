@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from limbeck.client import Client, Dataset
 from limbeck.errors import DuplicateTable, Internal, InvalidInput
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import Tables, events, quoted, training_set
-from limbeck.workflow.whole import PART
 
 SETS = ("train", "test", "score")
 
@@ -58,17 +56,6 @@ def compute(client: Client, definition: Definition, tables: Tables, name: str, k
     if found is None:
         raise Internal(f"the table {table} was made, but is not listed")
     return found
-
-
-def fetch(client: Client, dataset: Dataset, folder: Path) -> tuple[Path, ...]:
-    """Return the files of *dataset* in *folder*, downloaded now if they are not there; all of them, or none."""
-    if not folder.is_dir():
-        beside = folder.with_name(f".{folder.name}{PART}")
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        client.download(dataset, beside)
-        beside.rename(folder)
-    return tuple(sorted(folder.glob("*.parquet")))
 
 
 def describe(name: str, dataset: Dataset, files: Sequence[Path]) -> FeatureSet:

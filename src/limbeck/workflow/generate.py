@@ -16,6 +16,9 @@ from limbeck.workflow.sources import TENANT, Prepared, field_group, prepare
 KEY_TAG = "limbeck/source"
 """The tag of a dataset that says which rows it was made from."""
 
+IN_PROFILE = {"unifiedProfile": ["enabled:true"], "unifiedIdentity": ["enabled:true"]}
+"""The tags of a dataset whose rows are part of people's profiles."""
+
 CLASSES = {
     "event": "https://ns.adobe.com/xdm/context/experienceevent",
     "profile": "https://ns.adobe.com/xdm/context/profile",
@@ -46,22 +49,34 @@ def find(client: Client, source: Source, key: str) -> Loaded | None:
     return None
 
 
-def load(client: Client, definition: Definition, source: Source, key: str, folder: Path) -> Loaded:
+def load(
+    client: Client, definition: Definition, source: Source, key: str, folder: Path, generated: Path | None = None
+) -> Loaded:
     """Bring the rows of *source* into a dataset; *folder* is for files on the way, and is gone afterwards.
+
+    The synthetic data, where the definition has some, lie in *generated*.
 
     What an interrupted run left is taken up: an open batch is given up, a completed one is awaited.
     """
     datasets = _made_for(client, source, key)
     if not any(_taken_up(client, dataset) for dataset in datasets):
         try:
-            prepared = prepare(source, definition.path.parent, client.tenant, folder)
+            prepared = prepare(source, definition.path.parent, client.tenant, folder, generated)
             client.upload(datasets[0] if datasets else _create(client, source, prepared, key), *prepared.files)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     found = find(client, source, key)
     if found is None:
         raise Internal(f"the rows of {source.dataset} were ingested, but are not listed")
+    _retire(client, source, key)
     return found
+
+
+def _retire(client: Client, source: Source, key: str) -> None:
+    """Take the datasets of other rows of *source* out of people's profiles: what they say is no longer so."""
+    for dataset in client.datasets(source.dataset):
+        if dataset.tags.get(KEY_TAG, [key]) != [key] and dataset.tags.get("unifiedProfile") == ["enabled:true"]:
+            client.set_tag(dataset, "unifiedProfile", ["enabled:false"])
 
 
 def _taken_up(client: Client, dataset: Dataset) -> bool:
@@ -93,7 +108,8 @@ def _create(client: Client, source: Source, prepared: Prepared, key: str) -> Dat
     schema = _schema(client, source, prepared.types)
     identity = source.identity
     client.create_identity(schema, identity.path.replace(TENANT, f"_{client.tenant}", 1), str(identity.identity))
-    return client.create_dataset(source.dataset, schema, {KEY_TAG: [key]})
+    client.enable_profile(schema)
+    return client.create_dataset(source.dataset, schema, {KEY_TAG: [key], **IN_PROFILE})
 
 
 def _schema(client: Client, source: Source, types: Mapping[str, str]) -> Schema:

@@ -83,6 +83,21 @@ def lift(curves: Curves) -> Figure:
         return _lines(figure, axes, curves, "lift")
 
 
+def reach(table: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None = None) -> Figure:
+    """Draw precision, with its range, against how many people are chosen (`people`, `precision`); mark *chosen*."""
+    with _styled():
+        figure, axes = _axes("Propensity and reach", "people chosen, best first", "converters among them", 2 * WIDTH)
+        people = [row["people"] for row in table]
+        value, low, high = ([row["precision"][name] for row in table] for name in ("value", "low", "high"))
+        axes.fill_between(people, low, high, color=COLOURS["model"], alpha=0.15, linewidth=0)
+        axes.plot(people, value, color=COLOURS["model"], linewidth=2.0)
+        if chosen is not None:
+            axes.axvline(chosen["people"], color=COLOURS["rule"], linestyle="--")
+            axes.annotate(f" {chosen['people']:,} chosen", (chosen["people"], max(high)), color=COLOURS["rule"])
+        axes.set_ylim(0, None)
+        return figure
+
+
 def calibration(points: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the outcome of each tenth of the people (`observed`) against its forecast (`predicted`)."""
     with _styled():

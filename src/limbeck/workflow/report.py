@@ -13,6 +13,8 @@ from limbeck.workflow.whole import whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from limbeck.workflow.activate import Planned
+
 MEASURES = {
     "roc_auc": ("ROC-AUC", "chance that who converts is ranked above who does not; 0.5 is guessing, 1 is perfect"),
     "pr_auc": ("PR-AUC", "average share of converters among the chosen; guessing gives the base rate"),
@@ -39,16 +41,22 @@ img { width: 100%; height: auto } figure { margin: 0 } code { font-size: .9em }
 
 
 def write(
-    summary: Mapping[str, Any], evaluation: Mapping[str, Any], exploration: Mapping[str, Any], path: Path
+    summary: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    exploration: Mapping[str, Any],
+    planned: Planned | None,
+    path: Path,
 ) -> None:
     """Write the report of a run to *path*; the file appears whole and needs no other.
 
-    *summary* is what `summary.json` says, *evaluation* what training found out, *exploration* what `explore` counted.
+    *summary* is what `summary.json` says, *evaluation* what training found out, *exploration* what `explore` counted,
+    *planned* whom the definition chooses.
     """
     parts = [
         _head(summary),
         _quality(summary, evaluation["resamples"]),
         _section("How it ranks people", _curves(evaluation)),
+        _section("Whom to choose", _plan(summary, planned)) if planned else "",
         _section("How people come to the goal", _picture(pictures.funnel(exploration["funnel"]), "Funnel")),
         _section("What it looks at", _looks(evaluation)),
         _section("What it is made of", _events(exploration)),
@@ -109,6 +117,49 @@ def _curves(evaluation: Mapping[str, Any]) -> str:
     shown = "".join(_picture(figure, name) for name, figure in drawn.items())
     note = "Dashed: what guessing gives; for calibration, a forecast that is right."
     return f'<div class="pictures">{shown}</div>\n<p class="quiet">{note}</p>\n'
+
+
+def _plan(summary: Mapping[str, Any], planned: Planned) -> str:
+    table = [reach.shown() for reach in planned.table]
+    head = ["of all scored", "people", "lowest score", "converters among them", "conversions to expect"]
+    rows = [_reach(reach) for reach in table]
+    return (
+        _picture(pictures.reach(table, planned.chosen.shown()), "Propensity and reach")
+        + _chosen(summary, planned)
+        + _table(head, rows, numbers=True)
+    )
+
+
+def _reach(reach: Mapping[str, Any]) -> list[str]:
+    conversions = reach["conversions"]
+    return [
+        f"{reach['share']:.1%}",
+        f"{reach['people']:,}",
+        f"{reach['threshold']:.4f}",
+        _measured(reach["precision"]),
+        f"{conversions['value']:,.0f}<br><span class='range'>({conversions['low']:,.0f} to {conversions['high']:,.0f})"
+        "</span>",
+    ]
+
+
+def _chosen(summary: Mapping[str, Any], planned: Planned) -> str:
+    chosen, made, delivered = planned.chosen, summary.get("audience"), summary.get("activation")
+    told = [
+        f"Chosen are {chosen.people:,} people, {chosen.share:.1%} of all, with a score of at least "
+        f"{chosen.threshold:.4f}; {chosen.precision['value']:.1%} of them are expected to reach the goal "
+        f"({chosen.precision['low']:.1%} to {chosen.precision['high']:.1%})."
+    ]
+    if planned.control:
+        told.append(f"{planned.control:,} of them are held out as a control group.")
+    if made:
+        told.append(
+            f"The audience {escape(made['name'])} has {made['size']:,} members as of {_moment(made['evaluated'])}, by "
+            f"the rule <code>{escape(made['rule'])}</code>."
+        )
+    if delivered:
+        files = ", ".join(f"<code>{escape(name)}</code>" for name in delivered["files"])
+        told.append(f"{delivered['rows']:,} rows were delivered to the landing zone: {files}.")
+    return "".join(f"<p>{line}</p>\n" for line in told)
 
 
 def _looks(evaluation: Mapping[str, Any]) -> str:

@@ -19,18 +19,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from limbeck import clock, crash
-from limbeck.client import Client
+from limbeck.client import Client, Dataset
 from limbeck.errors import Forbidden, InvalidInput
 from limbeck.lock import file_lock
 from limbeck.settings import Settings
-from limbeck.workflow import explore, featurize, generate, sources
+from limbeck.workflow import activate, explore, export, featurize, generate, ingest, sources
+from limbeck.workflow.campaign import AudiencePart
 from limbeck.workflow.definition import Definition, Source
 from limbeck.workflow.explore import Exploration
 from limbeck.workflow.featurize import SETS, FeatureSet
 from limbeck.workflow.generate import Loaded
+from limbeck.workflow.ingest import Ingested
 from limbeck.workflow.keys import key
 from limbeck.workflow.tracking import Kept, Tracking
-from limbeck.workflow.whole import PART, sweep, whole
+from limbeck.workflow.whole import PART, sweep, whole, whole_folder
 
 SUMMARY, REPORT, SCORES = "summary.json", "report.html", "scores.parquet"
 
@@ -118,6 +120,7 @@ class Run:
     def datasets(self) -> dict[str, Loaded]:
         """The sources' datasets, by the definition's names."""
         with self._step("generate"):
+            self.generated  # noqa: B018
             return {source.dataset: self._load(source) for source in self.definition.sources}
 
     def _load(self, source: Source) -> Loaded:
@@ -126,17 +129,48 @@ class Run:
         if found is None:
             self._progress.note(f"loading {source.dataset}")
             found = generate.load(
-                self._client, self.definition, source, key_, self._folder / f".{source.dataset}{PART}"
+                self._client,
+                self.definition,
+                source,
+                key_,
+                self._folder / f".{source.dataset}{PART}",
+                self.generated,
             )
             crash.point("workflow.source-loaded")
         return found
+
+    @cached_property
+    def generated(self) -> Path | None:
+        """The folder of the synthetic data, made now if it is not there; None for a definition without any."""
+        part, folder = self.definition.generator, self._generated_folder
+        if part is not None and not folder.is_dir():
+            from limbeck.workflow import synthetic
+
+            self._progress.note(f"generating {part.people:,} people and their {part.days} days")
+            with whole_folder(folder) as beside:
+                synthetic.generate(part, beside, self.definition.cutoffs.all, self.definition.goal.within)
+                crash.point("workflow.data-generated")
+        return folder if part is not None else None
+
+    @property
+    def _generated_folder(self) -> Path:
+        return self._folder / f"synthetic-{self.generated_key}"
+
+    @cached_property
+    def generated_key(self) -> str:
+        """The key of the synthetic data; the same text for all definitions without any."""
+        definition = self.definition
+        if definition.generator is None:
+            return ""
+        asked = [*map(str, definition.cutoffs.all), str(definition.goal.within)]
+        return key("synthetic", ("newsletter", "synthetic"), asdict(definition.generator), asked)
 
     @cached_property
     def source_keys(self) -> dict[str, str]:
         """The key of each source's dataset."""
         base = self.definition.path.parent
         return {
-            s.dataset: key("generate", ("sources", "generate"), s.dataset, sources.digest(s, base))
+            s.dataset: key("generate", ("sources", "generate"), s.dataset, sources.digest(s, base, self.generated_key))
             for s in self.definition.sources
         }
 
@@ -175,21 +209,33 @@ class Run:
         return key("featurize", ("features", "featurize"), self.definition.rules, self._inputs)
 
     @cached_property
-    def features(self) -> dict[str, FeatureSet]:
-        """The training, the test and the scoring set."""
+    def feature_tables(self) -> dict[str, Dataset]:
+        """The datasets of the training, the test and the scoring set."""
         tables, feature_key = self.tables, self.feature_key
         with self._step("featurize"):
             if not all((self._folder / f"{name}-{feature_key}").is_dir() for name in SETS):
                 featurize.check(self._client, self.definition, tables)
-            found = {name: self._feature_set(name, tables, feature_key) for name in SETS}
-            featurize.check_labels(found)
-            return found
+            return {name: self._feature_table(name, tables, feature_key) for name in SETS}
 
-    def _feature_set(self, name: str, tables: Mapping[str, str], feature_key: str) -> FeatureSet:
+    def _feature_table(self, name: str, tables: Mapping[str, str], feature_key: str) -> Dataset:
         dataset = featurize.compute(self._client, self.definition, tables, name, feature_key)
         crash.point("workflow.table-computed")
-        files = featurize.fetch(self._client, dataset, self._folder / f"{name}-{feature_key}")
-        return featurize.describe(name, dataset, files)
+        return dataset
+
+    # -- step 3 ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def features(self) -> dict[str, FeatureSet]:
+        """The training, the test and the scoring set, as files of the landing zone that were brought here."""
+        tables, path = self.feature_tables, f"limbeck/{self.definition.name}/features"
+        with self._step("export"):
+            found = {}
+            for name, dataset in tables.items():
+                files = export.export(self._client, dataset, path, self._folder / f"{name}-{self.feature_key}")
+                crash.point("workflow.exported")
+                found[name] = featurize.describe(name, dataset, files)
+            featurize.check_labels(found)
+            return found
 
     # -- steps 4 and 5 --------------------------------------------------------------------------------------------
 
@@ -231,6 +277,62 @@ class Run:
             _write(self._output / SCORES, path.read_bytes())
             return self._output / SCORES
 
+    # -- steps 6 and 7 --------------------------------------------------------------------------------------------
+
+    @property
+    def score_key(self) -> str:
+        """The key of the scores, and of what is done with them."""
+        control = self.definition.audience.control if self.definition.audience else 0.0
+        return key("ingest", ("ingest",), self.model_key, self.model.version, control)
+
+    @cached_property
+    def ingested(self) -> Ingested:
+        """The dataset that brings the scores onto profiles."""
+        scores = self.scores
+        with self._step("ingest"):
+            found = ingest.ingest(self._client, self.definition, scores, self.score_key, self._folder)
+            crash.point("workflow.scores-ingested")
+            return found
+
+    @cached_property
+    def planned_audience(self) -> activate.Planned | None:
+        """Whom the definition chooses; None if it chooses nobody."""
+        part = self.definition.audience
+        if part is None:
+            return None
+        return activate.plan(self.definition, part, self.scores, self.model.evaluation, self._client.tenant)
+
+    @cached_property
+    def campaign(self) -> dict[str, Any]:
+        """The audience and what was delivered of it: `audience` and `activation`, as far as they are defined."""
+        part, planned = self.definition.audience, self.planned_audience
+        if part is None or planned is None:
+            return {}
+        self.ingested  # noqa: B018
+        with self._step("activate"):
+            made = self._audience(part, planned)
+            crash.point("workflow.audience-made")
+            return {"audience": made, **self._activation(made, planned)}
+
+    def _audience(self, part: AudiencePart, planned: activate.Planned) -> dict[str, Any]:
+        path = (
+            self._folder
+            / f"audience-{key('audience', ('activate', 'planner'), part.name, planned.rule, self.score_key)}.json"
+        )
+        if path.is_file() and activate.is_current(self._client, made := json.loads(path.read_text())):
+            return dict(made)
+        made = activate.audience(self._client, part.name, planned)
+        _write(path, json.dumps(made))
+        return made
+
+    def _activation(self, made: Mapping[str, Any], planned: activate.Planned) -> dict[str, Any]:
+        part = self.definition.activation
+        if part is None:
+            return {}
+        delivery_key = key("activate", ("activate",), asdict(part), made["id"], made["rule"], made["evaluated"])
+        found = activate.activate(self._client, self.definition, part, made, delivery_key)
+        return {"activation": {**found, "control": planned.control}}
+
     # -- what comes out -------------------------------------------------------------------------------------------
 
     def report(self) -> dict[str, Any]:
@@ -238,10 +340,11 @@ class Run:
         from limbeck.workflow import report
 
         exploration, kept = self.exploration, self.model
-        self.scores  # noqa: B018
+        self.ingested  # noqa: B018
+        planned = self.planned_audience
+        summary = self.summary()
         with self._step("report"):
-            summary = self.summary()
-            report.write(summary, kept.evaluation, exploration, self._output / REPORT)
+            report.write(summary, kept.evaluation, exploration, planned, self._output / REPORT)
         summary["seconds"] = {name: round(taken, 2) for name, taken in self.seconds.items()}
         _write(self._output / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
         return summary
@@ -279,6 +382,7 @@ class Run:
             },
             "seconds": {name: round(taken, 2) for name, taken in self.seconds.items()},
             "snapshots": {name: _snapshot(loaded) for name, loaded in self.datasets.items()},
+            **self.campaign,
             "keys": {"featurize": self.feature_key, "train": self.model_key},
             "generated": clock.now().astimezone(UTC).isoformat(timespec="seconds"),
         }
@@ -286,6 +390,8 @@ class Run:
     def planned(self) -> list[str]:
         """Return each write that the steps would make now."""
         found = list(self._planned_sources())
+        if self.definition.generator is not None and not self._generated_folder.is_dir():
+            found.insert(0, f"folder {self._generated_folder} with the synthetic data")
         everything = bool(found)
         tables = {s.dataset: s.dataset for s in self.definition.sources} if everything else self.tables
         feature_key = "…" if everything else self.feature_key

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limbeck.errors import InvalidFile, InvalidInput, nearest
-from limbeck.workflow.definition import EVENT_TYPE, TIMESTAMP, Column, Source
+from limbeck.workflow.definition import EVENT_TYPE, GENERATED, TIMESTAMP, Column, Source
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,26 +67,38 @@ class Prepared:
     """XDM type of each dotted path."""
 
 
-def digest(source: Source, base: Path) -> str:
+def digest(source: Source, base: Path, generated: str = "") -> str:
     """Return what identifies the rows of *source*: a hash of its files' content and of its mapping.
 
-    Paths are relative to *base*. Raise `InvalidInput` if a file is not there.
+    Paths are relative to *base*. Synthetic data are known by their key, *generated*: they need not be there yet.
+    Raise `InvalidInput` if a file is not there.
     """
     found = hashlib.blake2b(digest_size=16)
     shape = {name: value for name, value in asdict(source).items() if name not in ("dataset", "files", "where")}
     found.update(json.dumps(shape, sort_keys=True).encode())
-    for alias, paths in located(source, base).items():
+    for alias, text in source.files.items():
         found.update(alias.encode())
-        for path in paths:
+        if text.startswith(GENERATED):
+            found.update(f"{text}\0{generated}".encode())
+            continue
+        for path in _locate(text, base, f"{source.where}.files.{alias}"):
             with path.open("rb") as file:
                 while chunk := file.read(CHUNK):
                     found.update(chunk)
     return found.hexdigest()
 
 
-def located(source: Source, base: Path) -> dict[str, list[Path]]:
-    """Return the files of *source* by alias; raise `InvalidInput` naming what is not there."""
-    return {alias: _locate(text, base, f"{source.where}.files.{alias}") for alias, text in source.files.items()}
+def located(source: Source, base: Path, generated: Path | None = None) -> dict[str, list[Path]]:
+    """Return the files of *source* by alias; raise `InvalidInput` naming what is not there.
+
+    Paths are relative to *base*; *generated* is the folder of the synthetic data.
+    """
+    return {
+        alias: sorted(generated.glob(f"{text.removeprefix(GENERATED)}-*.parquet"))
+        if generated and text.startswith(GENERATED)
+        else _locate(text, base, f"{source.where}.files.{alias}")
+        for alias, text in source.files.items()
+    }
 
 
 def _locate(text: str, base: Path, where: str) -> list[Path]:
@@ -117,15 +129,15 @@ def _in_package(text: str, where: str) -> Path:
     return path
 
 
-def prepare(source: Source, base: Path, tenant: str, folder: Path) -> Prepared:
-    """Write the rows of *source* into *folder* as Parquet parts with nested columns.
+def prepare(source: Source, base: Path, tenant: str, folder: Path, generated: Path | None = None) -> Prepared:
+    """Write the rows of *source*, found as by `located`, into *folder* as Parquet parts with nested columns.
 
     Raise `InvalidFile` for a file that cannot be read, `InvalidInput` for an unknown column, an identity that is
     a fraction, a time without meaning, a value that is missing or a key that stands twice: each names the source,
     the column, and the first row it met.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _opened(source, located(source, base), folder) as connection:
+    with _opened(source, located(source, base, generated), folder) as connection:
         present = {name: kind for name, kind, *_ in connection.execute("DESCRIBE source_rows").fetchall()}
         types = {c.name: _type(source, c, present) for c in source.columns}
         _check(connection, source, types, present)

@@ -52,12 +52,26 @@ class Table:
             raise self.error(key, "is empty", "a text")
         return str(found)
 
-    def number(self, key: str, default: int, low: int, high: int) -> int:
-        """Return a whole number within bounds."""
+    def number(self, key: str, default: int | None, low: int, high: int) -> int:
+        """Return a whole number within bounds; without a default it is needed."""
         found = self._get(key, default, int)
         if not low <= found <= high:
             raise self.error(key, f"is {found}", f"a whole number from {low} to {high}")
         return int(found)
+
+    def share(self, key: str, default: float | None = None, *, above: bool = True) -> float:
+        """Return a number from 0 to 1; 0 itself only if it need not lie *above* it."""
+        found = self._amount(key, default)
+        if not 0 <= found <= 1 or (above and found == 0):
+            raise self.error(key, f"is {found:g}", f"a share {'above' if above else 'from'} 0, up to 1, such as 0.1")
+        return found
+
+    def amount(self, key: str) -> float:
+        """Return a number above 0."""
+        found = self._amount(key)
+        if not 0 < found < float("inf"):
+            raise self.error(key, f"is {found:g}", "a number above 0")
+        return found
 
     def moment(self, key: str) -> datetime:
         """Return a date, or a date and time, as a time in UTC without zone."""
@@ -127,6 +141,12 @@ class Table:
         if not isinstance(found, kind) or (isinstance(found, bool) and kind is int):
             raise self.error(key, f"is {_shown(found)}", KINDS[kind])
         return found
+
+    def _amount(self, key: str, default: float | None = None) -> float:
+        found = self._get(key, default, object)
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            raise self.error(key, f"is {_shown(found)}", KINDS[float])
+        return float(found)
 
     def _moment(self, key: str, found: Any) -> datetime:
         if isinstance(found, str):

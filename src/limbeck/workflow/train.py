@@ -42,7 +42,8 @@ class Trained:
     model: Pipeline
     champion: Tuned
     evaluation: Mapping[str, Any]
-    """`test`, `baselines`, `candidates`, `champion`, `base_rate`, `resamples`, `curves`, `importance`; JSON values."""
+    """`test`, `baselines`, `candidates`, `champion`, `base_rate`, `resamples`, `curves`, `by_share` and `importance`,
+    as JSON has them."""
 
 
 def train(
@@ -148,6 +149,7 @@ def _evaluation(
         "base_rate": float(labels.mean()),
         "resamples": part.resamples,
         "curves": {n: evaluate.curves(labels, s, probabilities=n == "model") for n, s in scores.items()},
+        "by_share": evaluate.by_share(people, labels, scores["model"], part.resamples, seed),
         "importance": _importance(model, later, seed),
     }
 

@@ -23,6 +23,18 @@ def whole(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a new folder to write to; it appears at *path*, where nothing is yet, when the block ends well."""
+    beside = path.with_name(f".{path.name}.{ids.new_uuid()}{PART}")
+    beside.mkdir(parents=True)
+    try:
+        yield beside
+        beside.rename(path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed processes left in *folder* on the way to being whole."""
     for left in folder.glob(f".*{PART}"):

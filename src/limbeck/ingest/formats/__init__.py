@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast, get_args
 
 from limbeck.engine.sql import literal
 from limbeck.errors import InvalidInput, nearest
 
 FormatName = Literal["json", "csv", "parquet"]
+
+ENDINGS: dict[str, FormatName] = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
+"""How the name of a file ends that is written in a format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,12 @@ class InputFormat:
             raise InvalidInput(f"inputFormat.delimiter is {delimiter!r}; it is one character that is no quote")
         return cls(cast("FormatName", name), delimiter, bool(raw.get("isMultiLineJson", False)))
 
+    @classmethod
+    def of(cls, name: str) -> InputFormat | None:
+        """Return the format that the ending of a file's name stands for, or None."""
+        ending = PurePosixPath(name).suffix.lower()
+        return cls(ENDINGS[ending], multi_line=ending == ".json") if ending in ENDINGS else None
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -61,10 +76,13 @@ class Reading:
     """All values are texts, booleans too, as in CSV."""
     exact: bool = False
     """The files are Parquet with exactly the dataset's columns, so they can be kept as they are."""
+    held: str = ""
+    """The SELECT of the names of the files' columns, where a mapping names some and no header tells."""
 
     def only(self, file: StagedFile) -> Reading:
         """Return the reading of one of the files."""
-        return replace(self, files=[file], sql=self.sql.replace(path_list(self.files), path_list([file])))
+        all_, one = path_list(self.files), path_list([file])
+        return replace(self, files=[file], sql=self.sql.replace(all_, one), held=self.held.replace(all_, one))
 
 
 def path_list(files: Sequence[StagedFile]) -> str:

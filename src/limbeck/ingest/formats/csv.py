@@ -1,4 +1,4 @@
-"""CSV: a header of dotted XDM paths, or of names that a mapping turns into such; cells are text."""
+"""CSV: a header of dotted XDM paths, or of names that a mapping leads to such; cells are text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile, nearest
 from limbeck.ingest.columns import any_of, from_text, pack, sql_type
-from limbeck.ingest.formats import Reading, StagedFile, path_list, text
+from limbeck.ingest.formats import Reading, StagedFile, mapped, path_list, text
 from limbeck.xdm.types import Object, Scalar, Type
 
 Cells = Mapping[str, str]
@@ -16,7 +16,7 @@ Cells = Mapping[str, str]
 
 
 def readings(
-    files: Sequence[StagedFile], schema: Object, delimiter: str, mapping: Mapping[str, str] | None
+    files: Sequence[StagedFile], schema: Object, delimiter: str, mapping: mapped.Columns | None
 ) -> list[Reading]:
     """Return how to read *files*, those with the same header together.
 
@@ -26,7 +26,7 @@ def readings(
     for file in files:
         text.check(file)
         groups.setdefault(tuple(_header(file, delimiter)), []).append(file)
-    return [_reading(group, header, schema, delimiter, mapping or {}) for header, group in groups.items()]
+    return [_reading(group, header, schema, delimiter, mapping) for header, group in groups.items()]
 
 
 def _header(file: StagedFile, delimiter: str) -> list[str]:
@@ -41,7 +41,7 @@ def _header(file: StagedFile, delimiter: str) -> list[str]:
 
 
 def _reading(
-    files: Sequence[StagedFile], header: Sequence[str], schema: Object, delimiter: str, mapping: Mapping[str, str]
+    files: Sequence[StagedFile], header: Sequence[str], schema: Object, delimiter: str, mapping: mapped.Columns | None
 ) -> Reading:
     cells = _cells(files[0], header, schema, mapping)
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
@@ -59,18 +59,14 @@ def _reading(
 # -- columns ---------------------------------------------------------------------------------------------------
 
 
-def _cells(file: StagedFile, header: Sequence[str], schema: Object, mapping: Mapping[str, str]) -> Cells:
-    absent = next((name for name in mapping if name not in header), None)
-    if absent is not None:
-        hint = nearest(absent, list(header))
-        raise InvalidFile(f'the mapping names column "{absent}", which file "{file.name}" lacks. {hint}'.strip())
-    cells: dict[str, str] = {}
-    for column in header:
-        path = mapping.get(column, column)
+def _cells(file: StagedFile, header: Sequence[str], schema: Object, mapping: mapped.Columns | None) -> Cells:
+    if mapping is not None:
+        mapped.require(file, header, mapping)
+    cells = {path: path for path in header} if mapping is None else mapping
+    for path, column in cells.items():
         _check(file, column, path, schema)
-        if path in cells:
-            raise InvalidFile(f'file "{file.name}" gives "{path}" twice, in columns "{cells[path]}" and "{column}"')
-        cells[path] = column
+        if header.count(column) > 1:
+            raise InvalidFile(f'file "{file.name}" gives "{path}" twice: it has two columns "{column}"')
     return cells
 
 

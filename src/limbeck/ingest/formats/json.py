@@ -17,7 +17,7 @@ from limbeck import ids
 from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile
 from limbeck.ingest.columns import any_of, each, each_value, from_text, item, member, pack, some
-from limbeck.ingest.formats import Reading, StagedFile, path_list, text
+from limbeck.ingest.formats import Reading, StagedFile, mapped, path_list, text
 from limbeck.ingest.rules import Identifier
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Type
 
@@ -30,7 +30,9 @@ _SEAM = re.compile(rb"[\]}]\s*\n\s*[\[{]")
 """Where one value ends and the next begins: inside a value a comma or a colon would stand there."""
 
 
-def readings(files: Sequence[StagedFile], schema: Object, multi_line: bool, folder: Path) -> list[Reading]:
+def readings(
+    files: Sequence[StagedFile], schema: Object, multi_line: bool, folder: Path, mapping: mapped.Columns | None = None
+) -> list[Reading]:
     """Return how to read *files*, those of one layout together; *folder* takes copies without byte order mark.
 
     Arrays are recognised whatever *multi_line* says; it lets objects span lines. Raise `InvalidFile` for what is not
@@ -40,7 +42,21 @@ def readings(files: Sequence[StagedFile], schema: Object, multi_line: bool, fold
     for file in files:
         plain = _without_bom(file, folder)
         groups.setdefault(_layout(plain, multi_line), []).append(plain)
-    return [Reading(group, _select(_source(group, layout, multi_line), schema)) for layout, group in groups.items()]
+    return [_reading(group, _source(group, layout, multi_line), schema, mapping) for layout, group in groups.items()]
+
+
+def _reading(files: Sequence[StagedFile], source: str, schema: Object, mapping: mapped.Columns | None) -> Reading:
+    if mapping is None:
+        return Reading(files, _select(source, schema))
+    is_object = "json_type(raw) = 'OBJECT'"
+    row = mapped.document(mapped.tree(mapping), _cell)
+    turned = f"SELECT CASE WHEN {is_object} THEN coalesce({row}, '{{}}') ELSE raw END AS raw FROM ({source})"
+    held = f"SELECT DISTINCT unnest(json_keys(raw)) FROM ({source}) WHERE {is_object}"
+    return Reading(files, _select(turned, schema), held=held)
+
+
+def _cell(column: str) -> str:
+    return f"nullif(raw -> {literal(_quoted('$', column))}, 'null'::JSON)"
 
 
 def _without_bom(file: StagedFile, folder: Path) -> StagedFile:
@@ -209,8 +225,12 @@ def _members(path: str, t: Type) -> Iterator[str]:
 
 
 def _below(path: str, f: Field) -> str:
-    name = f.name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'{path}."{name}"'
+    return _quoted(path, f.name)
+
+
+def _quoted(path: str, name: str) -> str:
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{path}."{escaped}"'
 
 
 def _list(paths: Iterable[str]) -> str:

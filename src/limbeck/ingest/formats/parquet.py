@@ -11,7 +11,8 @@ import pyarrow.types as pt
 from limbeck.engine.sql import quoted
 from limbeck.errors import InvalidFile, nearest
 from limbeck.ingest.columns import any_of, each, each_value, member, pack, some, sql_type
-from limbeck.ingest.formats import Reading, StagedFile, path_list
+from limbeck.ingest.formats import Reading, StagedFile, mapped, path_list
+from limbeck.ingest.rules import Identifier
 from limbeck.xdm.arrow import arrow_type
 from limbeck.xdm.types import INTEGER_BOUNDS, Array, Map, Object, Scalar, Type
 
@@ -19,7 +20,7 @@ Columns = Mapping[str, pa.DataType]
 """Names and types of a file's columns, or of a structure's fields."""
 
 
-def readings(files: Sequence[StagedFile], schema: Object) -> list[Reading]:
+def readings(files: Sequence[StagedFile], schema: Object, mapping: mapped.Columns | None = None) -> list[Reading]:
     """Return how to read *files*, those with the same columns together.
 
     Raise `InvalidFile` for what is no Parquet file, and for columns that the schema does not have or whose type
@@ -28,9 +29,12 @@ def readings(files: Sequence[StagedFile], schema: Object) -> list[Reading]:
     groups: dict[pa.Schema, list[StagedFile]] = {}
     for file in files:
         found = _footer(file)
-        _check(file, found, schema)
+        _check_names(file, found)
+        if mapping is not None:
+            mapped.require(file, found.names, mapping)
+        _check(file, _shape(found, mapping), schema, rows_tell=mapping is not None)
         groups.setdefault(found, []).append(file)
-    return [_reading(group, found, schema) for found, group in groups.items()]
+    return [_reading(group, found, schema, mapping) for found, group in groups.items()]
 
 
 def _footer(file: StagedFile) -> pa.Schema:
@@ -44,28 +48,57 @@ def _columns(fields: pa.Schema | pa.StructType) -> dict[str, pa.DataType]:
     return {f.name: f.type for f in fields}
 
 
-def _reading(files: Sequence[StagedFile], found: pa.Schema, schema: Object) -> Reading:
-    columns = _columns(found)
+def _shape(found: pa.Schema, mapping: mapped.Columns | None) -> pa.Schema:
+    """Return the columns of a file, once they are where a mapping leads them."""
+    if mapping is None:
+        return found
+
+    def inside(branch: mapped.Branch) -> list[pa.Field]:
+        return [
+            pa.field(n, found.field(b).type if isinstance(b, str) else pa.struct(inside(b))) for n, b in branch.items()
+        ]
+
+    return pa.schema(inside(mapped.tree(mapping)))
+
+
+def _moved(branch: mapped.Branch) -> str:
+    """Return the SQL of a structure made of columns; without values it is NULL."""
+    inner = [(name, quoted(b) if isinstance(b, str) else _moved(b)) for name, b in branch.items()]
+    filled = any_of(f"{quoted(column)} IS NOT NULL" for column in mapped.leaves(branch))
+    return f"CASE WHEN {filled} THEN {pack(inner)} END"
+
+
+def _reading(files: Sequence[StagedFile], found: pa.Schema, schema: Object, mapping: mapped.Columns | None) -> Reading:
+    columns = _columns(_shape(found, mapping))
     raw = pack((name, quoted(name)) for name in columns)
     taken = [(f, columns.get(f.name)) for f in schema.fields]
     good = pack((f.name, value(quoted(f.name), kind, f.type)) for f, kind in taken)
     lost = any_of(_lost(quoted(f.name), kind, f.type) for f, kind in taken if kind)
     source = f"read_parquet({path_list(files)}, hive_partitioning = false)"
+    if mapping is not None:
+        taken_from = mapped.tree(mapping).items()
+        moved = ", ".join(f"{quoted(b) if isinstance(b, str) else _moved(b)} AS {quoted(n)}" for n, b in taken_from)
+        source = f"(SELECT {moved} FROM {source})"
     sql = f"SELECT to_json({raw}) AS raw, {good} AS good, {lost} AS lost FROM {source}"
     exact = list(columns.items()) == [(f.name, arrow_type(f.type)) for f in schema.fields]
-    return Reading(files, sql, exact=exact)
+    return Reading(files, sql, exact=exact and mapping is None)
 
 
 # -- types -----------------------------------------------------------------------------------------------------
 
 
-def _check(file: StagedFile, found: pa.Schema, schema: Object) -> None:
+def _check_names(file: StagedFile, found: pa.Schema) -> None:
     twice = next((n for n in found.names if found.names.count(n) > 1), None)
     if twice is not None:
         raise InvalidFile(f'file "{file.name}" has two columns "{twice}"; rename one')
+
+
+def _check(file: StagedFile, found: pa.Schema, schema: Object, rows_tell: bool) -> None:
+    """Raise `InvalidFile` for a column that does not fit; *rows_tell*: not for numbers that should be identities."""
     problems = [
         {"file": file.name, "row": None, "path": path, "found": held, "wanted": wanted}
         for path, held, wanted in _problems(_columns(found), schema, "")
+        if not (rows_tell and _is_number_for_identity(found, path, schema))
     ]
     if problems:
         first = problems[0]
@@ -102,10 +135,24 @@ def _misfits(kind: pa.DataType, t: Type, path: str) -> Iterator[tuple[str, str, 
             yield path, str(kind), _wish(kind, t)
 
 
+def _is_number_for_identity(found: pa.Schema, path: str, schema: Object) -> bool:
+    """Whether *path* is a number and should be an identity: then the rows are named, each with its value."""
+    wanted = schema.find(path)
+    kind: pa.DataType = pa.struct(found)
+    for name in path.split("."):
+        if not pt.is_struct(kind) or kind.get_field_index(name) < 0:
+            return False
+        kind = kind.field(name).type
+    return wanted is not None and isinstance(wanted.type, Identifier) and _is_number(kind)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pt.is_floating(kind) or pt.is_integer(kind) or pt.is_decimal(kind))
+
+
 def _wish(kind: pa.DataType, t: Type) -> str:
     if isinstance(t, Scalar) and t.name == "string":
-        number = pt.is_floating(kind) or pt.is_integer(kind) or pt.is_decimal(kind)
-        why = " (a number does not keep every digit of an identifier)" if number else ""
+        why = " (a number does not keep every digit of an identifier)" if _is_number(kind) else ""
         return f"a string: write the column as text{why}"
     return f"{t.name if isinstance(t, Scalar) else type(t).__name__.lower()}, as {arrow_type(t)}"
 
@@ -116,7 +163,7 @@ def _holds(kind: pa.DataType, s: Scalar) -> bool:
         case "string":
             return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
         case "number":
-            return bool(pt.is_floating(kind) or pt.is_integer(kind) or pt.is_decimal(kind))
+            return _is_number(kind)
         case "boolean":
             return bool(pt.is_boolean(kind))
         case "date":
@@ -159,6 +206,8 @@ def value(e: str, kind: pa.DataType | None, t: Type, depth: int = 0) -> str:
 def _scalar(e: str, kind: pa.DataType, s: Scalar) -> str:
     if s.name in INTEGER_BOUNDS:
         return f"TRY_CAST({e} AS {sql_type(s)})"
+    if s.name == "string" and _is_number(kind):
+        return "NULL::VARCHAR"
     if s.name != "date-time":
         return f"CAST({e} AS {sql_type(s)})"
     moment = f"{e} AT TIME ZONE 'UTC'" if kind.tz else e
@@ -166,13 +215,16 @@ def _scalar(e: str, kind: pa.DataType, s: Scalar) -> str:
 
 
 def _lost(e: str, kind: pa.DataType, t: Type, depth: int = 0) -> str:
-    """Return the SQL that is true where *e* holds a value that *t* cannot: an integer out of its type's bounds."""
+    """Return the SQL that is true where *e* holds a value that *t* cannot.
+
+    That is an integer out of its type's bounds, or a number for an identity.
+    """
     if pt.is_null(kind) or kind == arrow_type(t):
         return "false"
     match t:
         case Scalar():
-            kept = value(e, kind, t)
-            return f"{e} IS NOT NULL AND {kept} IS NULL" if t.name in INTEGER_BOUNDS else "false"
+            may_lose = t.name in INTEGER_BOUNDS or (t.name == "string" and _is_number(kind))
+            return f"{e} IS NOT NULL AND {value(e, kind, t)} IS NULL" if may_lose else "false"
         case Object(fields):
             held = _columns(kind)
             return any_of(_lost(member(e, f.name), held[f.name], f.type, depth) for f in fields if f.name in held)

@@ -1,0 +1,172 @@
+"""Dataset export: the current snapshot of datasets as Parquet in the export area (REST contract, section 8.4).
+
+    {path}/{datasetId}/exportTime=YYYYMMDDHHMMSS/part-NNNNN-{run}[.gz].parquet
+
+An export is written into a hidden folder beside `{datasetId}` and renamed: nothing half-written is ever listed, and
+the names in `{datasetId}` sort by time. The files carry the id of their run, by which a run that was killed knows
+what it had written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from limbeck import clock, crash
+from limbeck.engine import Engine
+from limbeck.engine.duck import Compression
+from limbeck.engine.sql import quoted
+from limbeck.errors import InvalidInput
+from limbeck.files import Folder
+from limbeck.files.folder import sync
+from limbeck.flow.landingzone import LandingZone, zone_named
+from limbeck.flow.model import Metrics, Resource, Run
+from limbeck.flow.resources import Resources
+from limbeck.flow.runs import Runs
+from limbeck.lake import Dataset, Lake
+from limbeck.scope import Sandbox
+
+HIDDEN = re.compile(r"\.export-[0-9a-f]{24}-(?P<run>[0-9a-f-]{36})")
+"""The name of the folder in which the export of a dataset is written."""
+
+COMPRESSIONS: dict[str, Compression] = {"NONE": "uncompressed", "GZIP": "gzip"}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the export of one dataset made, and of how many files and bytes of the lake."""
+
+    files: tuple[Path, ...]
+    lake_files: int
+    lake_bytes: int
+
+
+class DatasetExport:
+    """Runs the flows that lead from the data lake into the export area."""
+
+    def __init__(self, resources: Resources, lake: Lake, engine: Engine, zone: LandingZone) -> None:
+        self._resources = resources
+        self._lake = lake
+        self._engine = engine
+        self._zone = zone
+
+    def run(self, sandbox: Sandbox, flow: Resource, run: Run) -> Metrics:
+        """Export each dataset of the flow, or those that the run was asked for; what this run has written stays.
+
+        Raise `NotFound` for a dataset that is gone, `DiskFull` and `LandingZoneError` if it cannot be written.
+        """
+        source = self._resources.get(sandbox, "sourceConnection", flow.body["sourceConnectionIds"][0])
+        target = self._resources.get(sandbox, "targetConnection", flow.body["targetConnectionIds"][0])
+        wanted = run.payload.get("datasets") or dataset_ids(source)
+        return _metrics([self._export(sandbox, d, target, run) for d in wanted])
+
+    def _export(self, sandbox: Sandbox, dataset_id: str, target: Resource, run: Run) -> Written:
+        dataset = self._lake.datasets.get(sandbox, dataset_id)
+        parent = self._zone.path("export", str(target.params.get("path") or ""))
+        home = parent / dataset.id
+        found = _of_run(home, run)
+        if not found:
+            found = self._write(dataset, parent, compression(target), run)
+        sources = self._lake.files(dataset)
+        return Written(tuple(found), len(sources), sum(f.bytes for f in sources))
+
+    def _write(self, dataset: Dataset, parent: Path, how: Compression, run: Run) -> list[Path]:
+        moment = clock.now()
+        hidden = parent / f".export-{dataset.id}-{run.id}"
+        try:
+            shutil.rmtree(hidden, ignore_errors=True)
+            self._fill(hidden, dataset, how, run)
+            crash.point("flow.export-written")
+            appeared = _appear(hidden, parent / dataset.id, moment)
+        except BaseException:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise
+        crash.point("flow.export-renamed")
+        return sorted(appeared.iterdir())
+
+    def _fill(self, hidden: Path, dataset: Dataset, how: Compression, run: Run) -> None:
+        """Write the rows of *dataset* into the folder *hidden*."""
+        table = self._lake.table(dataset)
+        ending = "gz.parquet" if how == "gzip" else "parquet"
+        with self._engine.session([table]) as session:
+            made = session.write_parquet(f"SELECT * FROM {quoted(table.name)}", how)
+            with zone_named(hidden):
+                hidden.mkdir(parents=True)
+                for number, path in enumerate(made):
+                    Folder(hidden).adopt(path, f"part-{number:05d}-{run.id}.{ending}")
+
+
+def dataset_ids(source: Resource) -> list[str]:
+    """Return the datasets that a source connection to the data lake reads; raise `InvalidInput` if it names none."""
+    raw = source.params.get("datasets")
+    raw = raw if isinstance(raw, list) else []
+    found = [str(d["dataSetId"]) for d in raw if isinstance(d, dict) and d.get("dataSetId")]
+    if not found or len(found) != len(raw):
+        raise InvalidInput("a source connection to the data lake names its datasets: params.datasets: [{dataSetId}]")
+    return found
+
+
+def compression(target: Resource) -> Compression:
+    """Return how a target connection wants its files packed; raise `InvalidInput` for what is not known."""
+    name = str(target.params.get("compression") or "NONE").upper()
+    if name not in COMPRESSIONS:
+        raise InvalidInput(f'params.compression is "{name}"; use {" or ".join(COMPRESSIONS)}')
+    return COMPRESSIONS[name]
+
+
+def sweep(zone: LandingZone, runs: Runs) -> int:
+    """Remove the hidden folders that killed exports left behind, unless their run goes on; return how many."""
+    count = 0
+    for parent, folders, _ in os.walk(zone.area("export")):
+        for name in list(folders):
+            hidden = HIDDEN.fullmatch(name)
+            if hidden or name.startswith("exportTime="):
+                folders.remove(name)
+            run = runs.by_id(hidden["run"]) if hidden else None
+            if hidden and (run is None or run.is_ended):
+                shutil.rmtree(Path(parent) / name, ignore_errors=True)
+                count += 1
+    return count
+
+
+def _appear(hidden: Path, home: Path, moment: datetime) -> Path:
+    """Rename a finished folder to the time of its export; to a second later, as long as that one is taken."""
+    with zone_named(home):
+        home.mkdir(parents=True, exist_ok=True)
+        while True:
+            target = home / f"exportTime={moment:%Y%m%d%H%M%S}"
+            moment += timedelta(seconds=1)
+            if target.exists():
+                continue
+            try:
+                hidden.rename(target)
+            except OSError:
+                if not target.exists():
+                    raise
+                continue  # another export took the name meanwhile
+            sync(home)
+            return target
+
+
+def _of_run(home: Path, run: Run) -> list[Path]:
+    return sorted(home.glob(f"exportTime=*/part-*-{run.id}.*"))
+
+
+def _metrics(exports: Sequence[Written]) -> Metrics:
+    files = [path for written in exports for path in written.files]
+    rows = sum(pq.read_metadata(path).num_rows for path in files)
+    return Metrics(
+        input_files=sum(w.lake_files for w in exports),
+        output_files=len(files),
+        input_bytes=sum(w.lake_bytes for w in exports),
+        output_bytes=sum(path.stat().st_size for path in files),
+        input_records=rows,
+        output_records=rows,
+    )

@@ -1,0 +1,253 @@
+"""Flow Service: connections, flows and mapping sets, and the runs that the worker does (REST contract, section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from limbeck import clock
+from limbeck.errors import Conflict, Internal, InvalidInput, LandingZoneError, LimbeckError, NotServed, WrongState
+from limbeck.flow import export, resources, runs, source
+from limbeck.flow.checks import Checks
+from limbeck.flow.landingzone import LandingZone
+from limbeck.flow.model import Metrics, Resource, ResourceKind, Run, Runner
+from limbeck.flow.resources import Body, Resources
+from limbeck.flow.runs import Runs
+from limbeck.flow.schedule import Schedule
+from limbeck.flow.specs import Kind
+from limbeck.ingest import Ingest
+from limbeck.lake import Lake
+from limbeck.registry import Registry
+from limbeck.scope import Sandbox
+from limbeck.store import Store
+from limbeck.store.queue import enqueue
+from limbeck.store.tables import jobs, organisations, sandboxes
+
+DUE = "flow.due"
+"""The kind of the job that waits for a flow's next time; its key is the flow's id and that time.
+
+A flow with a schedule has at most one in the queue: the queue's own look at what is due is the only clock.
+"""
+
+
+class FlowService:
+    """The flows of one home. *runners* does the work, by the kind of flow; a kind without a runner is not served."""
+
+    def __init__(
+        self,
+        store: Store,
+        lake: Lake,
+        registry: Registry,
+        ingest: Ingest,
+        zone: LandingZone,
+        runners: Mapping[Kind, Runner],
+    ) -> None:
+        self.resources = Resources(store)
+        self.runs = Runs(store)
+        self.zone = zone
+        self._store = store
+        self._lake = lake
+        self._registry = registry
+        self._ingest = ingest
+        self._runners = runners
+
+    # -- resources ---------------------------------------------------------------------------------------------
+
+    def create(self, sandbox: Sandbox, kind: ResourceKind, body: Body) -> Resource:
+        """Store a connection, flow or mapping set; a flow with a schedule is due from now on.
+
+        Raise `InvalidInput` that says what is missing or does not fit, `NotServed` for what is not served.
+        """
+        with self._store.write() as connection:
+            made = resources.create(connection, sandbox, kind, body)
+            self._check(connection, sandbox, made)
+            if kind == "flow":
+                _arm(connection, made)
+        return made
+
+    def patch(
+        self,
+        sandbox: Sandbox,
+        kind: ResourceKind,
+        resource_id: str,
+        operations: Sequence[Mapping[str, Any]],
+        etag: str | None,
+    ) -> Resource:
+        """Apply a JSON Patch, all of it or nothing.
+
+        Raise `EtagMissing` without *etag*, `StaleEtag` if the resource has changed since, and what `create` raises.
+        """
+        with self._store.write() as connection:
+            found = resources.load(connection, sandbox, kind, resource_id)
+            return self._changed(connection, sandbox, found, resources.patched(found, operations, etag))
+
+    def replace(self, sandbox: Sandbox, kind: ResourceKind, resource_id: str, body: Body) -> Resource:
+        """Replace a resource's body; raise what `create` raises."""
+        with self._store.write() as connection:
+            return self._changed(connection, sandbox, resources.load(connection, sandbox, kind, resource_id), body)
+
+    def set_state(self, sandbox: Sandbox, flow_id: str, state: str) -> Resource:
+        """Enable or disable a flow: `enabled` or `disabled`."""
+        with self._store.write() as connection:
+            found = resources.load(connection, sandbox, "flow", flow_id)
+            changed = resources.change(connection, found, {**found.body, "state": state})
+            _arm(connection, changed)
+        return changed
+
+    def delete(self, sandbox: Sandbox, kind: ResourceKind, resource_id: str) -> None:
+        """Delete a resource.
+
+        Raise `Conflict` for one that a flow needs, `WrongState` for a flow of which a run is in progress.
+        """
+        with self._store.write() as connection:
+            found = resources.load(connection, sandbox, kind, resource_id)
+            if kind == "flow" and "inProgress" in runs.statuses(connection, found.id):
+                raise WrongState(f"a run of flow {found.id} is in progress; delete it when that has ended")
+            user = next((f for f in resources.every(connection, sandbox, "flow") if _uses(f, found.id)), None)
+            if user is not None:
+                raise Conflict(f'flow "{user.body.get("name")}" ({user.id}) needs {found.id}; delete the flow first')
+            resources.remove(connection, found)
+            _disarm(connection, found)
+
+    def _changed(self, connection: Connection, sandbox: Sandbox, found: Resource, body: Body) -> Resource:
+        changed = resources.change(connection, found, body)
+        self._check(connection, sandbox, changed)
+        if changed.kind == "flow" and changed.timing != found.timing:
+            _arm(connection, changed)
+        return changed
+
+    def _check(self, connection: Connection, sandbox: Sandbox, found: Resource) -> None:
+        checks = Checks(connection, sandbox, self._lake, self._registry)
+        checks.check(found)
+        if found.kind == "flow":
+            self._runner(checks.kind(found))
+
+    def _runner(self, kind: Kind) -> Runner:
+        if kind not in self._runners:
+            raise NotServed(f"flows of the kind {kind} are not served by this version; served: {self._served()}")
+        return self._runners[kind]
+
+    def _served(self) -> str:
+        return ", ".join(self._runners)
+
+    # -- runs --------------------------------------------------------------------------------------------------
+
+    def run(self, sandbox: Sandbox, flow_id: str, **payload: Any) -> Run:
+        """Queue a run of a flow, which is listed at once; *payload* tells its runner more.
+
+        Raise `WrongState` for a flow that is disabled.
+        """
+        with self._store.write() as connection:
+            flow = resources.load(connection, sandbox, "flow", flow_id)
+            if not flow.is_enabled:
+                raise WrongState(f"flow {flow.id} is disabled; enable it first")
+            run_id = runs.add(connection, flow, payload)
+        return self.runs.get(sandbox, run_id)
+
+    def run_datasets(self, sandbox: Sandbox, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Run]:
+        """Queue an export of some of their datasets for each of several flows, or of none.
+
+        Raise `InvalidInput` for a flow that exports no datasets, or not these.
+        """
+        for flow_id, dataset_ids in wanted:
+            self._require_exported(sandbox, flow_id, dataset_ids)
+        return [self.run(sandbox, flow_id, datasets=list(dataset_ids)) for flow_id, dataset_ids in wanted]
+
+    def work(self, run_id: str) -> None:
+        """Do a run, or go on with it after a crash. Only the worker calls this."""
+        run = self.runs.by_id(run_id)
+        if run is None or run.is_ended:
+            return
+        self.runs.start(run)
+        try:
+            metrics = self._metrics(run)
+        except LimbeckError as error:
+            self._fail(run, error)
+        except Exception as error:
+            self._fail(run, Internal(f"run {run.id} could not be done: {type(error).__name__}: {error}"))
+            raise
+        else:
+            self.runs.succeed(run, metrics)
+
+    def give_up(self, run_id: str, reason: str) -> None:
+        """Fail a run that cannot be done, and its batch."""
+        run = self.runs.by_id(run_id)
+        if run is not None and not run.is_ended:
+            if "batch" in run.payload:
+                self._ingest.give_up(run.payload["batch"], reason)
+            self._fail(run, Internal(f"run {run.id} was given up: {reason}"))
+
+    def due(self, flow_id: str, moment: int) -> None:
+        """Queue the run of a flow whose time *moment* (milliseconds since 1970) has come, and wait for the next.
+
+        A flow of which a run is not yet done gets no second one. Only the worker calls this.
+        """
+        with self._store.write() as connection:
+            flow = resources.by_id(connection, flow_id)
+            if flow is None or not flow.is_enabled:
+                return
+            runs.add_scheduled(connection, flow, moment)
+            _arm(connection, flow, after=moment)
+
+    def sweep(self) -> int:
+        """Remove what killed exports left behind; return how many folders."""
+        with suppress(LandingZoneError):
+            return export.sweep(self.zone, self.runs)
+        return 0
+
+    def _metrics(self, run: Run) -> Metrics:
+        with self._store.read() as connection:
+            sandbox = _sandbox(connection, run.sandbox_id)
+            flow = resources.load(connection, sandbox, "flow", run.flow_id)
+            runner = self._runner(Checks(connection, sandbox, self._lake, self._registry).kind(flow))
+        return runner.run(sandbox, flow, run)
+
+    def _fail(self, run: Run, error: LimbeckError) -> None:
+        now = self.runs.by_id(run.id) or run
+        self.runs.fail(run, error, Metrics(messages=tuple(now.payload.get("messages", ()))))
+
+    def _require_exported(self, sandbox: Sandbox, flow_id: str, dataset_ids: Sequence[str]) -> None:
+        flow = self.resources.get(sandbox, "flow", flow_id)
+        with self._store.read() as connection:
+            kind = Checks(connection, sandbox, self._lake, self._registry).kind(flow)
+        if kind != "export":
+            raise InvalidInput(f"flow {flow.id} exports no datasets: its flow spec is not allowed here")
+        origin = self.resources.get(sandbox, "sourceConnection", flow.body["sourceConnectionIds"][0])
+        known = export.dataset_ids(origin)
+        other = next((d for d in dataset_ids if d not in known), None)
+        if other is not None:
+            raise InvalidInput(f"flow {flow.id} does not export dataset {other!r}; it exports {', '.join(known)}")
+
+
+# -- waiting for a flow's time -----------------------------------------------------------------------------------
+
+
+def _arm(connection: Connection, flow: Resource, after: int | None = None) -> None:
+    """Wait for the next time of an enabled flow, inside the caller's transaction; *after* is its last one."""
+    _disarm(connection, flow)
+    schedule = Schedule.parse(flow.body.get("scheduleParams")) if flow.is_enabled else None
+    if schedule is None:
+        return
+    now = clock.millis(clock.now())
+    due = schedule.first(now) if after is None else schedule.after(after, now)
+    if due is not None:
+        enqueue(connection, DUE, f"{flow.id}/{due}", {"flow": flow.id, "moment": due}, due)
+
+
+def _disarm(connection: Connection, flow: Resource) -> None:
+    mine = (jobs.c.kind == DUE, jobs.c.key.startswith(f"{flow.id}/"), jobs.c.status != "leased")
+    connection.execute(delete(jobs).where(*mine))
+
+
+def _uses(flow: Resource, resource_id: str) -> bool:
+    mapping_ids = [source.mapped_by(step) for step in flow.steps]
+    return resource_id in (*flow.body["sourceConnectionIds"], *flow.body["targetConnectionIds"], *mapping_ids)
+
+
+def _sandbox(connection: Connection, sandbox_id: str) -> Sandbox:
+    query = select(sandboxes, organisations.c.tenant).join(organisations).where(sandboxes.c.id == sandbox_id)
+    row = connection.execute(query).one()
+    return Sandbox(row.id, row.name, row.org_id, row.tenant, row.type)

@@ -1,0 +1,75 @@
+"""Which identities a row carries, as SQL over the columns of its dataset (profile contract, sections 1.4, 1.5, 2.2)."""
+
+from __future__ import annotations
+
+from limbeck.engine.sql import literal, quoted
+from limbeck.identity.namespaces import ECID_DIGITS, GARBAGE, LONGEST, STANDARD, spelled
+from limbeck.xdm.types import Map, Schema
+
+MOST_IDENTITIES = 20
+"""A row with more is left out."""
+
+NOTHING = "NULL::STRUCT(namespace VARCHAR, value VARCHAR)"
+
+
+def primary(schema: Schema) -> str:
+    """Return the SQL of a row's primary identity, as a structure of `namespace` and `value`; NULL if it has none.
+
+    The schema's primary identity wins over one that the row's `identityMap` calls primary.
+    """
+    found = next((i for i in schema.identities if i.primary), None)
+    if found is not None:
+        return valid(pair(literal(spelled(found.namespace)), _field(found.path)))
+    if not _has_map(schema):
+        return NOTHING
+    return f"list_filter({_in_map(schema, primary_only=True)}, lambda i: i IS NOT NULL)[1]"
+
+
+def every(schema: Schema) -> str:
+    """Return the SQL of the list of a row's distinct identities: fields with a descriptor, and its `identityMap`."""
+    fields = ", ".join(
+        valid(pair(literal(spelled(i.namespace)), _field(i.path))) for i in schema.identities if i.path != "identityMap"
+    )
+    lists = [f"[{fields}]"] if fields else []
+    lists += [_in_map(schema)] if _has_map(schema) else []
+    if not lists:
+        return f"[]::{NOTHING.removeprefix('NULL::')}[]"
+    together = f"list_concat({', '.join(lists)})" if len(lists) > 1 else lists[0]
+    return f"list_distinct(list_filter({together}, lambda i: i IS NOT NULL))"
+
+
+def pair(namespace: str, value: str) -> str:
+    """Return the SQL of an identity."""
+    return f"struct_pack(namespace := {namespace}, value := {value})"
+
+
+def valid(identity: str) -> str:
+    """Return the SQL of *identity*, NULL where its value can identify nobody."""
+    value, namespace = f"({identity}).value", f"({identity}).namespace"
+    wrong = [
+        f"{value} IS NULL",
+        f"trim({value}) = ''",
+        f"length({value}) > {LONGEST}",
+        f"lower({value}) IN ({', '.join(map(literal, GARBAGE))})",
+        f"regexp_full_match({value}, '0+')",
+        f"({namespace} = 'ECID' AND NOT regexp_full_match({value}, '[0-9]{{{ECID_DIGITS}}}'))",
+    ]
+    return f"CASE WHEN {' OR '.join(wrong)} THEN {NOTHING} ELSE {identity} END"
+
+
+def _in_map(schema: Schema, *, primary_only: bool = False) -> str:
+    known = " ".join(f"WHEN {literal(code.lower())} THEN {literal(code)}" for code in STANDARD)
+    code = f"CASE lower(e.key) {known} ELSE e.key END"
+    items = 'list_filter(e.value, lambda i: i."primary")' if primary_only else "e.value"
+    one = valid(pair(code, "i.id"))
+    each = f"list_transform({items}, lambda i: {one})"
+    return f'coalesce(flatten(list_transform(map_entries("identityMap"), lambda e: {each})), [])'
+
+
+def _has_map(schema: Schema) -> bool:
+    found = schema.type.get("identityMap")
+    return found is not None and isinstance(found.type, Map)
+
+
+def _field(path: str) -> str:
+    return ".".join(map(quoted, path.split(".")))

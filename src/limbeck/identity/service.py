@@ -1,0 +1,91 @@
+"""Identity: follows the feed, and tells who belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import select
+
+from limbeck.engine import Engine
+from limbeck.engine.sql import quoted
+from limbeck.errors import NotFound
+from limbeck.identity import graph, rows
+from limbeck.identity.namespaces import Identity, spelled
+from limbeck.lake import Dataset, Lake
+from limbeck.lake import feed as lake_feed
+from limbeck.lake.model import Change
+from limbeck.scope import Sandbox
+from limbeck.store import Store
+from limbeck.store.tables import members
+
+CURSOR = "identity"
+"""The name of its place in the feed."""
+
+MEMBERS = pa.schema([("namespace", pa.string()), ("value", pa.string()), ("cluster", pa.string())])
+PAGE = 50_000
+
+
+class Identities:
+    """Who belongs together, by sandbox. Identities without a link are not stored: they are alone."""
+
+    def __init__(self, store: Store, lake: Lake, engine: Engine) -> None:
+        self._store = store
+        self._lake = lake
+        self._engine = engine
+
+    def follow(self) -> None:
+        """Take in the links of every batch of Profile that was published since the last time."""
+        while found := lake_feed.changes(self._store, lake_feed.cursor(self._store, CURSOR)):
+            for change in found:
+                self._take(change)
+
+    def cluster(self, sandbox: Sandbox, identity: Identity) -> list[Identity]:
+        """Return all identities of the person whom *identity* belongs to, itself among them."""
+        with self._store.read() as connection:
+            return graph.cluster(connection, sandbox.id, Identity(spelled(identity.namespace), identity.value))
+
+    def write_members(self, sandbox: Sandbox, path: Path) -> None:
+        """Write the linked identities of a sandbox as Parquet: `namespace`, `value`, `cluster`."""
+        with pq.ParquetWriter(path, MEMBERS) as writer:
+            for batch in self._members(sandbox):
+                writer.write_batch(batch)
+
+    def _members(self, sandbox: Sandbox) -> Iterator[pa.RecordBatch]:
+        query = select(members.c.namespace, members.c.value, members.c.cluster).where(
+            members.c.sandbox_id == sandbox.id
+        )
+        with self._store.read() as connection:
+            result = connection.execution_options(yield_per=PAGE).execute(query)
+            for page in result.mappings().partitions(PAGE):
+                yield pa.RecordBatch.from_pylist([dict(row) for row in page], schema=MEMBERS)
+
+    def _take(self, change: Change) -> None:
+        links = self._links(change)
+        with self._store.write() as connection:
+            if lake_feed.position(connection, CURSOR) >= change.position:
+                return  # another process was quicker
+            graph.connect(connection, change.sandbox_id, links, change.published)
+            lake_feed.move(connection, CURSOR, change.position)
+
+    def _links(self, change: Change) -> list[graph.Link]:
+        try:
+            dataset = self._lake.datasets.by_id(change.dataset_id)
+        except NotFound:
+            return []  # dropped since
+        if not dataset.in_profile or change.snapshot == 0:
+            return []
+        return self._links_of(dataset, change.snapshot)
+
+    def _links_of(self, dataset: Dataset, snapshot: int) -> list[graph.Link]:
+        table = self._lake.table(dataset, since=snapshot - 1, until=snapshot)
+        sql = (
+            f"WITH found AS (SELECT {rows.primary(dataset.schema)} AS own, {rows.every(dataset.schema)} AS others "
+            f"FROM {quoted(table.name)}), pairs AS (SELECT own, unnest(others) AS other FROM found "
+            f"WHERE own IS NOT NULL AND len(others) BETWEEN 2 AND {rows.MOST_IDENTITIES}) "
+            "SELECT DISTINCT own.namespace, own.value, other.namespace, other.value FROM pairs WHERE own <> other"
+        )
+        with self._engine.session([table]) as session:
+            return [(Identity(a, b), Identity(c, d)) for a, b, c, d in session.fetch(sql)]

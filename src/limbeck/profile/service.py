@@ -1,0 +1,153 @@
+"""Profile: what is known of one person, and the relations of everybody (profile contract, section 3)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from limbeck import clock, ids
+from limbeck.engine import Engine, Session
+from limbeck.engine.sql import literal, quoted
+from limbeck.errors import InvalidInput, NotFound
+from limbeck.identity import Identities, Identity, rows
+from limbeck.identity.namespaces import spelled
+from limbeck.lake import Lake
+from limbeck.profile.merge import Fragment, Merged, Origin, merge
+from limbeck.profile.people import MOST_IDENTITIES, People, Source
+from limbeck.registry import Registry
+from limbeck.scope import Sandbox
+from limbeck.xdm.standard.ids import EXPERIENCE_EVENT, PROFILE
+
+
+class TooManyIdentities(InvalidInput):
+    """A person has more identities than profiles may have; it is most often one that many people share."""
+
+    code = "UPLIB-000422-422"
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of one person."""
+
+    identities: tuple[Identity, ...]
+    merged: Merged
+    sources: tuple[str, ...]
+    """The datasets that say something."""
+    last_modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a person did, and the dataset that says so."""
+
+    id: str
+    timestamp: datetime
+    dataset_id: str
+    entity: Mapping[str, Any]
+
+
+class Profiles:
+    """People of a sandbox, merged by the default policy when they are asked for: always as the lake is now."""
+
+    def __init__(self, lake: Lake, registry: Registry, identities: Identities, engine: Engine, scratch: Path) -> None:
+        self._lake = lake
+        self._registry = registry
+        self._identities = identities
+        self._engine = engine
+        self._scratch = scratch
+
+    def find(self, sandbox: Sandbox, namespace: str, value: str) -> Profile:
+        """Return the person with an identity; raise `NotFound`, or `TooManyIdentities` for more than 50."""
+        identities = self._cluster(sandbox, namespace, value)
+        sources = self._sources(sandbox)
+        fragments = [f for s in sources if s.is_record for f in self._fragments(s, identities)]
+        seen = {s.dataset.id for s in sources if not s.is_record and self._events(s, identities, 1)}
+        if not fragments and not seen:
+            raise NotFound(f"nobody in sandbox {sandbox.name} has the identity {value!r} of namespace {namespace}")
+        times = [f.origin.time for f in fragments] or [clock.from_millis(0)]
+        said = tuple(sorted({f.origin.dataset_id for f in fragments} | seen))
+        return Profile(tuple(identities), merge(fragments), said, max(times))
+
+    def events(self, sandbox: Sandbox, namespace: str, value: str, limit: int = 1000) -> list[Event]:
+        """Return a person's events, oldest first; of more than *limit* the newest."""
+        identities = self._cluster(sandbox, namespace, value)
+        sources = [s for s in self._sources(sandbox) if not s.is_record]
+        found = [e for s in sources for e in self._events(s, identities, limit)]
+        return sorted(found, key=lambda e: (e.timestamp, e.id))[-limit:]
+
+    @contextmanager
+    def people(self, sandbox: Sandbox) -> Iterator[People]:
+        """Give the relations of everybody, as they are now."""
+        self._identities.follow()
+        folder = self._scratch / f"people-{ids.new_uuid()}"
+        folder.mkdir(parents=True)
+        try:
+            members = folder / "members.parquet"
+            self._identities.write_members(sandbox, members)
+            profile, event = self.unions(sandbox)
+            yield People(tuple(self._sources(sandbox)), profile, event, members)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def unions(self, sandbox: Sandbox) -> tuple[Any, Any]:
+        """Return the union schemas of profiles and of events."""
+        return self._registry.union(sandbox, PROFILE), self._registry.union(sandbox, EXPERIENCE_EVENT)
+
+    def _sources(self, sandbox: Sandbox) -> list[Source]:
+        found = [d for d in self._lake.datasets.all(sandbox) if d.in_profile]
+        return [Source.of(self._lake, d) for d in found if d.schema.class_id in (PROFILE, EXPERIENCE_EVENT)]
+
+    def _cluster(self, sandbox: Sandbox, namespace: str, value: str) -> list[Identity]:
+        self._identities.follow()
+        found = self._identities.cluster(sandbox, Identity(spelled(namespace), value))
+        if len(found) > MOST_IDENTITIES:
+            raise TooManyIdentities(
+                f"Too many related identities: {len(found)}, at most {MOST_IDENTITIES} are merged into one profile"
+            )
+        return found
+
+    def _fragments(self, source: Source, identities: Sequence[Identity]) -> list[Fragment]:
+        place = dict(zip(source.table.files, source.files, strict=True))
+        latest: dict[Identity, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+        for identity, path, number, record in self._rows(source, identities):
+            file = place[path]
+            rank = (file.published, file.snapshot, file.path, number)
+            if identity not in latest or latest[identity][0] < rank:
+                latest[identity] = (rank, record)
+        type_ = source.dataset.schema.type
+        return [
+            Fragment(record, type_, Origin(source.dataset.id, clock.from_millis(rank[0])), identity.key)
+            for identity, (rank, record) in latest.items()
+        ]
+
+    def _events(self, source: Source, identities: Sequence[Identity], limit: int) -> list[Event]:
+        order = f'ORDER BY "timestamp" DESC LIMIT {int(limit)}'
+        found = {r["_id"]: r for _, _, _, r in self._rows(source, identities, order)}
+        return [Event(r["_id"], r["timestamp"], source.dataset.id, r) for r in found.values()]
+
+    def _rows(
+        self, source: Source, identities: Sequence[Identity], order: str = ""
+    ) -> Iterator[tuple[Identity, str, int, dict[str, Any]]]:
+        if not source.files:
+            return
+        wanted = ", ".join(f"({literal(i.namespace)}, {literal(i.value)})" for i in identities)
+        own = rows.primary(source.dataset.schema)
+        sql = (
+            f"SELECT * FROM (SELECT *, {own} AS limbeck_own FROM {quoted(source.table.name)}) "
+            f"WHERE (limbeck_own.namespace, limbeck_own.value) IN ({wanted}) {order}"
+        )
+        with self._engine.session([source.table]) as session:
+            yield from _records(session, sql)
+
+
+def _records(session: Session, sql: str) -> Iterator[tuple[Identity, str, int, dict[str, Any]]]:
+    for batch in session.reader(sql):
+        for row in batch.to_pylist(maps_as_pydicts="strict"):
+            own, path, number = (row.pop(name) for name in ("limbeck_own", "limbeck_file", "limbeck_row"))
+            yield Identity(own["namespace"], own["value"]), path, number, row

@@ -1,0 +1,135 @@
+"""Step 6: scores come home through the landing zone, and are attributes of people from then on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limbeck.client import Client, Dataset, Schema
+from limbeck.workflow.campaign import AS_OF, GROUP, MODEL, RANK, SCORE
+from limbeck.workflow.definition import Definition
+from limbeck.workflow.generate import CLASSES, IN_PROFILE
+from limbeck.workflow.keys import digest
+from limbeck.workflow.sources import TENANT, field_group
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCORES_TAG = "limbeck/scores"
+"""The tag of a dataset that says which scores came in last, and how often there were new ones."""
+
+TREATMENT, CONTROL = "treatment", "control"
+TYPES = {SCORE: "number", RANK: "long", GROUP: "string", MODEL: "string", AS_OF: "date-time"}
+"""What is kept of a forecast, and as what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """The dataset that holds the scores."""
+
+    dataset: Dataset
+    rows: int
+
+
+def path_of(definition: Definition, what: str, tenant: str) -> str:
+    """Return the XDM path at which a profile keeps *what* of the forecast."""
+    return f"_{tenant}.propensity.{definition.name}.{what}"
+
+
+def groups(people: Sequence[str], seed: int, control: float) -> list[str]:
+    """Return each person's group: the control group is held out, by a chance that is always the same for a person."""
+    edge = int(control * 2**64)
+    return [CONTROL if _chance(person, seed) < edge else TREATMENT for person in people]
+
+
+def ingest(client: Client, definition: Definition, scores: Path, key: str, folder: Path) -> Ingested:
+    """Bring the scores of the file *scores* onto profiles; what came in under *key* already is not brought again.
+
+    A Parquet file goes into the landing zone, a dataflow with a mapping picks it up. Raise what the dataflow's run
+    failed with. *folder* is for the file on the way.
+    """
+    schema = _schema(client, definition)
+    client.create_identity(
+        schema, _identity_path(client, definition), str(definition.event_sources[0].identity.identity)
+    )
+    client.enable_profile(schema)
+    dataset = client.dataset(schema.title) or client.create_dataset(schema.title, schema, IN_PROFILE)
+    last, count = (*dataset.tags.get(SCORES_TAG, ()), "", "0")[:2]
+    rows = _rows(scores, definition)
+    if last != key:
+        file = folder / f"scores-{key}-{int(count) + 1}.parquet"
+        _deliver(client, definition, schema, dataset, rows, file)
+        client.set_tag(dataset, SCORES_TAG, [key, str(int(count) + 1)])
+    return Ingested(dataset, rows.num_rows)
+
+
+def _deliver(
+    client: Client, definition: Definition, schema: Schema, dataset: Dataset, rows: pa.Table, file: Path
+) -> None:
+    import pyarrow.parquet as pq
+
+    path = f"limbeck/{definition.name}/scores"
+    name = f"limbeck pick-up of {dataset.table}"
+    flow = client.find_flow(name)
+    if flow is None:
+        mapping = client.create_mapping(schema, _mapping(client, definition))
+        flow = client.create_pickup(name, dataset, schema, mapping, path)
+    zone = client.landing_zone("upload")
+    if file.name not in {Path(found).name for found in zone.list(path)}:
+        try:
+            pq.write_table(rows, file, compression="zstd")
+            zone.write(path, file.name, file)
+        finally:
+            file.unlink(missing_ok=True)
+    client.wait_run(client.run_flow(flow))
+
+
+def _rows(scores: Path, definition: Definition) -> pa.Table:
+    """Return the rows of the file that comes home: identity, score, rank, group, model and the cutoff."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(scores)
+    control = definition.audience.control if definition.audience else 0.0
+    held = groups(table["entity_id"].to_pylist(), definition.seed, control)
+    names, versions = (table[c].to_pylist() for c in ("model", "version"))
+    model = [f"{name} {version}" for name, version in zip(names, versions, strict=True)]
+    found: dict[str, Any] = {
+        "identity": table["entity_id"],
+        SCORE: table["score"],
+        RANK: table["rank"],
+        GROUP: pa.array(held, pa.string()),
+        MODEL: pa.array(model, pa.string()),
+        AS_OF: table["cutoff"].cast(pa.timestamp("ms")),
+    }
+    return pa.table(found)
+
+
+def _mapping(client: Client, definition: Definition) -> Mapping[str, str]:
+    kept = {what: path_of(definition, what, client.tenant) for what in TYPES}
+    return {"identity": _identity_path(client, definition), **kept}
+
+
+def _identity_path(client: Client, definition: Definition) -> str:
+    """Return where a score's person is named: where the events name theirs, if that is a field of the tenant's."""
+    path = definition.event_sources[0].identity.path
+    return path.replace(TENANT, f"_{client.tenant}", 1) if path.startswith(TENANT) else f"_{client.tenant}.scored"
+
+
+def _schema(client: Client, definition: Definition) -> Schema:
+    """Return the schema of the scores. Its title carries its identity's fingerprint: another one, another schema."""
+    at, namespace = _identity_path(client, definition), str(definition.event_sources[0].identity.identity)
+    title = f"{definition.name} scores {digest(f'{at} {namespace}'.encode())}"
+    if (found := client.schema(title)) is not None:
+        return found
+    types = {at: "string", **{path_of(definition, what, client.tenant): kind for what, kind in TYPES.items()}}
+    body = field_group(f"{title} fields", CLASSES["profile"], types, client.tenant) or {}
+    group = client.field_group(body["title"]) or client.create_field_group(body)
+    return client.create_schema(title, CLASSES["profile"], [group.id])
+
+
+def _chance(person: str, seed: int) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{person}".encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,113 @@
+"""Whom to choose: reach, precision and expected conversions by threshold, and the rule that says it in PQL.
+
+Precision is what the test set showed: the conversion rate of the share of people with the highest scores, with its
+bootstrap interval (`evaluate.by_share`). Reach is counted in the scores that will be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from limbeck.errors import InvalidInput
+from limbeck.workflow.campaign import Choice
+from limbeck.workflow.evaluate import Measure, Numbers
+
+SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
+"""The rows of the planner's table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What choosing everybody with at least one score would bring."""
+
+    threshold: float
+    people: int
+    share: float
+    """Of all who were scored."""
+    precision: Measure
+    """Conversion rate to expect: `value`, `low`, `high`."""
+    conversions: Measure
+    """Conversions to expect."""
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        numbers = {"threshold": self.threshold, "people": self.people, "share": self.share}
+        return {**numbers, "precision": dict(self.precision), "conversions": dict(self.conversions)}
+
+
+class Planner:
+    """Scores to choose from, and what the test set promises of the best of them."""
+
+    def __init__(self, scores: Numbers, by_share: Sequence[Mapping[str, float]]) -> None:
+        if not len(scores):
+            raise InvalidInput("nobody was scored; there is nobody to choose")
+        self._scores = np.sort(np.asarray(scores, float))[::-1]
+        self._by_share = by_share
+
+    def table(self) -> list[Reach]:
+        """Return what the usual shares would bring."""
+        return [self.at(self._threshold(share)) for share in SHARES]
+
+    def at(self, threshold: float) -> Reach:
+        """Return what everybody with a score of at least *threshold* would bring."""
+        people = int(np.searchsorted(-self._scores, -threshold, side="right"))
+        share = people / len(self._scores)
+        precision = {name: self._precision(share, name) for name in ("value", "low", "high")}
+        return Reach(threshold, people, share, precision, {name: rate * people for name, rate in precision.items()})
+
+    def choose(self, choice: Choice) -> Reach:
+        """Return the reach that *choice* asks for; raise `InvalidInput` if nothing satisfies it."""
+        match choice.by:
+            case "top":
+                return self.at(self._threshold(choice.value))
+            case "precision":
+                return self._precise(choice.value)
+            case _:
+                return self._affordable(choice.value, choice.cost)
+
+    def _threshold(self, share: float) -> float:
+        count = max(1, round(share * len(self._scores)))
+        return float(self._scores[count - 1])
+
+    def _precise(self, wanted: float) -> Reach:
+        """Return the largest reach whose precision is at least *wanted*."""
+        found = [row["share"] for row in self._by_share if row["value"] >= wanted]
+        if not found:
+            best = max(row["value"] for row in self._by_share)
+            raise InvalidInput(
+                f"audience.precision is {wanted:g}, but even the best percent of the people converted at {best:.3f} in "
+                "the test; ask for less, or choose by top"
+            )
+        return self.at(self._threshold(max(found)))
+
+    def _affordable(self, budget: float, cost: float) -> Reach:
+        """Return the largest reach that the budget pays for; people with the same score stay together."""
+        count = min(int(budget / cost), len(self._scores))
+        if count < 1:
+            raise InvalidInput(f"audience.budget is {budget:g}, which pays for nobody at {cost:g} each")
+        if count < len(self._scores) and self._scores[count] == self._scores[count - 1]:
+            above = self._scores[self._scores > self._scores[count - 1]]
+            if not len(above):
+                raise InvalidInput(f"the budget pays for {count} people, but more than these have the highest score")
+            return self.at(float(above[-1]))
+        return self.at(float(self._scores[count - 1]))
+
+    def _precision(self, share: float, name: str) -> float:
+        shares = [row["share"] for row in self._by_share]
+        return float(np.interp(share, shares, [row[name] for row in self._by_share]))
+
+
+def rule(score_path: str, threshold: float, group_path: str | None = None) -> str:
+    """Return the PQL of everybody with at least *threshold*, without the control group if there is one.
+
+    >>> rule("_acme.propensity.score", 1e-05)
+    '_acme.propensity.score >= 0.00001'
+    """
+    text = format(Decimal(repr(float(threshold))), "f")
+    found = f"{score_path} >= {text if '.' in text else text + '.0'}"
+    return found if group_path is None else f'{found} and {group_path} = "treatment"'

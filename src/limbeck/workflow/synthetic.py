@@ -1,0 +1,231 @@
+"""Synthetic newsletter customers as Parquet files, with the truth beside them; the process is in `newsletter`.
+
+People are drawn in blocks of `BLOCK`, each from random streams of its own (seed, block, and day), and one block is in
+memory at a time. So the same settings give the same bytes (of one version of NumPy and PyArrow), and more people add
+blocks, more days add events, without a change to the blocks and days that were there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from limbeck.workflow import newsletter
+from limbeck.workflow.definition import Generator
+from limbeck.workflow.newsletter import Day, Flags, People, Random, State, Whole
+
+BLOCK = 20_000
+FLUSH = 500_000
+"""Events of a block that are written together."""
+EPOCH = date(1970, 1, 1)
+
+EVENTS, PROFILES, TRUTH = "events", "profiles", "truth.parquet"
+
+FIRST_NAMES = (
+    *("Adala", "Bertil", "Corvin", "Delia", "Edda", "Fenno", "Gesine", "Hadro", "Ilka", "Jorun", "Kester", "Lioba"),
+    *("Marit", "Nelian", "Odila", "Perrin", "Quirina", "Runa", "Selmar", "Tilda", "Ulwin", "Vesna", "Wido", "Yorick"),
+)
+LAST_NAMES = (
+    *("Ashgrove", "Birkwell", "Callory", "Dunmere", "Elverton", "Farrowby", "Greywick", "Hollen", "Iverness", "Jarrow"),
+    *("Kestrel", "Lorimar", "Marlowe", "Netherby", "Oakhurst", "Pellam", "Quillon", "Rosmere", "Sedgwick", "Thornby"),
+    *("Underhay", "Venning", "Wetherell", "Yarwood"),
+)
+CITIES = (
+    *(("Springfield", "IL", "United States", "US"), ("Riverton", "UT", "United States", "US")),
+    *(("Fairview", "TX", "United States", "US"), ("Salem", "OR", "United States", "US")),
+    *(("Ashland", "KY", "United States", "US"), ("Kingston", "ON", "Canada", "CA")),
+    *(("Sherbrooke", "QC", "Canada", "CA"), ("Hamilton", "ON", "Canada", "CA")),
+)
+TIERS = ("bronze", "silver", "gold")
+HOSTS = ("example.com", "example.org")
+CHOICES = ("n", "y")
+
+PAGES = ("home", "news", "offers", "stories", "help", "about", "stores")
+PRODUCTS = ("lamp", "kettle", "chair", "blanket", "clock", "basket", "vase", "mirror", "rug", "bench")
+LINKS = ("read more", "see all", "next", "share", "find a store")
+FORM = "subscribe"
+PLACES = (*PAGES, *(f"product {name}" for name in PRODUCTS), FORM)
+URLS = tuple(f"https://www.example.com/{place.replace(' ', '/')}" for place in PLACES)
+
+_TEXTS = ("userid", "type", "page", "url", "link", "message")
+_MEASURES = {
+    "page_views": newsletter.PAGE,
+    "link_clicks": newsletter.LINK,
+    "product_views": newsletter.PRODUCT,
+    "sends": newsletter.EMAIL_SENT,
+    "opens": newsletter.OPENED,
+    "clicks": newsletter.CLICKED,
+}
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_TIME = pa.timestamp("ms")
+
+EVENT_SCHEMA = pa.schema(
+    [("id", pa.string()), ("timestamp", _TIME), *((n, _TEXT) for n in _TEXTS), *((n, pa.float64()) for n in _MEASURES)]
+)
+TRUTH_SCHEMA = pa.schema([("entity_id", pa.string()), ("cutoff", _TIME), ("probability", pa.float64())])
+
+
+def generate(settings: Generator, folder: Path, cutoffs: Sequence[datetime], within: timedelta) -> None:
+    """Write people, what they did, and how likely they were to fill in the form *within* some time of each cutoff.
+
+    *folder* gets for each block of people `profiles-00000.parquet` (columns `userid`, `first_name`, `last_name`,
+    `email`, `birth_year`, `city`, `state`, `country`, `country_code`, `tier`, `points`, `consent` (y, n or absent),
+    `opted_out`; some people have no profile) and `events-00000.parquet` (columns `id`, `userid`, `timestamp` in UTC, `type`,
+    `page`, `url`, `link`, `message` and a 1 in the measure of the event's type; in the order of time), and one
+    `truth.parquet`: `entity_id`, `cutoff`, `probability`, for every person at every cutoff.
+
+    The probability is exact, given the state in which the process is at the cutoff. Cutoffs are midnights, *within*
+    is whole days.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _writer(folder / TRUTH, TRUTH_SCHEMA) as truth:
+        for block in range(-(-settings.people // BLOCK)):
+            truth.write_table(_block(settings, block, folder, sorted(set(cutoffs)), within))
+
+
+def stream(seed: int, block: int, day: int) -> Random:
+    """Return the random stream of a block's day."""
+    return np.random.default_rng([seed, block, day + 1])  # a zero at the end would be the stream of the people
+
+
+def _writer(path: Path, schema: pa.Schema) -> Any:
+    return pq.ParquetWriter(path, schema, compression="zstd", store_schema=False)
+
+
+def _block(settings: Generator, block: int, folder: Path, cutoffs: Sequence[datetime], within: timedelta) -> pa.Table:
+    """Write a block's profiles and events, and return its truth."""
+    random = np.random.default_rng([settings.seed, block])
+    people = People.draw(min(BLOCK, settings.people - block * BLOCK), random)
+    ids = _ids(len(people.kind), random)
+    profiles = _profiles(people, ids, block, settings.start.year, random)
+    with _writer(folder / f"{PROFILES}-{block:05d}.parquet", profiles.schema) as writer:
+        writer.write_table(profiles)
+    asked = {(cutoff.date() - settings.start).days: cutoff for cutoff in cutoffs}
+    found = []
+    with _writer(folder / f"{EVENTS}-{block:05d}.parquet", EVENT_SCHEMA) as writer:
+        written = 0
+        days = newsletter.live(people, settings.days, lambda day: stream(settings.seed, block, day))
+        for some in _gathered(days):
+            found += [_truth(people, day.before, ids, asked[day.number], within) for day in some if day.number in asked]
+            events = _events(some, ids, settings.start, block * 10**9 + written)
+            writer.write_table(events)
+            written += len(events)
+    return pa.concat_tables(found)
+
+
+def _gathered(days: Iterator[Day]) -> Iterator[list[Day]]:
+    """Put days together until they have enough events to be written."""
+    some: list[Day] = []
+    events = 0
+    for day in days:
+        some.append(day)
+        events += len(day.time)
+        if events >= FLUSH:
+            yield some
+            some, events = [], 0
+    yield some
+
+
+def _truth(people: People, state: State, ids: pa.Array, cutoff: datetime, within: timedelta) -> pa.Table:
+    probability = newsletter.probability(within.days)[people.kind, state.click, state.warmth]
+    return pa.table([ids, pa.repeat(pa.scalar(cutoff, _TIME), len(ids)), probability], TRUTH_SCHEMA)
+
+
+# -- texts --------------------------------------------------------------------------------------------------------
+
+
+def _ids(count: int, random: Random) -> pa.Array:
+    """Return identities of 38 digits."""
+    most = np.iinfo(np.int64).max
+    head = pa.array(random.integers(10**18, most, count)).cast(pa.string())
+    tail = pa.array(random.integers(0, most, count)).cast(pa.string())
+    return pc.binary_join_element_wise(head, pc.utf8_lpad(tail, 19, "0"), "")
+
+
+def _named(numbers: Whole, names: Sequence[str] | pa.Array, present: Flags | None = None) -> pa.Array:
+    """Return the *names*, which differ, with these numbers, and nothing where they are not *present*."""
+    missing = None if present is None else ~present
+    chosen = pa.array(numbers.astype(np.int32), mask=missing)
+    return pa.DictionaryArray.from_arrays(chosen, pa.array(names, pa.string()))
+
+
+# -- profiles -----------------------------------------------------------------------------------------------------
+
+
+def _profiles(people: People, ids: pa.Array, block: int, year: int, random: Random) -> pa.Table:
+    """Return the profiles of those who have one."""
+    count = len(ids)
+    first, last, city, host = (
+        random.integers(0, len(names), count) for names in (FIRST_NAMES, LAST_NAMES, CITIES, HOSTS)
+    )
+    points = np.round(random.gamma(2.0, 150.0 * (people.tier + 2)))
+    first_name, last_name = _named(first, FIRST_NAMES), _named(last, LAST_NAMES)
+    number = pa.array(block * BLOCK + np.arange(count)).cast(pa.string())
+    parts = [pc.utf8_lower(name.cast(pa.string())) for name in (first_name, last_name)]
+    address = pc.binary_join_element_wise(*parts, number, ".")
+    rows = {
+        "userid": ids,
+        "first_name": first_name,
+        "last_name": last_name,
+        "email": pc.binary_join_element_wise(address, _named(host, HOSTS).cast(pa.string()), "@"),
+        "birth_year": pa.array((year - people.age).astype(np.int32)),
+        **{
+            name: pa.array([place[n] for place in CITIES]).take(pa.array(city))
+            for n, name in enumerate(("city", "state", "country", "country_code"))
+        },
+        "tier": _named(people.tier, TIERS, people.tier >= 0),
+        "points": pa.array(points, mask=people.tier < 0),
+        "consent": _named(people.consent, CHOICES, people.consent >= 0),
+        "opted_out": pa.array(people.opted_out),
+    }
+    return pa.table(rows).filter(pa.array(people.has_profile))
+
+
+# -- events -------------------------------------------------------------------------------------------------------
+
+
+def _events(days: Sequence[Day], ids: pa.Array, start: date, first: int) -> pa.Table:
+    """Return the events of some *days*, numbered from *first* on."""
+    person, kind, detail = (np.concatenate([getattr(d, n) for d in days]) for n in ("person", "kind", "detail"))
+    number = np.repeat([(start - EPOCH).days + d.number for d in days], [len(d.time) for d in days])
+    time = np.concatenate([d.time for d in days])
+    place, placed = _places(kind, detail)
+    mailed = np.isin(kind, (newsletter.EMAIL_SENT, newsletter.OPENED, newsletter.CLICKED))
+    rows = {
+        "id": pa.array(first + np.arange(len(kind))).cast(pa.string()),
+        "timestamp": pa.array((number * newsletter.DAY + time).astype("datetime64[ms]")),
+        "userid": _named(person, ids),
+        "type": _named(kind, newsletter.KINDS),
+        "page": _named(place, PLACES, placed),
+        "url": _named(place, URLS, placed),
+        "link": _named(detail % len(LINKS), LINKS, kind == newsletter.LINK),
+        "message": _messages(number, mailed),
+    }
+    ones = np.ones(len(kind))
+    rows |= {name: pa.array(ones, mask=kind != measured) for name, measured in _MEASURES.items()}
+    return pa.table(rows, EVENT_SCHEMA)
+
+
+def _places(kind: Whole, detail: Whole) -> tuple[Whole, Flags]:
+    """Return the place where each event happens, and whether it has one."""
+    places = {
+        newsletter.PAGE: detail % len(PAGES),
+        newsletter.PRODUCT: len(PAGES) + detail % len(PRODUCTS),
+        newsletter.FORM: np.full(len(kind), len(PLACES) - 1),
+    }
+    chosen = [kind == one for one in places]
+    return np.select(chosen, list(places.values()), 0), np.logical_or.reduce(chosen)
+
+
+def _messages(number: Whole, mailed: Flags) -> pa.Array:
+    """Return the e-mail of the day for events of e-mails; *number* counts days from 1970."""
+    low, high = (int(number.min()), int(number.max())) if len(number) else (0, 0)
+    names = [f"mail-{EPOCH + timedelta(days=day):%Y-%m-%d}" for day in range(low, high + 1)]
+    return _named(number - low, names, mailed)
