@@ -75,7 +75,7 @@ def points() -> list[str]:
     """Every named point of the code, and later passages through those that are passed often."""
     texts = (path.read_text() for path in SOURCE.rglob("*.py"))
     names = {name for text in texts for name in re.findall(r'crash\.point\("([^"]+)"\)', text)} - ELSEWHERE
-    return sorted(names) + ["store.write.before-commit:9", "store.write.before-commit:25", "lake.file-placed:4"]
+    return [*sorted(names), "store.write.before-commit:9", "store.write.before-commit:25", "lake.file-placed:4"]
 
 
 def work(folder: Path, home: Path, spent: Path | None = None, most: float | None = None) -> None:

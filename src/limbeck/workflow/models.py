@@ -11,9 +11,11 @@ from limbeck.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     from sklearn.pipeline import Pipeline
 
 KEYS = ("entity_id", "cutoff", "label")
+DAY_MS = 86_400_000.0
 MANY_ROWS = 100_000
 """From here on a second thread is worth its while. Their number depends on nothing else, so results do not either."""
 
@@ -40,18 +42,35 @@ class Candidate:
 def read(files: Sequence[Path]) -> pd.DataFrame:
     """Return a feature set as a data frame, in an order of its own: by cutoff and person.
 
-    Numbers are rounded to single precision, so that the order in which an engine adds up does not show.
+    Flags are 0, 1 or missing; dates and times are days since 1970. Numbers are rounded to single precision, so that the
+    order in which an engine adds up does not show.
     """
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.concat_tables([pq.read_table(file) for file in files])
+    table = _numeric(pa.concat_tables([pq.read_table(file) for file in files]))
     frame: pd.DataFrame = table.sort_by([("cutoff", "ascending"), ("entity_id", "ascending")]).to_pandas()
     for name in features_of(frame):
         if pd.api.types.is_numeric_dtype(frame[name]) or pd.api.types.is_bool_dtype(frame[name]):
             frame[name] = frame[name].astype("float32").astype("float64")
     return frame
+
+
+def _numeric(table: pa.Table) -> pa.Table:
+    """Return *table* with flags, dates and times of features as numbers, whether or not some are missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.types as pt
+
+    for place, field in enumerate(table.schema):
+        column = table.column(place)
+        if pt.is_boolean(field.type):
+            table = table.set_column(place, field.name, column.cast(pa.float64()))
+        elif field.name not in KEYS and pt.is_temporal(field.type):
+            millis = column.cast(pa.timestamp("ms")).cast(pa.int64()).cast(pa.float64())
+            table = table.set_column(place, field.name, pc.divide(millis, DAY_MS))
+    return table
 
 
 def threads(frame: pd.DataFrame) -> int:
@@ -94,8 +113,9 @@ def logistic(frame: pd.DataFrame, *, C: float) -> Pipeline:  # noqa: N803
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     logarithm = FunctionTransformer(np.arcsinh, feature_names_out="one-to-one")
-    numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), logarithm, StandardScaler())
-    return make_pipeline(_columns(frame, numbers), LogisticRegression(C=C, max_iter=2000))
+    missing = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    numbers = make_pipeline(missing, logarithm, StandardScaler())
+    return make_pipeline(columns(frame, numbers), LogisticRegression(C=C, max_iter=2000))
 
 
 def _boosting(seed: int, tell: Callable[[str], None]) -> Candidate:
@@ -130,7 +150,7 @@ def _lightgbm(seed: int) -> Callable[..., Pipeline]:
             n_jobs=threads(frame),
             verbose=-1,
         )
-        return make_pipeline(_columns(frame, "passthrough").set_output(transform="pandas"), model)
+        return make_pipeline(columns(frame, "passthrough"), model)
 
     return build
 
@@ -143,12 +163,12 @@ def _hist_gradient_boosting(seed: int) -> Callable[..., Pipeline]:
         model = HistGradientBoostingClassifier(
             max_iter=trees, max_leaf_nodes=leaves, learning_rate=rate, min_samples_leaf=40, random_state=seed
         )
-        return make_pipeline(_columns(frame, "passthrough"), model)
+        return make_pipeline(columns(frame, "passthrough"), model)
 
     return build
 
 
-def _columns(frame: pd.DataFrame, numbers: Any) -> Any:
+def columns(frame: pd.DataFrame, numbers: Any) -> Any:
     """Return what treats numbers as *numbers* says, and texts as flags of their frequent values."""
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import OneHotEncoder
@@ -157,4 +177,4 @@ def _columns(frame: pd.DataFrame, numbers: Any) -> Any:
     texts = [name for name in features_of(frame) if name not in numeric]
     flags = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10, sparse_output=False)
     parts = [("numbers", numbers, numeric), ("texts", flags, texts)]
-    return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
+    return ColumnTransformer([part for part in parts if part[2]])

@@ -400,7 +400,7 @@ class Run:
             if everything or self._client.dataset(table) is None:
                 text = featurize.statement(self.definition, tables, self._client.tenant, name, feature_key)
                 found.append(f"table {table} on the platform:\n{text}")
-        if everything or self._tracking.find(self.definition.name, self.model_key) is None:
+        if everything or not self._tracking.has(self.definition.name, self.model_key):
             found.append(f"run and version of the model {self.definition.name} in {self._home / 'mlflow.db'}")
         return found + [f"file {self._output / name}" for name in (SCORES, REPORT, SUMMARY)]
 

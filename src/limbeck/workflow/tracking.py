@@ -54,12 +54,12 @@ class Tracking:
     def find(self, name: str, key: str) -> Kept | None:
         """Return the version of *name* that was trained under *key*, made the champion; None if there is none."""
         client = self._client()
-        experiment = client.get_experiment_by_name(name)
-        if experiment is None:
-            return None
-        runs = client.search_runs([experiment.experiment_id], f"tags.`{KEY_TAG}` = '{key}'")
-        finished = next((run for run in runs if run.info.status == "FINISHED"), None)
+        finished = _finished(client, name, key)
         return None if finished is None else self._settled(client, name, finished)
+
+    def has(self, name: str, key: str) -> bool:
+        """Whether `find` would find something; unlike it, this changes nothing."""
+        return (self._home / DATABASE).exists() and _finished(self._client(), name, key) is not None
 
     def keep(
         self,
@@ -93,8 +93,7 @@ class Tracking:
         """Return the model of a version. Models are code: only this home's own are loaded."""
         from mlflow import sklearn
 
-        path = self._client().download_artifacts(kept.run_id, MODEL)
-        model: Pipeline = sklearn.load_model(path)
+        model: Pipeline = sklearn.load_model(str(_files(self._client().get_run(kept.run_id)) / MODEL))
         return model
 
     def champion(self, name: str) -> Kept:
@@ -136,7 +135,7 @@ class Tracking:
         crash.point("workflow.version-registered")
         if str(version.version) not in map(str, _champions(client, name)):
             client.set_registered_model_alias(name, ALIAS, str(version.version))
-        evaluation = json.loads(Path(client.download_artifacts(run_id, DOCUMENT)).read_text())
+        evaluation = json.loads((_files(run) / DOCUMENT).read_text())
         trained = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
         return Kept(name, str(version.version), run_id, trained, evaluation)
 
@@ -149,8 +148,23 @@ def _create(database: Path) -> None:
         SqlAlchemyStore(_uri(beside), (database.parent / MODELS).as_uri()).engine.dispose()
 
 
+def _files(run: Run) -> Path:
+    """Return the folder of a run's files, which lie in the home: a download would leave a copy elsewhere."""
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    return Path(local_file_uri_to_path(run.info.artifact_uri))
+
+
 def _uri(database: Path) -> str:
     return f"sqlite:///{database}"
+
+
+def _finished(client: MlflowClient, name: str, key: str) -> Run | None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        return None
+    runs = client.search_runs([experiment.experiment_id], f"tags.`{KEY_TAG}` = '{key}'")
+    return next((run for run in runs if run.info.status == "FINISHED"), None)
 
 
 def _champions(client: MlflowClient, name: str) -> list[str]:

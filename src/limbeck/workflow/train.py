@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SUSPICIOUS = 0.95
 """A single feature that separates the outcomes this well knows them: honest ones rarely reach 0.8."""
 
+FREQUENT = 10
+"""Rows that a text stands in to count by itself in the search for leaks."""
+
 SHUFFLES = 3
 """How often a feature is shuffled to see what it is worth."""
 
@@ -61,6 +64,8 @@ def train(
     from threadpoolctl import threadpool_limits
 
     known, later = models.read(train_files), models.read(test_files)
+    for name, frame, least in (("training", known, 2), ("test", later, 1)):
+        _check_outcomes(name, frame, least)
     _refuse_leaks(known)
     with threadpool_limits(models.threads(known)):
         found = [tune(known, c, part.folds, seed) for c in models.candidates(part.candidates, seed, tell)]
@@ -79,9 +84,26 @@ def tune(known: pd.DataFrame, candidate: Candidate, folds: int, seed: int) -> Tu
 
 def suspicious_features(known: pd.DataFrame) -> dict[str, float]:
     """Return the features that alone separate the outcomes better than `SUSPICIOUS`, with their ROC-AUC."""
-    labels = known["label"].to_numpy(float)
-    found = {n: evaluate.separation(labels, known[n].to_numpy(float)) for n in models.numbers_of(known)}
+    labels, numbers = known["label"].to_numpy(float), models.numbers_of(known)
+    values = {n: known[n] if n in numbers else _rates(known[n], known["label"]) for n in models.features_of(known)}
+    found = {n: evaluate.separation(labels, column.to_numpy(float)) for n, column in values.items()}
     return {name: area for name, area in found.items() if area >= SUSPICIOUS}
+
+
+def _rates(texts: pd.Series[Any], labels: pd.Series[Any]) -> pd.Series[Any]:
+    """Return, for each text, the conversion rate of its frequent values; the rare ones are taken together."""
+    known = texts.fillna("\0")
+    frequent = known.where(known.map(known.value_counts()) >= FREQUENT, "\1")
+    return frequent.map(labels.groupby(frequent).mean())
+
+
+def _check_outcomes(name: str, frame: pd.DataFrame, least: int) -> None:
+    converters = frame.loc[frame["label"] == 1, "entity_id"].nunique()
+    if len(frame) and frame["label"].min() == 1:
+        raise InvalidInput(f"everybody reaches the goal in the {name} set; with one outcome there is nothing to learn")
+    if converters < least:
+        told = f"{converters} {'person reaches' if converters == 1 else 'people reach'} the goal in the {name} set"
+        raise InvalidInput(f"{told}; at least {least} must. Widen goal.within, or choose other cutoffs")
 
 
 def _refuse_leaks(known: pd.DataFrame) -> None:
@@ -98,8 +120,6 @@ def _folds(known: pd.DataFrame, folds: int, seed: int) -> list[tuple[Any, Any]]:
     from sklearn.model_selection import StratifiedGroupKFold
 
     converters = known.loc[known["label"] == 1, "entity_id"].nunique()
-    if converters < 2:
-        raise InvalidInput(f"{converters} person reaches the goal in the training set; tuning needs at least two")
     splitter = StratifiedGroupKFold(min(folds, converters), shuffle=True, random_state=seed)
     parts = list(splitter.split(known, known["label"], known["entity_id"]))
     usable = [p for p in parts if all(known["label"].iloc[side].nunique() == 2 for side in p)]
@@ -116,8 +136,8 @@ def _fold_score(known: pd.DataFrame, candidate: Candidate, settings: Mapping[str
 
 
 def probability(model: Pipeline, frame: pd.DataFrame) -> evaluate.Numbers:
-    """Return the forecast probability of each row."""
-    found: evaluate.Numbers = model.predict_proba(_inputs(frame))[:, 1]
+    """Return the forecast probability of each row, rounded: its last digits depend on the rows beside it."""
+    found: evaluate.Numbers = model.predict_proba(_inputs(frame))[:, 1].round(12)
     return found
 
 
@@ -165,7 +185,8 @@ def _baseline(columns: Sequence[str], known: pd.DataFrame, later: pd.DataFrame) 
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    model = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression())
+    numbers = SimpleImputer(strategy="median", keep_empty_features=True)
+    model = make_pipeline(models.columns(known[list(columns)], numbers), StandardScaler(), LogisticRegression())
     model.fit(known[list(columns)], known["label"])
     found: evaluate.Numbers = model.predict_proba(later[list(columns)])[:, 1]
     return found
