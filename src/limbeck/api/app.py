@@ -16,8 +16,11 @@ from limbeck.api import (
     batches,
     catalog,
     dataaccess,
+    flows,
     health,
     ims,
+    landingzone,
+    mappings,
     profiles,
     sandboxes,
     schemaregistry,
@@ -31,7 +34,21 @@ from limbeck.version import VERSION
 
 log = logging.getLogger("limbeck.api")
 
-SERVICES = (ims, sandboxes, schemaregistry, catalog, batches, dataaccess, sql, profiles, segments, health)
+SERVICES = (
+    ims,
+    sandboxes,
+    schemaregistry,
+    catalog,
+    batches,
+    dataaccess,
+    sql,
+    profiles,
+    segments,
+    flows,
+    mappings,
+    landingzone,
+    health,
+)
 
 
 def create_app(platform: Platform) -> FastAPI:

@@ -156,6 +156,14 @@ class FlowService:
             self._require_exported(sandbox, flow_id, dataset_ids)
         return [self.run(sandbox, flow_id, datasets=list(dataset_ids)) for flow_id, dataset_ids in wanted]
 
+    def run_audiences(self, sandbox: Sandbox, flow_id: str, audience_ids: Sequence[str]) -> Run:
+        """Queue a delivery of some of its audiences for a flow; raise `NotServed` if nothing delivers audiences."""
+        self._runner("activation")
+        flow = self.resources.get(sandbox, "flow", flow_id)
+        if self._kind(sandbox, flow) != "activation":
+            raise InvalidInput(f"flow {flow.id} delivers no audiences: its flow spec is not allowed here")
+        return self.run(sandbox, flow.id, audiences=list(audience_ids))
+
     def work(self, run_id: str) -> None:
         """Do a run, or go on with it after a crash. Only the worker calls this."""
         run = self.runs.by_id(run_id)
@@ -201,9 +209,12 @@ class FlowService:
     def _metrics(self, run: Run) -> Metrics:
         with self._store.read() as connection:
             sandbox = _sandbox(connection, run.sandbox_id)
-            flow = resources.load(connection, sandbox, "flow", run.flow_id)
-            runner = self._runner(Checks(connection, sandbox, self._lake, self._registry).kind(flow))
-        return runner.run(sandbox, flow, run)
+        flow = self.resources.get(sandbox, "flow", run.flow_id)
+        return self._runner(self._kind(sandbox, flow)).run(sandbox, flow, run)
+
+    def _kind(self, sandbox: Sandbox, flow: Resource) -> Kind:
+        with self._store.read() as connection:
+            return Checks(connection, sandbox, self._lake, self._registry).kind(flow)
 
     def _fail(self, run: Run, error: LimbeckError) -> None:
         now = self.runs.by_id(run.id) or run
@@ -211,9 +222,7 @@ class FlowService:
 
     def _require_exported(self, sandbox: Sandbox, flow_id: str, dataset_ids: Sequence[str]) -> None:
         flow = self.resources.get(sandbox, "flow", flow_id)
-        with self._store.read() as connection:
-            kind = Checks(connection, sandbox, self._lake, self._registry).kind(flow)
-        if kind != "export":
+        if self._kind(sandbox, flow) != "export":
             raise InvalidInput(f"flow {flow.id} exports no datasets: its flow spec is not allowed here")
         origin = self.resources.get(sandbox, "sourceConnection", flow.body["sourceConnectionIds"][0])
         known = export.dataset_ids(origin)

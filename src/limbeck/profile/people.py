@@ -90,10 +90,11 @@ class People:
 
     def _left_out(self) -> str:
         crowds = f"SELECT cluster FROM {MEMBERS} GROUP BY cluster HAVING count(*) > {MOST_IDENTITIES}"
-        counted = [_seen(s, self.profile, ()) for s in self.sources if not s.is_record]
+        counted = [_counted(s) for s in self.sources if not s.is_record]
         if not counted:
             return crowds
-        busy = f"SELECT person FROM ({' UNION ALL '.join(counted)}) GROUP BY person HAVING sum(rows) > {MOST_EVENTS}"
+        together = f"({' UNION ALL '.join(counted)}) AS kept {JOIN_MEMBERS}"
+        busy = f"SELECT {PERSON} AS person FROM {together} GROUP BY 1 HAVING sum(events) > {MOST_EVENTS}"
         return f"{crowds} UNION ALL {busy}"
 
 
@@ -115,15 +116,18 @@ def _fragments(source: Source, union: Object, paths: Sequence[str]) -> str:
 
 
 def _seen(source: Source, union: Object, paths: Sequence[str]) -> str:
-    """Return the SELECT of everybody with an event, without values, and how many rows there are."""
+    """Return the SELECT of everybody with an event, without values."""
     nulls = "".join(f", {_null(union, p)} AS {quoted(p)}" for p in paths)
-    own = rows.primary(source.dataset.schema)
-    counted = "" if paths else ", rows"
-    kept = f"SELECT {own} AS own, count(*) AS rows FROM {quoted(source.table.name)} GROUP BY 1 HAVING own IS NOT NULL"
     return (
-        f"SELECT {PERSON} AS person, own.namespace AS namespace, own.value AS value, 0 AS time, '' AS dataset{nulls}"
-        f"{counted} FROM ({kept}) AS kept {JOIN_MEMBERS}"
+        f"SELECT {PERSON} AS person, own.namespace AS namespace, own.value AS value, 0 AS time, '' AS dataset{nulls} "
+        f"FROM ({_counted(source)}) AS kept {JOIN_MEMBERS}"
     )
+
+
+def _counted(source: Source) -> str:
+    """Return the SELECT of each identity with an event, and of how many."""
+    own = rows.primary(source.dataset.schema)
+    return f"SELECT {own} AS own, count(*) AS events FROM {quoted(source.table.name)} GROUP BY 1 HAVING own IS NOT NULL"
 
 
 def _events(source: Source, union: Object, paths: Sequence[str]) -> str:

@@ -1,0 +1,96 @@
+"""Whatever is asked of the generator: whole, in order, the same again, and each block and day by itself."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from limbeck.workflow import newsletter, synthetic
+from limbeck.workflow.definition import Generator
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[Generator, list[datetime], timedelta]:
+    start = draw(st.dates(date(1965, 1, 1), date(2150, 1, 1)))
+    days = draw(st.integers(1, 40))
+    asked = Generator(draw(st.integers(1, 150)), days, start, draw(st.integers(0, 2**31 - 1)))
+    begin = datetime.combine(start, time())
+    cutoffs = draw(st.lists(st.integers(1, days).map(lambda n: begin + timedelta(days=n)), min_size=1, max_size=5))
+    return asked, cutoffs, timedelta(days=draw(st.integers(1, 60)))
+
+
+def read(folder: Path, name: str) -> pa.Table:
+    return pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob(f"{name}*"))])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small() -> object:
+    """Blocks and row groups so small that a few people fill several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic, "BLOCK", 40)
+        patch.setattr(synthetic, "FLUSH", 100)
+        yield
+
+
+@settings(max_examples=40, deadline=None)
+@given(requests())
+def test_whatever_is_asked(request: tuple[Generator, list[datetime], timedelta]) -> None:
+    asked, cutoffs, within = request
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        synthetic.generate(asked, folder, cutoffs, within)
+        blocks = -(-asked.people // 40)
+        assert [len(list(folder.glob(f"{part}-*"))) for part in ("events", "profiles")] == [blocks, blocks]
+        events, profiles, truth = (read(folder, part) for part in ("events", "profiles", "truth"))
+
+    times = events["timestamp"].to_numpy()
+    begin, end = np.datetime64(asked.start, "ms"), np.datetime64(asked.end, "ms")
+    assert ((times >= begin) & (times < end)).all()
+    assert len(set(events["id"].to_pylist())) == len(events)
+    rows = list(zip(truth["entity_id"].to_pylist(), truth["cutoff"].to_pylist(), strict=True))
+    people = {person for person, _ in rows}
+    assert len(people) == asked.people
+    assert sorted(rows) == sorted((person, cutoff) for person in people for cutoff in set(cutoffs))
+    assert people >= set(events["userid"].to_pylist()) | set(profiles["userid"].to_pylist())
+    chances = truth["probability"].to_numpy()
+    assert ((chances > 0) & (chances < 1)).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(requests(), st.integers(0, 100), st.integers(0, 20))
+def test_blocks_and_days_that_were_there_stay_as_they_are(
+    request: tuple[Generator, list[datetime], timedelta], more_people: int, more_days: int
+) -> None:
+    asked, cutoffs, within = request
+    larger = Generator(asked.people + more_people, asked.days + more_days, asked.start, asked.seed)
+    with tempfile.TemporaryDirectory() as name:
+        few, many = Path(name) / "few", Path(name) / "many"
+        synthetic.generate(asked, few, cutoffs, within)
+        synthetic.generate(larger, many, cutoffs, within)
+        for block in range(asked.people // 40):
+            part = f"{block:05d}.parquet"
+            assert (few / f"profiles-{part}").read_bytes() == (many / f"profiles-{part}").read_bytes()
+            first, second = (pq.read_table(folder / f"events-{part}") for folder in (few, many))
+            assert second.slice(0, len(first)).equals(first)
+            assert all(moment >= asked.end for moment in second["timestamp"].slice(len(first)).to_pylist())
+        full = asked.people // 40 * 40 * len(set(cutoffs))
+        assert read(many, "truth").slice(0, full).equals(read(few, "truth").slice(0, full))
+
+
+@settings(max_examples=25, deadline=None)
+@given(days=st.integers(0, 60), more=st.integers(0, 60))
+def test_probabilities_of_two_spans_lie_between_the_longer_one_and_their_sum(days: int, more: int) -> None:
+    """The second span begins in some state; the best and the worst of them bound it."""
+    first, second, both = (newsletter.probability(n) for n in (days, more, days + more))
+    worst = second.min(axis=(1, 2), keepdims=True)
+    best = second.max(axis=(1, 2), keepdims=True)
+    assert (both >= 1 - (1 - first) * (1 - worst) - 1e-12).all()
+    assert (both <= 1 - (1 - first) * (1 - best) + 1e-12).all()

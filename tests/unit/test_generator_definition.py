@@ -1,0 +1,168 @@
+"""What a definition may say of synthetic data, and what its sources are known by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from limbeck.errors import DefinitionError, InvalidInput
+from limbeck.workflow.definition import Definition, Generator
+from limbeck.workflow.sources import digest, located
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "newsletter.toml"
+
+TEXT = """\
+name = "letters"
+
+[generator]
+people = 500
+days = 60
+start = 2026-01-01
+seed = 9
+
+[[sources]]
+dataset = "events"
+files.log = "generator:events"
+
+[sources.columns]
+userid = { path = "{tenant}.userid", identity = "ECID" }
+timestamp = "timestamp"
+type = "eventType"
+
+[goal]
+event = "type = 'web.formFilledOut'"
+within = "10 days"
+
+[cutoffs]
+train = [2026-01-15, 2026-01-25]
+test = 2026-02-10
+score = 2026-03-02
+
+[features]
+events = { count = true }
+"""
+
+
+def load(folder: Path, text: str) -> Definition:
+    path = folder / "letters.toml"
+    path.write_text(text)
+    return Definition.load(path)
+
+
+def test_what_the_section_says(tmp_path: Path) -> None:
+    assert load(tmp_path, TEXT).generator == Generator(500, 60, date(2026, 1, 1), 9)
+    assert load(tmp_path, TEXT.replace("seed = 9\n", "")).generator == Generator(500, 60, date(2026, 1, 1), 0)
+    written = load(tmp_path, TEXT.replace("start = 2026-01-01", 'start = "2026-01-01T00:00:00Z"'))
+    assert written.generator == Generator(500, 60, date(2026, 1, 1), 9)
+
+
+def test_the_example_says_what_it_shows() -> None:
+    found = Definition.load(EXAMPLE)
+
+    assert found.generator == Generator(20_000, 120, date(2026, 1, 1), 5)
+    assert [(s.kind, dict(s.files)) for s in found.sources] == [
+        ("event", {"events": "generator:events"}),
+        ("profile", {"profiles": "generator:profiles"}),
+    ]
+    assert {(s.identity.path, s.identity.identity) for s in found.sources} == {("{tenant}.userid", "ECID")}
+    assert found.goal.event == "type = 'web.formFilledOut'"
+    assert found.cutoffs.all == tuple(datetime(2026, *day) for day in ((2, 26), (3, 19), (4, 9), (5, 1)))
+    windows = {f.window.days for f in found.features if f.window is not None}
+    assert windows == {7, 14, 28, 56}
+    assert {f.of for f in found.features if f.kind == "attribute"} == {"birth_year", "consent", "tier"}
+
+
+# What is changed in the file, and what the complaint names: the line is that of the change, unless a text is given
+# on whose line it is.
+MISTAKES = {
+    "no people": ("people = 500\n", "", "[generator]", ["generator", "lacks the key 'people'"]),
+    "no days": ("days = 60\n", "", "[generator]", ["generator", "lacks the key 'days'"]),
+    "no start": ("start = 2026-01-01\n", "", "[generator]", ["generator", "lacks the key 'start'"]),
+    "nobody": ("people = 500", "people = 0", "", ["generator.people is 0", "a whole number from 1 to 100000000"]),
+    "text for a number": ("days = 60", 'days = "60"', "", ["generator.days is '60'", "a whole number"]),
+    "too many days": ("days = 60", "days = 4000", "", ["generator.days is 4000", "from 1 to 3650"]),
+    "negative seed": ("seed = 9", "seed = -1", "", ["generator.seed is -1", "from 0 to"]),
+    "no date": ("start = 2026-01-01", 'start = "soon"', "", ["generator.start is 'soon'", "a date such as"]),
+    "a time": ("start = 2026-01-01", "start = 2026-01-01T08:00:00", "", ["generator.start", "08:00", "without a time"]),
+    "unknown key": ("seed = 9", "sed = 9", "", ["generator.sed", 'did you mean "seed"?']),
+    "misspelled section": ("[generator]", "[generatr]", "", ["generatr", "not known", 'did you mean "generator"?']),
+    "unknown part": (
+        '"generator:events"',
+        '"generator:event"',
+        "",
+        ["files.log is 'generator:event'", "generator:events, generator:profiles", 'did you mean "generator:events"?'],
+    ),
+    "a section that is not there": (
+        TEXT[TEXT.index("[generator]") : TEXT.index("[[sources]]")],
+        "",
+        "files.log",
+        ["files.log is 'generator:events'", "a section [generator]"],
+    ),
+    "a section for nothing": (
+        '"generator:events"',
+        '"events.parquet"',
+        "[generator]",
+        ["generator is used by no source", "generator:events"],
+    ),
+    "hours": ('"10 days"', '"36 hours"', "", ["goal.within is '36 hours'", "whole days"]),
+    "a cutoff at noon": (
+        "test = 2026-02-10",
+        "test = 2026-02-10T12:00:00",
+        "",
+        ["cutoffs.test is 2026-02-10 12:00", "a midnight after 2026-01-01 and until 2026-03-02"],
+    ),
+    "a cutoff at the start": ("[2026-01-15,", "[2026-01-01,", "", ["cutoffs.train is 2026-01-01", "a midnight after"]),
+    "a cutoff too late": ("score = 2026-03-02", "score = 2026-03-03", "", ["cutoffs.score is 2026-03-03", "until"]),
+    "a label unknown": (
+        "test = 2026-02-10",
+        "test = 2026-02-20",
+        "",
+        ["cutoffs.test is 2026-02-20", "2026-02-19 or earlier", "the last day of [generator]"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "at", "named"), MISTAKES.values(), ids=MISTAKES)
+def test_a_complaint_names_line_and_key_and_what_is_allowed(
+    tmp_path: Path, old: str, new: str, at: str, named: list[str]
+) -> None:
+    assert TEXT.count(old) == 1
+    text = TEXT.replace(old, new)
+    with pytest.raises(DefinitionError) as caught:
+        load(tmp_path, text)
+
+    told, line = str(caught.value), text[: text.index(at or new)].count("\n") + 1
+    assert told.startswith(f"letters.toml, line {line}: "), told
+    for part in named:
+        assert part in told
+
+
+def test_generated_rows_are_known_by_their_key_and_not_read(tmp_path: Path) -> None:
+    (source,) = load(tmp_path, TEXT).sources
+    profiles = replace(source, files={"log": "generator:profiles"})
+    found = [digest(source, tmp_path, "k1"), digest(source, tmp_path, "k2"), digest(profiles, tmp_path, "k1")]
+    assert len(set(found)) == 3
+    assert digest(source, tmp_path / "elsewhere", "k1") == found[0]
+
+
+def test_files_beside_generated_ones_are_read(tmp_path: Path) -> None:
+    (source,) = load(tmp_path, TEXT).sources
+    both = replace(source, files={**source.files, "more": "more.csv"})
+    with pytest.raises(InvalidInput, match=r"there is no file .*more\.csv"):
+        digest(both, tmp_path, "k1")
+    (tmp_path / "more.csv").write_text("a\n1\n")
+    first = digest(both, tmp_path, "k1")
+    (tmp_path / "more.csv").write_text("a\n2\n")
+    assert digest(both, tmp_path, "k1") != first
+
+
+def test_generated_rows_are_the_parts_in_their_order(tmp_path: Path) -> None:
+    (source,) = load(tmp_path, TEXT).sources
+    for name in ("events-00001", "events-00000", "profiles-00000", "truth"):
+        (tmp_path / f"{name}.parquet").touch()
+    assert located(source, Path("elsewhere"), tmp_path) == {
+        "log": [tmp_path / "events-00000.parquet", tmp_path / "events-00001.parquet"]
+    }
