@@ -122,19 +122,22 @@ def compare(sign: str, left: Any, right: Any) -> bool:
         found = any(item is not None and compare("=", left, item) for item in right)
         return found if sign == "in" else not found
     if sign == "like":
-        return re.fullmatch("".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in right), left, re.DOTALL) is not None
+        pattern = "".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in right)
+        return re.fullmatch(pattern, left, re.DOTALL) is not None
     if isinstance(left, dt.date) and isinstance(right, dt.date):
         left, right = instant(left), instant(right)
     elif not isinstance(left, (str, bool)):
         left, right = float(left), float(right)
-    return bool({
-        "=": lambda: left == right,
-        "!=": lambda: left != right,
-        "<": lambda: left < right,
-        "<=": lambda: left <= right,
-        ">": lambda: left > right,
-        ">=": lambda: left >= right,
-    }[sign]())
+    return bool(
+        {
+            "=": lambda: left == right,
+            "!=": lambda: left != right,
+            "<": lambda: left < right,
+            "<=": lambda: left <= right,
+            ">": lambda: left > right,
+            ">=": lambda: left >= right,
+        }[sign]()
+    )
 
 
 TEXT_TESTS: dict[str, Callable[[str, str], bool]] = {
@@ -245,7 +248,7 @@ def bounds(point: Rule, world: World, event: Row | None) -> tuple[Any, Any]:
             return move(begins, steps, unit), move(begins, steps + 1, unit)
     value = evaluate(point, world, event)
     is_day = isinstance(value, dt.date) and not isinstance(value, dt.datetime)
-    return instant(value), instant(value) + DAY if is_day else None
+    return instant(value), move(instant(value), 1, "day") if is_day else None
 
 
 def occurs(time: dt.datetime | None, test: Rule, world: World, event: Row | None) -> bool:
@@ -274,21 +277,22 @@ def occurs(time: dt.datetime | None, test: Rule, world: World, event: Row | None
                 return key(far) <= t < key(move(far, 1, unit))
             away, edge, near = t, key(far), key(begins)
             if side == "before":
-                return {
-                    "<=": edge <= away <= near, "<": edge < away <= near, ">=": away <= edge, ">": away < edge
-                }[sign]
+                return {"<=": edge <= away <= near, "<": edge < away <= near, ">=": away <= edge, ">": away < edge}[
+                    sign
+                ]
             return {"<=": near <= away <= edge, "<": near <= away < edge, ">=": away >= edge, ">": away > edge}[sign]
     raise AssertionError(test)
 
 
 # -- text --------------------------------------------------------------------------------------------------------------
 
-LOOSE = {"or": 1, "and": 2, "not": 3, "exists": 4, "select": 4, "occurs": 5, "+": 6, "-": 6, "*": 7, "/": 7, "%": 7, "neg": 8}
+LOOSE = {"exists": 0, "select": 0, "or": 1, "and": 2, "not": 3, "occurs": 5}
+LOOSE |= {"+": 6, "-": 6, "*": 7, "/": 7, "%": 7, "neg": 8}
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "in", "notIn", "like")
 
 
 def strength(rule: Rule) -> int:
-    """How strongly the outermost operator binds."""
+    """How strongly the outermost operator binds; a quantifier, which takes all that follows, not at all."""
     if rule[0] == "lit" and isinstance(rule[1], (int, float)) and not isinstance(rule[1], bool) and rule[1] < 0:
         return 8
     return 5 if rule[0] in COMPARISONS else LOOSE.get(rule[0], 9)
@@ -371,7 +375,8 @@ class Printer:
         """A test of time."""
         match test:
             case ("between", first, last):
-                return f"{self.word('between')} {self.point(first, inside)} {self.word('and')} {self.point(last, inside)}"
+                both = f" {self.word('and')} ".join(self.point(p, inside) for p in (first, last))
+                return f"{self.word('between')} {both}"
             case ("span", sign, count, unit, side, point):
                 units = {"century": "centuries", "millennium": "millennia"}.get(unit, f"{unit}s")
                 return f"{sign} {count} {self.word(units)} {self.word(side)} {self.point(point, inside)}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 from limbeck.access import Access
+from limbeck.activation import ActivationRunner, Deliveries, selected_audiences
 from limbeck.audience import Audiences, SegmentJobs
 from limbeck.audience.jobs import EVALUATE
 from limbeck.engine import Engine
@@ -14,9 +16,11 @@ from limbeck.errors import HomeError
 from limbeck.files import Folder
 from limbeck.flow import FlowService, LandingZone, Resources
 from limbeck.flow.export import DatasetExport
+from limbeck.flow.model import Runner
 from limbeck.flow.runs import RUN
 from limbeck.flow.service import DUE
 from limbeck.flow.source import FilePickup
+from limbeck.flow.specs import Kind
 from limbeck.identity import Identities
 from limbeck.ingest import batches
 from limbeck.ingest.batches import Ingest
@@ -84,7 +88,9 @@ class Platform:
 
     def uses_of_audience(self, sandbox: Sandbox, audience_id: str) -> list[str]:
         """Return what uses an audience, in words."""
-        return [f"audience {a.id}" for a in self.audiences.users(sandbox, audience_id)]
+        flows = [f for f in self.flows.resources.find(sandbox, "flow") if audience_id in selected_audiences(f.body)]
+        rules = self.audiences.users(sandbox, audience_id)
+        return [*(f"flow {f.id}" for f in flows), *(f"audience {a.id}" for a in rules)]
 
     def _follow(self) -> None:
         self.delta.follow()
@@ -94,9 +100,9 @@ class Platform:
         resources = Resources(self.store)
         pickup = FilePickup(self.store, resources, self.lake, self.ingest, self.zone, self.settings.scratch)
         export = DatasetExport(resources, self.lake, self.engine, self.zone)
-        return FlowService(
-            self.store, self.lake, self.registry, self.ingest, self.zone, {"export": export, "ingest": pickup}
-        )
+        delivery = ActivationRunner(Deliveries(self.audiences, self.profiles, self.engine), resources, self.zone)
+        runners: Mapping[Kind, Runner] = {"export": export, "ingest": pickup, "activation": delivery}
+        return FlowService(self.store, self.lake, self.registry, self.ingest, self.zone, runners)
 
     def _due(self, job: Job) -> None:
         self.flows.due(job.payload["flow"], job.payload["moment"])

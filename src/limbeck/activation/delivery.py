@@ -26,8 +26,8 @@ from limbeck.activation.plan import Plan, Selected
 from limbeck.audience import Audiences
 from limbeck.audience.evaluate import MEMBERSHIP
 from limbeck.engine import Engine, Table
-from limbeck.errors import InvalidInput, NotFound
-from limbeck.files.folder import disk_full_named
+from limbeck.errors import InvalidInput, LandingZoneError, NotFound
+from limbeck.flow.landingzone import zone_named
 from limbeck.profile import Profiles
 from limbeck.profile.people import People
 from limbeck.scope import Sandbox
@@ -65,8 +65,8 @@ class Deliveries:
             self._audiences.definitions.get(sandbox, selected.audience_id)
         return plan
 
-    def deliver(self, sandbox: Sandbox, plan: Plan, area: Path, run_id: str, at: datetime) -> list[Delivered]:
-        """Write the files of a run into its folder below *area*; return what was written, by audience.
+    def deliver(self, sandbox: Sandbox, plan: Plan, folder: Path, run_id: str, at: datetime) -> list[Delivered]:
+        """Write the files of a run into *folder*, which is made; return what was written, by audience.
 
         Raise `InvalidInput` if nothing is selected or mapped, or the folder cannot be written, and `WrongState` for an
         audience that was not evaluated: then no file is there.
@@ -77,7 +77,7 @@ class Deliveries:
             raise InvalidInput("the flow maps no field; add some to its profileSelectors")
         for selected in plan.audiences:
             self._audiences.membership(selected.audience_id)
-        folder = _made(area / plan.path)
+        _make(folder)
         with self._profiles.people(sandbox) as people:
             found = [self._one(sandbox, plan, people, s, folder, at) for s in plan.audiences]
         crash.point("activation.files-written")
@@ -160,18 +160,15 @@ def _whole(path: Path) -> Iterator[Path]:
     """Give a hidden name to write to; the file appears under its own when the block ends well."""
     beside = path.with_name(f".{path.name}.part")
     try:
-        with disk_full_named():
+        with zone_named(path.parent):
             yield beside
             beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 
 
-def _made(folder: Path) -> Path:
-    try:
+def _make(folder: Path) -> None:
+    with zone_named(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInput(f"the destination's folder {folder} cannot be made: {error.strerror}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InvalidInput(f"the destination's folder {folder} is not writable; give it rights, or choose another path")
-    return folder
+        raise LandingZoneError(f"the folder {folder} is not writable; give it rights, or choose another path")

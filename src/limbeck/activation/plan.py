@@ -103,8 +103,15 @@ class Plan:
         return re.sub(r"[^\w.-]", "_", text, flags=re.ASCII)[:200]
 
 
+def selected_audiences(flow: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the audiences that a flow selects."""
+    selectors = (_general(flow).get("segmentSelectors") or {}).get("selectors") or []
+    return [_selected(s).audience_id for s in selectors]
+
+
 def _general(flow: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = [t for t in flow.get("transformations") or [] if t.get("name") == "GeneralTransform"]
+    steps = flow.get("transformations") or []
+    found = [t for t in steps if isinstance(t, Mapping) and t.get("name") == "GeneralTransform"]
     return (found[0].get("params") or {}) if found else {}
 
 

@@ -15,7 +15,9 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from limbeck.client.destinations import Destinations
-from limbeck.client.model import Batch, Dataset, Rows, Schema
+from limbeck.client.flows import Flows, Pairs
+from limbeck.client.landingzone import Kind, LandingZone
+from limbeck.client.model import Batch, Dataset, FlowRun, Rows, Schema
 from limbeck.client.people import Audiences, People
 from limbeck.client.transport import Transport, error_from
 from limbeck.errors import FeatureNotSupported, Internal, InvalidInput, RowCapReached, RowsRejected
@@ -215,6 +217,47 @@ class Client:
                 for part in self._transport.call("GET", f"{EXPORT}/files/{file_id}")["data"]:
                     fetched.append(self._fetch(file_id, part["name"], folder))
         return sorted(fetched)
+
+    # -- landing zone and flows ----------------------------------------------------------------------------
+
+    def landing_zone(self, kind: Kind) -> LandingZone:
+        """Return the area for files that come in (`upload`) or the one for files that go out (`export`)."""
+        return LandingZone.connect(self._transport, kind)
+
+    def create_mapping(self, schema: Schema, mappings: Pairs) -> str:
+        """Create a mapping set, from columns of files to dotted XDM paths of *schema*, and return its id.
+
+        Raise `InvalidInput`, naming the path and the nearest known one, for a path that the schema lacks.
+        """
+        return self._flows.create_mapping(schema, mappings)
+
+    def create_export(self, name: str, dataset: Dataset, path: str) -> str:
+        """Create a flow that exports *dataset* to a folder of the export area on demand, and return its id."""
+        return self._flows.create_export(name, dataset, path)
+
+    def create_pickup(self, name: str, dataset: Dataset, schema: Schema, mapping_id: str, path: str) -> str:
+        """Create a flow that brings the new files of a folder of the upload area into *dataset*; return its id."""
+        return self._flows.create_pickup(name, dataset, schema, mapping_id, path)
+
+    def find_flow(self, name: str) -> str | None:
+        """Return the id of the flow called exactly *name*, or None."""
+        return self._flows.find(name)
+
+    def run_flow(self, flow_id: str) -> FlowRun:
+        """Run a flow now, and return its run, which may not have begun."""
+        return self._flows.run(flow_id)
+
+    def flow_runs(self, flow_id: str) -> list[FlowRun]:
+        """Return the runs of a flow, newest first."""
+        return self._flows.runs(flow_id)
+
+    def wait_run(self, run: FlowRun | str) -> FlowRun:
+        """Wait until a run, or the one with that id, has ended; raise the error that failed it."""
+        return self._flows.wait(run)
+
+    @cached_property
+    def _flows(self) -> Flows:
+        return Flows(self._transport)
 
     # -- SQL -----------------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ class Destinations:
             "sourceConnections",
             {"name": name, "connectionSpec": store, "data": {"format": "CSV", "schema": None}, "params": {}},
         )
-        params = {
+        params: dict[str, Any] = {
             "mode": "Server-to-server",
             "path": path,
             "compression": "NONE",
@@ -83,7 +83,7 @@ class Destinations:
         before = (params.get("segmentSelectors") or {}).get("selectors") or []
         if before == [value]:
             return
-        patch = [{"op": "Remove", "path": f"{place}/{n}"} for n in reversed(range(len(before)))]
+        patch: list[dict[str, Any]] = [{"op": "Remove", "path": f"{place}/{n}"} for n in reversed(range(len(before)))]
         patch.append({"op": "Add", "path": f"{place}/-", "value": value})
         self._transport.call("PATCH", f"{FLOW}/flows/{flow_id}", json=patch, headers={"If-Match": flow["etag"]})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -41,6 +42,23 @@ class Batch:
     status: str
     rows: int
     errors: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """One pass of a flow, and what it wrote once it has ended."""
+
+    id: str
+    status: str
+    """`inProgress` until it ends, then `success` or `failed`."""
+    rows: int
+    bytes: int
+    files: int
+    errors: Sequence[Mapping[str, Any]]
+    """`code` and `message`: what failed it, or what a run that is good has to say about files it left."""
+    created: datetime
+    started: datetime | None
+    completed: datetime | None
 
 
 class Rows:

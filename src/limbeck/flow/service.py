@@ -9,7 +9,16 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from limbeck import clock
-from limbeck.errors import Conflict, Internal, InvalidInput, LandingZoneError, LimbeckError, NotServed, WrongState
+from limbeck.errors import (
+    Conflict,
+    Internal,
+    InvalidInput,
+    LandingZoneError,
+    LimbeckError,
+    NotFound,
+    NotServed,
+    WrongState,
+)
 from limbeck.flow import export, resources, runs, source
 from limbeck.flow.checks import Checks
 from limbeck.flow.landingzone import LandingZone
@@ -184,8 +193,6 @@ class FlowService:
         """Fail a run that cannot be done, and its batch."""
         run = self.runs.by_id(run_id)
         if run is not None and not run.is_ended:
-            if "batch" in run.payload:
-                self._ingest.give_up(run.payload["batch"], reason)
             self._fail(run, Internal(f"run {run.id} was given up: {reason}"))
 
     def due(self, flow_id: str, moment: int) -> None:
@@ -217,7 +224,11 @@ class FlowService:
             return Checks(connection, sandbox, self._lake, self._registry).kind(flow)
 
     def _fail(self, run: Run, error: LimbeckError) -> None:
+        """Fail a run, and the batch that it made if that has not ended: its files are to be taken again."""
         now = self.runs.by_id(run.id) or run
+        if "batch" in now.payload:
+            with suppress(NotFound):
+                self._ingest.give_up(now.payload["batch"], str(error))
         self.runs.fail(run, error, Metrics(messages=tuple(now.payload.get("messages", ()))))
 
     def _require_exported(self, sandbox: Sandbox, flow_id: str, dataset_ids: Sequence[str]) -> None:

@@ -26,22 +26,11 @@ METHODS = NULL_TESTS | TEXT_TESTS | PATTERNS | DATE_PARTS.keys()
 FUNCTIONS = frozenset({"if", "inSegment", "date"}) | CURRENT_PARTS.keys()
 """The functions served; `date` is a literal and handled where the tree is built."""
 
-_LATER_METHODS = frozenset(
-    {
-        "average",
-        "bottomN",
-        "count",
-        "distinct",
-        "exists",
-        "filter",
-        "get",
-        "groupBy",
-        "head",
-        "includes",
-        "intersection",
-    }
-    | {"intersects", "keys", "map", "max", "min", "subsetOf", "sum", "supersetOf", "topN", "values"}
-)
+_SETS = {"intersects", "intersection", "subsetOf", "supersetOf", "includes", "distinct"}
+_LISTS = {"groupBy", "filter", "exists", "map", "topN", "bottomN", "head"}
+_TOTALS = {"count", "sum", "average", "min", "max"}
+_MAPS = {"get", "keys", "values"}
+_LATER_METHODS = frozenset(_SETS | _LISTS | _TOTALS | _MAPS)
 _LATER_FUNCTIONS = frozenset({"mapEntry"})
 
 

@@ -154,9 +154,14 @@ class _Writer:
         return function("list_contains", exp.Array(expressions=others), left)
 
     def _in_field(self, node: t.Expr, field: t.Column) -> exp.Expr:
+        """Return whether the value of *node* is in a list field: NULL if either is."""
+        values = _column(field)
+        is_empty = exp.EQ(this=function("len", values), expression=number(0))
+        nothing = exp.Array(expressions=[exp.null()])  # list_contains([], NULL) would be false
+        held: exp.Expr = exp.Case().when(is_empty, nothing, copy=False).else_(values.copy(), copy=False)
         if {node.kind, field.items} == t.TIMES:
-            return function("list_contains", exp.cast(_column(field), "TIMESTAMP[]"), self._as(node, t.Kind.INSTANT))
-        return function("list_contains", _column(field), self._value(node))
+            return function("list_contains", exp.cast(held, "TIMESTAMP[]"), self._as(node, t.Kind.INSTANT))
+        return function("list_contains", held, self._value(node))
 
     # -- methods and functions ------------------------------------------------------------------------------------
 

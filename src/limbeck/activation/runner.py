@@ -1,0 +1,50 @@
+"""Flows from the profile store to the landing zone: the plug that the Flow Service runs (REST contract, 8.4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from limbeck.activation.delivery import Deliveries
+from limbeck.activation.plan import Plan
+from limbeck.errors import InvalidInput
+from limbeck.flow.landingzone import LandingZone
+from limbeck.flow.model import Metrics, Resource, Run
+from limbeck.flow.resources import Resources
+from limbeck.scope import Sandbox
+
+
+class ActivationRunner:
+    """Delivers the audiences that a flow selects, or those of them that a run asks for."""
+
+    def __init__(self, deliveries: Deliveries, resources: Resources, zone: LandingZone) -> None:
+        self._deliveries = deliveries
+        self._resources = resources
+        self._zone = zone
+
+    def run(self, sandbox: Sandbox, flow: Resource, run: Run) -> Metrics:
+        """Deliver, and count; raise what keeps the files from being written.
+
+        A run that was killed and is done again writes files of the same names: its own time stands in them.
+        """
+        target = self._resources.get(sandbox, "targetConnection", str(flow.body["targetConnectionIds"][0]))
+        plan = _asked(self._deliveries.plan(sandbox, flow.body, target.body), run)
+        folder = self._zone.path("export", plan.path)
+        found = self._deliveries.deliver(sandbox, plan, folder, run.id, run.created)
+        files = [path for delivered in found for path, _ in delivered.files]
+        return Metrics(
+            output_files=len(files),
+            output_bytes=sum(path.stat().st_size for path in files),
+            input_records=sum(d.members for d in found),
+            output_records=sum(d.rows for d in found),
+            skipped_records=sum(d.members - d.rows for d in found),
+        )
+
+
+def _asked(plan: Plan, run: Run) -> Plan:
+    """Return *plan* with the audiences that *run* names; all of them if it names none."""
+    wanted = [str(i) for i in run.payload.get("audiences", ())]
+    selected = {s.audience_id: s for s in plan.audiences}
+    for audience_id in wanted:
+        if audience_id not in selected:
+            raise InvalidInput(f"audience {audience_id} is not in the flow; add it to its segmentSelectors first")
+    return replace(plan, audiences=tuple(selected[i] for i in wanted)) if wanted else plan

@@ -1,0 +1,177 @@
+"""The newsletter's example at a small size, from nothing to scores that are compared with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from limbeck.client import Client
+from limbeck.workflow import synthetic
+from limbeck.workflow.definition import Definition
+from limbeck.workflow.run import Run
+from tests.crash import run
+from tests.platforms import embedded
+from tests.synthetic import ask, roc_auc
+
+pytestmark = [  # MLflow's own
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning"),
+]
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "newsletter.toml"
+PEOPLE = 2000
+
+
+def example(folder: Path, people: int = PEOPLE, **changes: str) -> Path:
+    """Write the example with fewer people and one candidate, and with other settings as *changes* has them."""
+    settings = {"people": str(people), "resamples": "100", "candidates": '["logistic"]', **changes}
+    lines = EXAMPLE.read_text().splitlines()
+    for key, value in settings.items():
+        (place,) = (n for n, line in enumerate(lines) if line.startswith(f"{key} = "))
+        lines[place] = f"{key} = {value}"
+    path = folder / "newsletter.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+class Story:
+    """What the example's run left in a home."""
+
+    def __init__(self, client: Client, folder: Path) -> None:
+        self.client, self.home, self.path = client, folder / "home", example(folder)
+        self.run = self.steps(self.path)
+        with self.run.working():
+            self.summary = self.run.report()
+
+    def steps(self, path: Path) -> Run:
+        return Run(Definition.load(path), self.client, self.home)
+
+    @property
+    def made(self) -> list[Path]:
+        """The folders of synthetic data."""
+        return sorted((self.home / "workflow" / "newsletter").glob("synthetic-*"))
+
+    def truth(self) -> dict[str, float]:
+        """The true probabilities at the scoring cutoff."""
+        asked = "select entity_id, probability from truth where cutoff = timestamp '2026-05-01'"
+        return {str(person): float(chance) for person, chance in ask(self.made[0], asked)}
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    folder = tmp_path_factory.mktemp("newsletter")
+    with embedded(folder / "home") as client:
+        yield Story(client, folder)
+
+
+# -- what comes out -----------------------------------------------------------------------------------------------
+
+
+def test_everybody_with_events_is_scored(story: Story) -> None:
+    asked = "select distinct userid from events where timestamp < '2026-05-01'"
+    eligible = {person for (person,) in ask(story.made[0], asked)}
+    scores = pq.read_table(story.home / "output" / "newsletter" / "scores.parquet")
+    assert len(scores) == len(eligible) == story.summary["rows"]["scored"]
+    assert set(scores["entity_id"].to_pylist()) == eligible
+
+
+def test_the_platform_has_the_rows_that_were_made(story: Story) -> None:
+    ((events, forms),) = ask(
+        story.made[0], "select count(*), count(*) filter (where type = 'web.formFilledOut') from events"
+    )
+    ((profiles,),) = ask(story.made[0], "select count(*) from profiles")
+    assert {name: found["rows"] for name, found in story.summary["snapshots"].items()} == {
+        "newsletter events": events,
+        "newsletter profiles": profiles,
+    }
+    table, tenant = story.run.tables["newsletter events"], story.client.tenant
+    filled = "\"eventType\" = 'web.formFilledOut' and web.webPageDetails.name = 'subscribe'"
+    assert story.client.sql(f"select count(*) from {table} where {filled}").scalar() == forms
+    who = f"select count(distinct _{tenant}.userid) from {table} where length(_{tenant}.userid) = 38"
+    assert story.client.sql(who).scalar() == story.summary["rows"]["scored"]
+    chosen = 'select count(*) from {} where consents.marketing.email.val = \'y\' and "optInOut"."globalOptout"'
+    found = ask(story.made[0], "select count(*) from profiles where consent = 'y' and opted_out")
+    assert story.client.sql(chosen.format(story.run.tables["newsletter profiles"])).scalar() == found[0][0] > 0
+
+
+def test_the_model_ranks_by_the_truth_better_than_its_rules(story: Story) -> None:
+    """Against true probabilities: nobody's luck blurs the comparison."""
+    (file,) = story.run.features["score"].files
+    rows = pq.read_table(file).to_pylist()
+    scores = {row["entity_id"]: row["score"] for row in pq.read_table(story.run.scores).to_pylist()}
+    truth = story.truth()
+    chances = np.array([truth[row["entity_id"]] for row in rows])
+    areas = {
+        "model": roc_auc([scores[row["entity_id"]] for row in rows], chances),
+        "rule": roc_auc([row[story.run.definition.model.rule] for row in rows], chances),
+        "views": roc_auc([row["page_views_28d"] for row in rows], chances),
+        "truth": roc_auc(chances, chances),
+    }
+    assert areas["rule"] + 0.03 < areas["model"] < areas["truth"] < 0.8, areas
+    assert areas["views"] < areas["model"], areas
+    mean = np.mean(list(scores.values()))
+    assert abs(mean - chances.mean()) < 0.03, (mean, chances.mean())
+
+
+def test_the_labels_are_as_frequent_as_the_truth_says(story: Story) -> None:
+    measures = "avg(probability), sqrt(sum(probability * (1 - probability))) / count(*)"
+    ((expected, error),) = ask(story.made[0], f"select {measures} from truth where cutoff = '2026-04-09'")
+    assert abs(story.summary["base_rate"] - expected) < 4 * error
+
+
+# -- what is done once --------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_made_twice_and_a_model_of_other_folds_is_made_of_the_same_data(story: Story) -> None:
+    before = {path: path.stat().st_mtime_ns for path in story.made[0].iterdir()}
+    for changes in ({}, {"folds": "4"}):
+        steps = story.steps(example(story.home, **changes))
+        with steps.working():
+            assert {name: loaded.dataset.id for name, loaded in steps.datasets.items()} == {
+                name: loaded.dataset.id for name, loaded in story.run.datasets.items()
+            }
+    assert {path: path.stat().st_mtime_ns for path in story.made[0].iterdir()} == before
+    assert len(story.made) == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"people": "2001"}, {"days": "121"}, {"test": "2026-04-08", "train": "[2026-02-26]"}], ids=str
+)
+def test_other_data_have_another_key_and_a_dry_run_makes_none(story: Story, changes: dict[str, Any]) -> None:
+    steps = story.steps(example(story.home, **changes))
+    planned = steps.planned()
+    assert not set(steps.source_keys.values()) & set(story.run.source_keys.values())
+    assert (
+        planned[0] == f"folder {story.home}/workflow/newsletter/synthetic-{steps.generated_key} with the synthetic data"
+    )
+    assert "batch of newsletter events with the rows of generator:events" in planned
+    assert len(story.made) == 1
+
+
+# -- what a killed run leaves -------------------------------------------------------------------------------------
+
+
+def test_a_killed_run_leaves_no_half_made_data(tmp_path: Path) -> None:
+    path, home = example(tmp_path, 50), tmp_path / "home"
+    folder = home / "workflow" / "newsletter"
+
+    run("-m", "limbeck", "generate", str(path), "--home", str(home), crash_at="workflow.data-generated")
+    assert not list(folder.glob("synthetic-*"))
+    with embedded(home) as client:
+        again = Run(Definition.load(path), client, home)
+        with again.working():
+            assert again.datasets
+
+    (made,) = folder.glob("*synthetic-*")
+    assert not [entry.name for entry in folder.iterdir() if entry.name.startswith(".")]
+    definition = Definition.load(path)
+    assert definition.generator is not None
+    synthetic.generate(definition.generator, tmp_path / "again", definition.cutoffs.all, definition.goal.within)
+    assert {f.name: f.read_bytes() for f in made.iterdir()} == {
+        f.name: f.read_bytes() for f in (tmp_path / "again").iterdir()
+    }

@@ -1,0 +1,476 @@
+"""Random small worlds of people, as identity and profile see them, beside the reference that the contract gives."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from limbeck import clock
+from limbeck.errors import NotFound
+from limbeck.identity import Identity
+from limbeck.lake import Dataset
+from limbeck.profile import people
+from limbeck.profile.service import TooManyIdentities
+from limbeck.scope import Sandbox
+from limbeck.xdm.standard import EXPERIENCE_EVENT, PROFILE
+from limbeck.xdm.standard.ids import CONTEXT
+from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Type
+from tests.profile_reference import (
+    IN_PROFILE,
+    Described,
+    Home,
+    Person,
+    Published,
+    Row,
+    Source,
+    World,
+    at,
+    without_nulls,
+)
+
+# -- schemas ------------------------------------------------------------------------------------------------------
+
+TEXT, WHOLE = Scalar("string"), Scalar("long")
+CHOICE = Object((Field("on", Scalar("boolean")), Field("since", Scalar("date"))))
+OWN: dict[str, Type] = {
+    "id": TEXT,
+    "mail": TEXT,
+    "ecid": TEXT,
+    "tier": TEXT,
+    "points": WHOLE,
+    "joined": Scalar("date-time"),
+    "name": Object((Field("first", TEXT), Field("last", TEXT), Field("title", Object((Field("short", TEXT),))))),
+    "tags": Array(TEXT),
+    "orders": Array(Object((Field("sku", TEXT), Field("count", WHOLE)))),
+    "prefs": Map(CHOICE),
+    "notes": Map(TEXT),
+}
+"""Fields under `_acme`."""
+
+PERSON = {"name": {"firstName": ["Ada", "Bo"]}, "birthDate": [date(1999, 1, 20)], "birthYear": [1980, 1999]}
+"""Fields of the standard group Demographic Details, and values."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A schema that datasets may have."""
+
+    title: str
+    described: tuple[Described, ...]
+    own: tuple[str, ...]
+    is_record: bool = True
+    has_person: bool = False
+
+
+KINDS = (
+    Kind(
+        "crm",
+        (Described("_acme.id", "CRMID", True), Described("_acme.mail", "Email", False)),
+        ("id", "mail", "tier", "points", "name", "prefs", "notes"),
+        has_person=True,
+    ),
+    Kind("visitors", (), ("tier", "joined", "tags", "prefs")),
+    Kind(
+        "devices",
+        (Described("_acme.ecid", "ecid", True), Described("_acme.id", "CRMID", False)),
+        ("ecid", "id", "points", "orders", "name", "tags"),
+        has_person=True,
+    ),
+    Kind(
+        "web",
+        (Described("_acme.mail", "email", False), Described("_acme.ecid", "ECID", True)),
+        ("ecid", "mail", "points", "tags"),
+        is_record=False,
+    ),
+    Kind("shop", (Described("_acme.id", "CRMID", False),), ("id", "tier", "orders", "name"), is_record=False),
+)
+
+# -- rows ---------------------------------------------------------------------------------------------------------
+
+POOLS: dict[str, list[str]] = {
+    "ECID": [f"{n:038}" for n in range(1, 7)],
+    "Email": [f"{name}@x.org" for name in ("ada", "Ada", "bo", "cy", "dee")],
+    "CRMID": ["c1", "c2", "c3", "c4", "1" * 38],
+    "Loyalty": ["l1", "l2", "ada@x.org", "x" * 1024],
+    "Phone": ["+1", "+2", "00431"],
+}
+SPELLINGS = {"ECID": ["ECID", "ecid", "Ecid"], "Email": ["Email", "email", "EMAIL"], "Phone": ["Phone", "PHONE"]}
+NOBODY = ["", "   ", "null", "NULL", "undefined", "Anonymous", "0", "000", "0" * 38, "y" * 1025]
+"""Values that identify nobody in any namespace."""
+NO_ECID = ["1" * 37, "1" * 39, "a" * 38, "١" * 38, "c1"]
+
+START = datetime(2026, 1, 1)
+FIRST = 1_767_000_000_000
+"""Publication times begin here, in milliseconds."""
+
+
+class Rows:
+    """Random rows."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self._numbers = itertools.count()
+
+    def perhaps(self, probability: float) -> bool:
+        return self.random.random() < probability
+
+    def value(self, namespace: str) -> str | None:
+        """A value of a namespace; seldom one that identifies nobody, or NULL."""
+        if self.perhaps(0.85):
+            return self.random.choice(POOLS[namespace])
+        return self.random.choice([None, *NOBODY, *(NO_ECID if namespace == "ECID" else [])])
+
+    def record(self, kind: Kind) -> dict[str, Any]:
+        """A row; anything in it may be NULL or missing."""
+        row: dict[str, Any] = {"_acme": self.own(kind) if self.perhaps(0.95) else None}
+        if kind.has_person and self.perhaps(0.5):
+            row["person"] = self.some_of(PERSON)
+        has_primary = any(d.primary for d in kind.described)
+        if self.perhaps(0.4 if has_primary else 0.95):
+            row["identityMap"] = self.identity_map(primary=self.perhaps(0.3 if has_primary else 0.9))
+        return row
+
+    def event(self, kind: Kind) -> dict[str, Any]:
+        """A row that happened."""
+        moment = START + timedelta(seconds=self.random.randrange(20), milliseconds=self.random.choice([0, 1]))
+        said = {"_id": f"e{next(self._numbers)}", "timestamp": moment, "eventType": self.random.choice(["a", None])}
+        return self.record(kind) | said
+
+    def own(self, kind: Kind) -> dict[str, Any]:
+        primary = next((d.path for d in kind.described if d.primary), None)
+        fields = {}
+        for name in kind.own:
+            if self.perhaps(0.95 if f"_acme.{name}" == primary else 0.5):
+                fields[name] = self.field(name)
+        return fields
+
+    def field(self, name: str) -> Any:
+        match name:
+            case "id":
+                return self.value("CRMID")
+            case "mail":
+                return self.value("Email")
+            case "ecid":
+                return self.value("ECID")
+            case "tier":
+                return self.random.choice(["gold", "tin", "", None])
+            case "points":
+                return self.random.choice([0, -1, 2**53, None, self.random.randrange(9)])
+            case "joined":
+                return START + timedelta(milliseconds=self.random.randrange(5))
+            case "name":
+                short = self.random.choice([{"short": "Dr"}, {"short": None}, None])
+                return self.random.choice(
+                    [None, {}, {"first": "A", "last": None}, {"last": "B", "title": short}, {"title": short}]
+                )
+            case "tags":
+                return self.random.choice([None, [], ["a"], ["b", None], [None]])
+            case "orders":
+                return self.random.choice([None, [], [{"sku": "s", "count": None}], [{"sku": "t", "count": 2}] * 2])
+            case "prefs":
+                since = self.random.choice([None, date(2020, 2, 29)])
+                return self.mapped(lambda: self.random.choice([None, {"on": self.perhaps(0.5), "since": since}, {}]))
+            case "notes":
+                return self.mapped(lambda: self.random.choice([None, "", "n"]))
+        raise AssertionError(name)
+
+    def mapped(self, value: Any) -> dict[str, Any]:
+        return {key: value() for key in self.random.sample(["a", "b", "C d", "c d"], self.random.randrange(4))}
+
+    def some_of(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {name: choices for name, choices in fields.items() if self.perhaps(0.6)}
+        return {n: self.some_of(c) if isinstance(c, dict) else self.random.choice([*c, None]) for n, c in kept.items()}
+
+    def identity_map(self, primary: bool) -> dict[str, Any] | None:
+        """Entries of a few namespaces, of which at most one is the primary; now and then about twenty."""
+        entries = [(namespace, self.value(namespace)) for namespace in self.random.choices(list(POOLS), k=3)]
+        entries = entries[: self.random.randint(1, 3)]
+        if self.perhaps(0.04):
+            entries += [("Loyalty", f"crowd{n}") for n in range(self.random.randint(17, 21))]
+        found: dict[str, Any] = {}
+        for n, (namespace, value) in enumerate(entries):
+            code = self.random.choice(SPELLINGS.get(namespace, [namespace]))
+            state = self.random.choice([None, "ambiguous", "authenticated"])
+            item = {"id": value, "authenticatedState": state, "primary": self.random.choice([None, False])}
+            found.setdefault(code, []).append(item | ({"primary": True} if primary and n == 0 else {}))
+        if self.perhaps(0.1):
+            found.setdefault("WAID", self.random.choice([None, [], [None]]))
+        return found
+
+
+# -- worlds -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A batch of a world: rows of the dataset with this number."""
+
+    dataset: int
+    time: int
+    rows: Sequence[Row]
+
+
+def drawn(
+    random: Random,
+    *,
+    distinct: bool,
+    most: int = 9,
+    events: int | None = None,
+    again: bool = True,
+    changed: bool = False,
+) -> tuple[list[Kind], list[Sent]]:
+    """Kinds of datasets, *events* of them of events, and the batches sent to them, in order.
+
+    *distinct*: no two batches of one dataset come at the same time. With *again* events come again now and then, as
+    they were or, with *changed*, with other contents.
+    """
+    rows = Rows(random)
+    events = random.randint(0, 2) if events is None else events
+    kinds = random.choices(KINDS[:3], k=random.randint(1, 3)) + random.choices(KINDS[3:], k=events)
+    batches = []
+    for number, kind in enumerate(kinds):
+        count = random.randint(1, 4)
+        steps = random.sample(range(6), count) if distinct else random.choices(range(4), k=count)
+        before: list[Row] = []
+        for step in steps:
+            made = [rows.record(kind) if kind.is_record else rows.event(kind) for _ in range(random.randint(1, most))]
+            if again and not kind.is_record:
+                repeated = random.sample(before, min(len(before), random.choice([0, 1, 3])))
+                made += [rows.event(kind) | {"_id": row["_id"]} if changed else row for row in repeated]
+                random.shuffle(made)
+                before += made
+            batches.append(Sent(number, FIRST + step * 1000, made))
+    random.shuffle(batches)
+    return kinds, batches
+
+
+def rearranged(random: Random, batches: Sequence[Sent]) -> list[Sent]:
+    """The same in another order, each batch split into parts, which stay in their order."""
+    parts = [(n, part) for n, batch in enumerate(batches) for part in split(random, batch)]
+    order = [n for n, _ in parts]
+    random.shuffle(order)
+    waiting = {n: iter([p for m, p in parts if m == n]) for n in set(order)}
+    return [next(waiting[n]) for n in order]
+
+
+def split(random: Random, batch: Sent) -> Iterator[Sent]:
+    cuts = sorted({0, len(batch.rows), *random.choices(range(len(batch.rows) + 1), k=random.randint(0, 2))})
+    for start, end in itertools.pairwise(cuts):
+        yield replace(batch, rows=batch.rows[start:end])
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A world in a sandbox of its own."""
+
+    home: Home
+    sandbox: Sandbox
+    datasets: list[Dataset]
+    world: World
+
+    def play(self, random: Random, batches: Sequence[Sent]) -> None:
+        """Publish batches in this order, some of them through ingestion; identity follows now and then."""
+        for sent in batches:
+            dataset, form = self.datasets[sent.dataset], random.choice(["json", "parquet", None, None])
+            if form is None:
+                self.home.append(dataset, sent.rows, sent.time)
+            else:
+                self.home.publish(dataset, sent.rows, time=sent.time, form=form)
+            if random.random() < 0.3:
+                self.home.identities.follow()
+        self.home.identities.follow()
+
+    def rows(self, sql: str, among: people.People) -> list[dict[str, Any]]:
+        with self.home.engine.session(among.tables()) as session:
+            return [row for batch in session.reader(sql) for row in batch.to_pylist()]
+
+
+SANDBOXES = itertools.count(1)
+
+
+def stage(home: Home, kinds: Sequence[Kind], batches: Sequence[Sent]) -> Stage:
+    """Make datasets in a new sandbox; their ids are in their order. Nothing is published yet."""
+    number = next(SANDBOXES)
+    sandbox = home.sandbox(f"world-{number}")
+    schemas = {kind: schema(home, sandbox, kind) for kind in set(kinds)}
+    with home.store.write() as connection:
+        ids = [
+            home.lake.datasets.create(
+                connection, sandbox, kind.title, schemas[kind], tags=IN_PROFILE, dataset_id=f"{number:012x}{n:012x}"
+            )
+            for n, kind in enumerate(kinds)
+        ]
+    sources = [Source(id, kind.is_record, kind.described) for id, kind in zip(ids, kinds, strict=True)]
+    world = World(Published(sources[b.dataset], b.time, b.rows) for b in batches)
+    return Stage(home, sandbox, [home.lake.datasets.get(sandbox, i) for i in ids], world)
+
+
+def schema(home: Home, sandbox: Sandbox, kind: Kind) -> str:
+    own = Object(tuple(Field(name, OWN[name]) for name in kind.own))
+    groups = [f"{CONTEXT}profile-person-details"] if kind.has_person else []
+    class_id = PROFILE if kind.is_record else EXPERIENCE_EVENT
+    return home.schema(sandbox, kind.title, own, kind.described, *groups, cls=class_id)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    made = Home.at(tmp_path_factory.mktemp("profile") / "home")
+    yield made
+    made.close()
+
+
+STRANGERS = [Identity("Email", "nobody@x.org"), Identity("ECID", "9" * 38), Identity("CRMID", "null")]
+
+
+def everybody(world: World) -> list[Identity]:
+    return sorted(world.identities()) + STRANGERS
+
+
+# -- clusters -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_clusters_are_the_reachable_whatever_the_order_and_split(home: Home, seed: int) -> None:
+    random = Random(seed)
+    kinds, batches = drawn(random, distinct=True, most=20)
+    for order in (batches, rearranged(random, batches)):
+        made = stage(home, kinds, order)
+        made.play(random, order)
+        for identity in everybody(made.world):
+            found = home.identities.cluster(made.sandbox, identity)
+            assert found == made.world.cluster(identity), identity
+
+
+# -- one person ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(14))
+def test_profiles_are_merged_as_the_reference_merges_them(home: Home, seed: int) -> None:
+    random = Random(seed)
+    kinds, batches = drawn(random, distinct=seed % 2 == 0)
+    made = stage(home, kinds, batches)
+    made.play(random, batches if seed % 2 else rearranged(random, batches))
+    for identity in everybody(made.world):
+        assert found_profile(made, identity) == wanted_profile(made, identity), identity
+
+
+def found_profile(made: Stage, identity: Identity) -> Any:
+    """What is told of the person with an identity, or the kind of the error."""
+    code = identity.namespace.lower() if identity.namespace in SPELLINGS else identity.namespace
+    try:
+        found = made.home.profiles.find(made.sandbox, code, identity.value)
+    except (NotFound, TooManyIdentities) as error:
+        return type(error)
+    origins = {path: (o.dataset_id, clock.millis(o.time)) for path, o in found.merged.origins.items()}
+    last = clock.millis(found.last_modified)
+    return list(found.identities), compared(Person(dict(found.merged.entity), origins, found.sources, last))
+
+
+def wanted_profile(made: Stage, identity: Identity) -> Any:
+    cluster, person = made.world.cluster(identity), made.world.find(identity)
+    if len(cluster) > 50:
+        return TooManyIdentities
+    return NotFound if person is None else (cluster, compared(person))
+
+
+def compared(person: Person) -> Person:
+    """A person without the `identityMap`, which the API makes of all identities."""
+    origins = {path: origin for path, origin in person.origins.items() if not path.startswith("identityMap.")}
+    entity = {name: value for name, value in person.entity.items() if name != "identityMap"}
+    return person._replace(entity=without_nulls(entity), origins=origins)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_events_come_once_and_in_order(home: Home, seed: int) -> None:
+    random = Random(seed)
+    kinds, batches = drawn(random, distinct=True, events=3, most=12)
+    made = stage(home, kinds, batches)
+    made.play(random, rearranged(random, batches))
+    for identity in everybody(made.world):
+        assert_events(made, identity)
+
+
+def assert_events(made: Stage, identity: Identity, limit: int = 1000) -> None:
+    found = made.home.profiles.events(made.sandbox, identity.namespace, identity.value, limit)
+    told = [(e.timestamp, e.id, e.dataset_id, without_nulls(e.entity)) for e in found]
+    wanted = [(h.row["timestamp"], h.row["_id"], h.dataset, without_nulls(h.row)) for h in made.world.events(identity)]
+    assert told == wanted[-limit:], identity
+
+
+# -- everybody ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(14))
+def test_everybody_at_once_is_what_each_is_alone(home: Home, seed: int) -> None:
+    random = Random(1000 + seed)
+    kinds, batches = drawn(random, distinct=seed % 2 == 0, most=14)
+    made = stage(home, kinds, batches)
+    made.play(random, batches if seed % 2 else rearranged(random, batches))
+    assert_persons(made, random)
+
+
+def assert_persons(made: Stage, random: Random, most_identities: int = 50, most_events: int = 5000) -> None:
+    """Everybody with the values at a few random paths is who the reference says."""
+    with made.home.profiles.people(made.sandbox) as everyone:
+        paths = some_leaves(everyone.profile, random)
+        rows = made.rows(everyone.persons(paths), everyone)
+    found = {tuple(made.world.cluster(Identity(row["namespace"], row["value"]))): row for row in rows}
+    wanted = {
+        cluster
+        for cluster in made.world.persons()
+        if len(cluster) <= most_identities and len(made.world.events(cluster[0])) <= most_events
+    }
+    assert len(found) == len(rows) == len({row["person"] for row in rows})
+    assert set(found) == wanted
+    for cluster, row in found.items():
+        person = made.world.find(cluster[0])
+        assert person is not None
+        values = {path: at(person.entity, path) for path in paths}
+        assert without_nulls({path: row[path] for path in paths}) == without_nulls(values), cluster
+
+
+def some_leaves(union: Object, random: Random) -> list[str]:
+    """Paths that may be asked for: single values and lists, under objects."""
+    known = [path for path, field in union.leaves() if not isinstance(field.type, Map)]
+    return random.sample(known, min(len(known), random.choice([0, 1, 5, 50])))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_events_of_everybody_count_once_the_last_row_of_an_id(home: Home, seed: int) -> None:
+    random = Random(seed)
+    kinds, batches = drawn(random, distinct=seed % 2 == 0, events=2, most=14, changed=True)
+    made = stage(home, kinds, batches)
+    made.play(random, batches if seed % 2 else rearranged(random, batches))
+    with made.home.profiles.people(made.sandbox) as everyone:
+        paths = some_leaves(everyone.event, random)
+        rows = made.rows(everyone.events(paths), everyone)
+        persons = made.rows(everyone.persons([]), everyone)
+    clusters = {row["person"]: made.world.cluster(Identity(row["namespace"], row["value"])) for row in persons}
+    wanted = [
+        (cluster, without_nulls({path: at(h.row, path) for path in {*paths, "_id", "timestamp"}}))
+        for cluster in made.world.persons()
+        for h in made.world.events(cluster[0])
+    ]
+    found = [(tuple(clusters[row.pop("person")]), without_nulls(row)) for row in rows]
+    assert sorted(found, key=repr) == sorted(wanted, key=repr)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_who_has_too_many_identities_or_events_is_left_out(
+    home: Home, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "MOST_IDENTITIES", 3)
+    monkeypatch.setattr(people, "MOST_EVENTS", 4)
+    random = Random(seed)
+    kinds, batches = drawn(random, distinct=True, events=2, again=False)
+    made = stage(home, kinds, batches)
+    made.play(random, rearranged(random, batches))
+    sizes = {(len(c) > 3, len(made.world.events(c[0])) > 4) for c in made.world.persons()}
+    assert_persons(made, random, most_identities=3, most_events=4)
+    assert len(sizes) > 1
