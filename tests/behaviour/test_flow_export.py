@@ -46,6 +46,12 @@ def aep(home: Path) -> Iterator[Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def some(aep: Client) -> Dataset:
+    """A dataset for flows that are refused."""
+    return score_dataset(aep, "some")[0]
+
+
 @pytest.fixture
 def zone(home: Path) -> Path:
     return home / "landing-zone" / "dlz-destination"
@@ -119,7 +125,10 @@ def test_the_client_fetches_the_newest_export(aep: Client, tmp_path: Path) -> No
     first, second = area.list(f"deep/down/egress/{dataset.id}")
 
     assert area.list("deep/down") == ["deep/down/egress"]
-    assert [sum(pq.read_metadata(f).num_rows for f in area.download(p, tmp_path / p)) for p in (first, second)] == [1, 2]
+    assert [sum(pq.read_metadata(f).num_rows for f in area.download(p, tmp_path / p)) for p in (first, second)] == [
+        1,
+        2,
+    ]
     (only,) = area.list(first)
     assert area.read(only) == (tmp_path / only).read_bytes()
     assert area.list("deep/nowhere") == []
@@ -186,10 +195,9 @@ def test_the_container_before_a_path_is_the_area_itself(aep: Client, tmp_path: P
         ("a\\b", "with slashes"),
     ],
 )
-def test_no_path_leads_out_of_the_landing_zone(aep: Client, tmp_path: Path, path: str, said: str) -> None:
-    dataset = made(aep, ids.new_uuid(), tmp_path)
+def test_no_path_leads_out_of_the_landing_zone(aep: Client, some: Dataset, path: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
-        raw_export(aep, [dataset], path=path)
+        raw_export(aep, [some], path=path)
 
 
 def test_no_link_leads_out_of_the_landing_zone(aep: Client, tmp_path: Path, zone: Path) -> None:
@@ -215,14 +223,13 @@ def test_no_link_leads_out_of_the_landing_zone(aep: Client, tmp_path: Path, zone
     ],
 )
 def test_what_cannot_be_exported_is_refused_at_once(
-    aep: Client, tmp_path: Path, params: dict[str, Any], kind: type[LimbeckError], said: str
+    aep: Client, some: Dataset, params: dict[str, Any], kind: type[LimbeckError], said: str
 ) -> None:
-    dataset = made(aep, ids.new_uuid(), tmp_path)
     base = params.pop("baseConnectionId", None)
     with pytest.raises(kind, match=said):
         if base:
             post(aep, "targetConnections", {"connectionSpec": {"id": TARGET}, "baseConnectionId": base})
-        raw_export(aep, [dataset], **{"path": "x", **params})
+        raw_export(aep, [some], **{"path": "x", **params})
 
 
 @pytest.mark.parametrize(
@@ -242,9 +249,8 @@ def test_what_cannot_be_exported_is_refused_at_once(
         ({"scheduleParams": "daily"}, "it is an object"),
     ],
 )
-def test_a_flow_says_what_it_lacks(aep: Client, tmp_path: Path, changes: dict[str, Any], said: str) -> None:
-    dataset = made(aep, ids.new_uuid(), tmp_path)
-    flow = aep.create_export("whole", dataset, "x")
+def test_a_flow_says_what_it_lacks(aep: Client, some: Dataset, changes: dict[str, Any], said: str) -> None:
+    flow = aep.find_flow("whole") or aep.create_export("whole", some, "x")
     (body,) = aep._transport.call("GET", f"{FLOW}/flows/{flow}")["items"]
     kept = {k: body[k] for k in ("name", "flowSpec", "sourceConnectionIds", "targetConnectionIds")}
     with pytest.raises(InvalidInput, match=said):

@@ -57,6 +57,15 @@ views = { count = true, where = "kind = 'view'", windows = ["ever", "7 days"] }
 spend = { sum = "amount" }
 age = { attribute = "age" }
 
+[audience]
+top = 0.2
+control = 0.25
+
+[activation.columns]
+customer = "identity"
+score = "score"
+age = "{tenant}.age"
+
 [model]
 candidates = ["logistic"]
 folds = 2
@@ -92,16 +101,26 @@ def work(folder: Path, home: Path, spent: Path | None = None, most: float | None
             spent.write_text(str(time.process_time() - began))
 
 
-def outcome(home: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What the run left: the summary without times and random names, and the scores."""
+def outcome(home: Path) -> tuple[Any, ...]:
+    """What the run left: the summary without times and random names, the scores, and what was delivered."""
     summary = json.loads((home / "out" / "summary.json").read_text())
-    for part, names in {"model": ("run_id", "trained"), "": ("seconds", "generated")}.items():
+    parts = {
+        "model": ("run_id", "trained"),
+        "audience": ("id", "evaluated"),
+        "activation": ("files", "manifest"),
+        "": ("seconds", "generated"),
+    }
+    for part, names in parts.items():
         for name in names:
             del (summary[part] if part else summary)[name]
     for found in summary["snapshots"].values():
         del found["id"]
     assert (home / "out" / "report.html").stat().st_size > 10_000
-    return summary, pq.read_table(home / "out" / "scores.parquet").to_pylist()
+    delivered = home / "landing-zone" / "dlz-destination" / "limbeck" / "shop" / "activation"
+    kinds = sorted(path.suffix for path in delivered.iterdir())
+    (file,) = delivered.glob("*.csv")
+    scores = pq.read_table(home / "out" / "scores.parquet").to_pylist()
+    return summary, scores, kinds, file.read_text()
 
 
 @pytest.fixture(scope="module")

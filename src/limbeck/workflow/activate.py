@@ -16,6 +16,7 @@ from limbeck.errors import Internal, NotFound
 from limbeck.workflow import planner
 from limbeck.workflow.campaign import GROUP, RANK, SCORE, ActivationPart, AudiencePart
 from limbeck.workflow.definition import Definition
+from limbeck.workflow.export import settle
 from limbeck.workflow.ingest import CONTROL, groups, path_of
 from limbeck.workflow.keys import digest
 from limbeck.workflow.planner import Planner, Reach
@@ -90,8 +91,11 @@ def activate(
         flow = client.find_flow(name) or client.destinations.create(name, path, columns, part.format)
         chosen = Audience(made["id"], made["name"], made["rule"], made["size"])
         client.destinations.select(flow, chosen, f"{definition.name}_%SEGMENT_ID%_{key}")
-        client.wait_run(client.destinations.start(flow, chosen))
+        settle(client, flow)
         found = _delivered(zone, path, key)
+        if found is None:
+            client.wait_run(client.destinations.start(flow, chosen))
+            found = _delivered(zone, path, key)
     if found is None:
         raise Internal(f"the delivery of {definition.name} ended, but left no manifest in {path}")
     return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from limbeck.client import Client, Dataset
-from limbeck.errors import Internal
+from limbeck.errors import Internal, LimbeckError
 from limbeck.workflow.whole import whole_folder
 
 
@@ -13,15 +14,26 @@ def export(client: Client, dataset: Dataset, path: str, folder: Path) -> tuple[P
     """Return the files of *dataset* in *folder*, all of them: exported and fetched now if they are not there.
 
     The export lies in the landing zone under `{path}/{dataset id}/exportTime=…`; it is made by a dataflow of its own.
+    The table of a feature set never changes, so an export that is there already is as good as a new one.
     """
     if not folder.is_dir():
+        zone, place = client.landing_zone("export"), f"{path}/{dataset.id}"
         name = f"limbeck export of {dataset.table}"
         flow = client.find_flow(name) or client.create_export(name, dataset, path)
-        client.wait_run(client.run_flow(flow))
-        zone = client.landing_zone("export")
-        exports = zone.list(f"{path}/{dataset.id}")
+        settle(client, flow)
+        if not zone.list(place):
+            client.wait_run(client.run_flow(flow))
+        exports = zone.list(place)
         if not exports:
             raise Internal(f"the export of {dataset.table} ended, but the landing zone lists none")
         with whole_folder(folder) as beside:
             zone.download(max(exports), beside)
     return tuple(sorted(folder.glob("*.parquet")))
+
+
+def settle(client: Client, flow_id: str) -> None:
+    """Wait for the runs of a dataflow that an interrupted run of ours began; how they end is not told."""
+    for run in client.flow_runs(flow_id):
+        if run.completed is None:
+            with suppress(LimbeckError):
+                client.wait_run(run)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from limbeck.client import Client, Dataset, Schema
 from limbeck.workflow.campaign import AS_OF, GROUP, MODEL, RANK, SCORE
 from limbeck.workflow.definition import Definition
+from limbeck.workflow.export import settle
 from limbeck.workflow.generate import CLASSES, IN_PROFILE
 from limbeck.workflow.keys import digest
 from limbeck.workflow.sources import TENANT, field_group
@@ -84,6 +85,7 @@ def _deliver(
             zone.write(path, file.name, file)
         finally:
             file.unlink(missing_ok=True)
+    settle(client, flow)
     client.wait_run(client.run_flow(flow))
 
 
