@@ -38,7 +38,8 @@ def outcomes(folder: Path, within: timedelta = WITHIN) -> dict[datetime, tuple[N
         f"""with forms as (select userid, timestamp as moment from events where type = 'web.formFilledOut')
         select cutoff, probability, max(case when moment >= cutoff and moment < cutoff + interval {within.days} day
             then 1 else 0 end)::double as outcome
-        from truth left join forms on userid = entity_id group by entity_id, cutoff, probability order by cutoff, entity_id""",
+        from truth left join forms on userid = entity_id
+        group by entity_id, cutoff, probability order by cutoff, entity_id""",
     )
     cutoffs = sorted({row[0] for row in rows})
     parts = {c: np.array([row[1:] for row in rows if row[0] == c]) for c in cutoffs}

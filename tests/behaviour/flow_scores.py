@@ -59,7 +59,11 @@ def pickup(aep: Client, name: str, columns: Mapping[str, str] | None = None) -> 
     dataset, schema = score_dataset(aep, name)
     wanted = columns or {"userId": "userid", "prediction": "score"}
     mapping = aep.create_mapping(schema, [(source, f"_{aep.tenant}.{path}") for source, path in wanted.items()])
-    return aep.create_pickup(name, dataset, schema, mapping, name), dataset
+    flow = aep.create_pickup(name, dataset, schema, mapping, name)
+    while not (runs := aep.flow_runs(flow)):
+        """Its first run, which its schedule asks for, has nothing to take."""
+    aep.wait_run(runs[0])
+    return flow, dataset
 
 
 def put(aep: Client, path: str, content: bytes) -> None:

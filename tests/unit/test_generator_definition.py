@@ -93,7 +93,11 @@ MISTAKES = {
         '"generator:events"',
         '"generator:event"',
         "",
-        ["files.log is 'generator:event'", "generator:events, generator:profiles", 'did you mean "generator:events" or'],
+        [
+            "files.log is 'generator:event'",
+            "generator:events, generator:profiles",
+            'did you mean "generator:events" or',
+        ],
     ),
     "a section that is not there": (
         TEXT[TEXT.index("[generator]") : TEXT.index("[[sources]]")],

@@ -176,7 +176,7 @@ def test_a_mapping_leads_csv_columns_to_nested_fields(folder: Path) -> None:
 
 
 def test_a_mapping_of_columns_that_are_not_there_is_refused(folder: Path) -> None:
-    with pytest.raises(InvalidFile, match='"rows" has no column "whom".*"_acme.userid"; did you mean "who"'):
+    with pytest.raises(InvalidFile, match=r'"rows" has no column "whom".*"_acme.userid"; did you mean "who"'):
         converted(folder, b"when,who\n0,1\n", "csv", {"timestamp": "when", "_acme.userid": "whom"})
 
 

@@ -97,6 +97,12 @@ def test_what_is_in_memory_is_written_after_some_events(tmp_path: Path, monkeypa
     assert parts.read().equals(whole.read())
 
 
+def test_no_two_random_streams_are_the_same() -> None:
+    streams = [synthetic.stream(1, block, number) for block in range(3) for number in range(10)]
+    streams += [np.random.default_rng([1, block]) for block in range(3)]  # of the people
+    assert len({stream.random() for stream in streams}) == len(streams)
+
+
 def test_events_are_in_order_and_theirs_alone(made: Path) -> None:
     files = sorted(made.glob("events-*"))
     assert [pq.read_schema(f).names for f in files] == [synthetic.EVENT_SCHEMA.names] * 3
@@ -253,6 +259,28 @@ def test_probabilities_come_true_on_the_whole_and_among_the_likely_and_the_unlik
         found = np.array([sigmas(chances[part], outcome[part]) for part in bins])
         assert np.abs(found).max() < SIGMAS, found
         assert (found**2).mean() < 2.2, found  # the mean of 20 squares of normal numbers: 1 in 1,000 is above
+
+
+def test_they_come_true_on_the_next_day_whatever_the_last_one_brought(tmp_path: Path) -> None:
+    """One day more or less in the truth's state or in its horizon would show here."""
+    cutoffs = [day(n) for n in range(4, 25, 2)]
+    synthetic.generate(Generator(20_000, 26, START, 6), tmp_path, cutoffs, timedelta(days=1))
+    yesterday = "userid = entity_id and timestamp >= cutoff - interval 1 day and timestamp < cutoff"
+    today = "userid = entity_id and timestamp >= cutoff and timestamp < cutoff + interval 1 day"
+    rows = ask(
+        tmp_path,
+        f"""with before as (select entity_id, cutoff, probability, coalesce(max(case type
+                when 'directMarketing.emailClicked' then 2 when 'web.webpagedetails.pageViews' then 1 end), 0) as last
+                from truth left join events on {yesterday} group by all),
+            after as (select entity_id, cutoff, 1.0::double as outcome
+                from truth join events on {today} and type = 'web.formFilledOut' group by all)
+        select last, probability, coalesce(outcome, 0) from before left join after using (entity_id, cutoff)""",
+    )
+    found = np.array(rows, float)
+    for last in range(3):
+        chances, outcome = found[found[:, 0] == last, 1:].T
+        assert len(chances) > 1000
+        assert abs(sigmas(chances, outcome)) < SIGMAS, last
 
 
 def test_each_probability_is_the_share_of_futures_in_which_it_happens() -> None:

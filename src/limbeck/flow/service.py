@@ -229,6 +229,7 @@ class FlowService:
         if "batch" in now.payload:
             with suppress(NotFound):
                 self._ingest.give_up(now.payload["batch"], str(error))
+            self._ingest.discard(run.id)
         self.runs.fail(run, error, Metrics(messages=tuple(now.payload.get("messages", ()))))
 
     def _require_exported(self, sandbox: Sandbox, flow_id: str, dataset_ids: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from limbeck import clock, crash, ids
+from limbeck import clock, crash
 from limbeck.errors import InvalidInput
 from limbeck.files.folder import disk_full_named
 from limbeck.flow import mappings, runs
@@ -72,6 +72,7 @@ class FilePickup:
             return Metrics(messages=picked.messages)
         self._ingest.promote(picked.batch_id, mapping)
         crash.point("flow.batch-completed")
+        self._ingest.discard(run.id)
         batch = self._lake.batches.by_id(picked.batch_id)
         if batch.status != "success":
             raise _failure(batch)
@@ -84,18 +85,18 @@ class FilePickup:
         target = self._resources.get(sandbox, "targetConnection", flow.body["targetConnectionIds"][0])
         dataset = self._lake.datasets.get(sandbox, dataset_id(target))
         messages: list[str] = []
-        batch_id = ids.ulid()
+        self._ingest.discard(run.id)
         try:
-            copies = list(self._copies(self._new(flow, source, run, messages), batch_id, run, messages))
-            is_made = bool(copies) and self._make_batch(flow, run, dataset, batch_id, copies, messages)
+            copies = list(self._copies(self._new(flow, source, run, messages), run, messages))
         except BaseException:
-            self._ingest.discard(batch_id)
+            self._ingest.discard(run.id)
             raise
-        if is_made:
-            crash.point("flow.batch-made")
-            return Picked(batch_id, _cut(messages))
-        self._ingest.discard(batch_id)
-        return Picked(None, _cut(messages))
+        batch_id = self._make_batch(flow, run, dataset, copies, messages) if copies else None
+        if batch_id is None:
+            self._ingest.discard(run.id)
+            return Picked(None, _cut(messages))
+        crash.point("flow.batch-made")
+        return Picked(batch_id, _cut(messages))
 
     def _new(self, flow: Resource, source: Resource, run: Run, messages: list[str]) -> Iterator[Found]:
         """Yield the files that are to be taken, in the order of their paths."""
@@ -114,10 +115,8 @@ class FilePickup:
             else:
                 yield found
 
-    def _copies(
-        self, files: Iterator[Found], batch_id: str, run: Run, messages: list[str]
-    ) -> Iterator[tuple[Found, Upload]]:
-        """Copy files into staging, but for those that are not finished."""
+    def _copies(self, files: Iterator[Found], run: Run, messages: list[str]) -> Iterator[tuple[Found, Upload]]:
+        """Copy files into a folder of staging that is called like the run, but for those that are not finished."""
         work = self._scratch / f"flow-{run.id}"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
@@ -134,7 +133,7 @@ class FilePickup:
                         "finished or no Parquet"
                     )
                 else:
-                    upload = self._ingest.stage(batch_id, found.path, copy)
+                    upload = self._ingest.stage(run.id, found.path, copy)
                     crash.point("flow.file-copied")
                     yield found, upload
         finally:
@@ -145,20 +144,19 @@ class FilePickup:
         flow: Resource,
         run: Run,
         dataset: Dataset,
-        batch_id: str,
         copies: Sequence[tuple[Found, Upload]],
         messages: Sequence[str],
-    ) -> bool:
-        """Take the files that no other run has taken meanwhile; return False if none is left."""
+    ) -> str | None:
+        """Take the files that no other run has taken meanwhile, as a batch; return its id, None if no file is left."""
         with self._store.write() as connection:
             known = _taken(connection, flow)
             mine = [(found, upload) for found, upload in copies if found.path not in known]
             if not mine:
-                return False
-            self._ingest.load(connection, dataset, batch_id, [upload for _, upload in mine])
+                return None
+            batch_id = self._ingest.load(connection, dataset, [upload for _, upload in mine])
             _take(connection, flow, run, batch_id, [found for found, _ in mine])
             runs.remember(connection, run, batch=batch_id, messages=_cut(messages))
-        return True
+        return batch_id
 
     def _metrics(self, batch: Batch, messages: tuple[str, ...]) -> Metrics:
         files = self._lake.files_of_batch(batch)

@@ -66,27 +66,28 @@ class Ingest:
             connection.execute(delete(staged_files).where(*same))
             connection.execute(insert(staged_files).values(created=clock.millis(clock.now()), **row))
 
-    def stage(self, batch_id: str, name: str, source: Path) -> Upload:
-        """Move a finished file into staging, durably, for a batch that is yet to be made by `load`."""
-        upload = Upload(name, f"{batch_id}/{ids.ulid()}", source.stat().st_size)
+    def stage(self, folder: str, name: str, source: Path) -> Upload:
+        """Move a finished file into a *folder* of staging, durably, for a batch that is yet to be made by `load`."""
+        upload = Upload(name, f"{folder}/{ids.ulid()}", source.stat().st_size)
         self._staging.adopt(source, upload.path)
         return upload
 
-    def load(self, connection: Connection, dataset: Dataset, batch_id: str, uploads: Sequence[Upload]) -> None:
-        """Make a batch of staged files inside the caller's transaction, completed from its beginning.
+    def load(self, connection: Connection, dataset: Dataset, uploads: Sequence[Upload]) -> str:
+        """Make a batch of staged files inside the caller's transaction, completed from its beginning; return its id.
 
-        No job is queued: it is for the caller to `promote` it.
+        No job is queued: it is for the caller to `promote` it, and to `discard` the folder of the files then.
         """
         form = InputFormat.of(uploads[0].name) or InputFormat()
         shown = {"format": form.format}
-        batches.create(connection, dataset.id, batch_id=batch_id, status="loaded", input_format=shown)
+        batch_id = batches.create(connection, dataset.id, status="loaded", input_format=shown)
         rows = [{"batch_id": batch_id, "name": u.name, "path": u.path, "bytes": u.bytes} for u in uploads]
         moment = clock.millis(clock.now())
         connection.execute(insert(staged_files), [{**row, "created": moment} for row in rows])
+        return batch_id
 
-    def discard(self, batch_id: str) -> None:
-        """Delete the staged files of a batch that was not made or has ended."""
-        self._staging.delete(batch_id)
+    def discard(self, folder: str) -> None:
+        """Delete a folder of staged files, of a batch that was not made or has ended."""
+        self._staging.delete(folder)
 
     def complete(self, batch: Batch) -> None:
         """Say that all files are there: the worker validates and publishes them. Repeating it is harmless."""

@@ -87,14 +87,15 @@ def _readings(
 
 
 def _require_columns(engine: Engine, reading: Reading, mapping: mapped.Columns) -> None:
-    """Raise `InvalidFile` for a file in no row of which a mapped column stands."""
+    """Raise `InvalidFile` for a file that has rows, in none of which a mapped column stands."""
     for file in reading.files if reading.held else ():
         with engine.session(files=[str(file.path)]) as session:
             try:
                 held = [str(name) for (name,) in session.fetch(reading.only(file).held)]
             except SqlError as error:
                 raise unreadable([file], error) from error
-        mapped.require(file, held, mapping)
+        if held:
+            mapped.require(file, held, mapping)
 
 
 def _converted(engine: Engine, reading: Reading, wanted: Object, folder: Path, ordered: bool) -> list[Path] | None:

@@ -91,7 +91,6 @@ def create(
     connection: Connection,
     dataset_id: str,
     *,
-    batch_id: str | None = None,
     status: str = "loading",
     input_format: Mapping[str, Any] | None = None,
     metrics: Mapping[str, int] | None = None,
@@ -99,7 +98,7 @@ def create(
 ) -> str:
     """Add a batch inside the caller's transaction and return its id."""
     moment = clock.millis(clock.now())
-    batch_id = batch_id or ids.ulid()
+    batch_id = ids.ulid()
     values = {
         "id": batch_id,
         "dataset_id": dataset_id,

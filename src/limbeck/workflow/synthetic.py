@@ -77,8 +77,8 @@ def generate(settings: Generator, folder: Path, cutoffs: Sequence[datetime], wit
 
     *folder* gets for each block of people `profiles-00000.parquet` (columns `userid`, `first_name`, `last_name`,
     `email`, `birth_year`, `city`, `state`, `country`, `country_code`, `tier`, `points`, `consent` (y, n or absent),
-    `opted_out`; some people have no profile) and `events-00000.parquet` (columns `id`, `userid`, `timestamp` in UTC, `type`,
-    `page`, `url`, `link`, `message` and a 1 in the measure of the event's type; in the order of time), and one
+    `opted_out`; some people have no profile) and `events-00000.parquet` (columns `id`, `userid`, `timestamp` in UTC,
+    `type`, `page`, `url`, `link`, `message` and a 1 in the measure of the event's type; in the order of time), and one
     `truth.parquet`: `entity_id`, `cutoff`, `probability`, for every person at every cutoff.
 
     The probability is exact, given the state in which the process is at the cutoff. Cutoffs are midnights, *within*

@@ -64,6 +64,7 @@ class _Checker:
         self._event = event
         self._audiences = audiences
         self._variable = ""
+        self._in_time = False
         self.paths: dict[str, set[str]] = {"profile": set(), "event": set()}
         self.found: set[str] = set()
         self.uses_events = False
@@ -113,8 +114,7 @@ class _Checker:
             case t.Events():
                 return self._events(node)
             case t.Occurs():
-                time = self._typed(node.time, t.TIMES, "occurs needs a date or a date-time before it")
-                return replace(node, time=time, test=self._time(node.test), kind=t.Kind.BOOLEAN)
+                return self._occurs(node)
         return node
 
     # -- names ----------------------------------------------------------------------------------------------------
@@ -194,6 +194,16 @@ class _Checker:
         where = None if node.where is None else self.condition(node.where, "where needs a condition")
         self._variable = ""
         return replace(node, where=where, kind=t.Kind.EVENTS if node.word == "select" else t.Kind.BOOLEAN)
+
+    def _occurs(self, node: t.Occurs) -> t.Expr:
+        """Return a time test checked; its SQL repeats its operands, so these hold no time test of their own."""
+        if self._in_time:
+            raise not_served("a time test inside the operands of a time test", node.position)
+        self._in_time = True
+        time = self._typed(node.time, t.TIMES, "occurs needs a date or a date-time before it")
+        test = self._time(node.test)
+        self._in_time = False
+        return replace(node, time=time, test=test, kind=t.Kind.BOOLEAN)
 
     def _time(self, test: t.Against | t.Between | t.Span) -> t.Against | t.Between | t.Span:
         if isinstance(test, t.Between):

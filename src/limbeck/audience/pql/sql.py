@@ -110,7 +110,7 @@ class _Writer:
         return self.sure(node)
 
     def _as(self, node: t.Expr, kind: t.Kind) -> exp.Expr:
-        """Return the value of *node*, a number as a DOUBLE or a time as a TIMESTAMP if that is the *kind*."""
+        """Return the value of *node* as *kind*: a number as a DOUBLE, a time as a TIMESTAMP, a null as any of them."""
         made = self._value(node)
         if node.kind is kind or kind not in _CASTS:
             return made
@@ -169,7 +169,7 @@ class _Writer:
         if node.name in names.NULL_TESTS:
             found = self._absent(node.receiver)
             return found if node.name == "isNull" else exp.Not(this=wrapped(found))
-        receiver, argument = wrapped(self._value(node.receiver)), wrapped(self._value(node.arguments[0]))
+        receiver, argument = (wrapped(self._as(x, t.Kind.STRING)) for x in (node.receiver, node.arguments[0]))
         if node.name == "matches":
             return function("regexp_matches", receiver, argument)
         if any(isinstance(flag, t.Literal) and flag.value is False for flag in node.arguments[1:]):
@@ -191,9 +191,9 @@ class _Writer:
         if node.name in names.DATE_PARTS:
             time = self._as(node.receiver, t.Kind.INSTANT)
             return exp.Extract(this=exp.var(names.DATE_PARTS[node.name]), expression=time)
-        receiver, *pattern = (self._value(part) for part in (node.receiver, *node.arguments))
-        found = function("regexp_matches", receiver, pattern[0])
-        return exp.Case().when(found, function("regexp_extract", receiver, *pattern), copy=False)
+        receiver, *pattern = (self._as(node.receiver, t.Kind.STRING), *map(self._value, node.arguments))
+        group = pattern[1:] or [number(0)]
+        return function("list_extract", function("regexp_extract_all", receiver, pattern[0], *group), number(1))
 
     def _call(self, node: t.Call) -> exp.Expr:
         if node.name in names.CURRENT_PARTS:
@@ -236,7 +236,7 @@ class _Writer:
         return start, times.shifted(start, 1, "day") if point.kind is t.Kind.DATE else None
 
 
-_CASTS = {t.Kind.DOUBLE: "DOUBLE", t.Kind.INSTANT: "TIMESTAMP"}
+_CASTS = {t.Kind.DOUBLE: "DOUBLE", t.Kind.INSTANT: "TIMESTAMP", t.Kind.STRING: "VARCHAR"}
 _TABLES = {"profile": "p", "event": "e"}
 
 

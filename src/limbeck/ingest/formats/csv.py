@@ -12,7 +12,7 @@ from limbeck.ingest.formats import Reading, StagedFile, mapped, path_list, text
 from limbeck.xdm.types import Object, Scalar, Type
 
 Cells = Mapping[str, str]
-"""Dotted XDM path to the name of the column that holds it."""
+"""Dotted XDM path to the column that holds it."""
 
 
 def readings(
@@ -43,8 +43,8 @@ def _header(file: StagedFile, delimiter: str) -> list[str]:
 def _reading(
     files: Sequence[StagedFile], header: Sequence[str], schema: Object, delimiter: str, mapping: mapped.Columns | None
 ) -> Reading:
-    cells = _cells(files[0], header, schema, mapping)
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
+    cells = {path: f"column{header.index(c)}" for path, c in _cells(files[0], header, schema, mapping).items()}
+    columns = ", ".join(f"column{number}: 'VARCHAR'" for number in range(len(header)))
     options = (
         f"columns = {{{columns}}}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
         "quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, hive_partitioning = false"
