@@ -66,13 +66,24 @@ class Worker:
     def _run(self) -> None:
         self._follow()
         while not self._stopping.is_set():
-            job = self._queue.lease(self._owner)
-            if job is None:
+            if not self._take():
                 self._wake.wait(POLL_S)
                 self._wake.clear()
-                continue
-            self._work(job)
-            self._follow()
+
+    def _take(self) -> bool:
+        """Do the next job; return whether there was one that could be done. What fails here is tried again."""
+        try:
+            job = self._queue.lease(self._owner)
+            if job is not None:
+                self._work(job)
+                self._follow()
+        except LimbeckError as failure:
+            log.warning("the worker waits, and tries again: %s", failure)
+            return False
+        except Exception:
+            log.exception("the worker waits, and tries again")
+            return False
+        return job is not None
 
     def _work(self, job: Job) -> None:
         done = threading.Event()
@@ -108,5 +119,7 @@ class Worker:
     def _follow(self) -> None:
         try:
             self._after_job()
+        except LimbeckError as failure:
+            log.warning("following the feed failed; it is tried again after the next job: %s", failure)
         except Exception:
             log.exception("following the feed failed; it is tried again after the next job")

@@ -22,10 +22,26 @@ def main() -> None:
         sys.exit(failure.exit_code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            output.current().error(LimbeckError("interrupted; nothing is half-written, run the same command to go on"))
+            _tell_interrupted()
         raise
-    except OSError as failure:
-        if failure.errno != errno.ENOSPC:
+    except Exception as failure:
+        if isinstance(failure, RuntimeError) and "interrupted" in str(failure):  # how DuckDB tells of Ctrl-C
+            _tell_interrupted()
+            sys.exit(INTERRUPTED)
+        if not _is_full_disk(failure):
             raise
         output.current().error(DiskFull("no space left on the disk; free space and run the same command again"))
         sys.exit(DiskFull.exit_code)
+
+
+def _tell_interrupted() -> None:
+    from limbeck.cli import output
+
+    output.current().error(LimbeckError("interrupted; nothing is half-written, run the same command to go on"))
+
+
+def _is_full_disk(failure: Exception) -> bool:
+    """Whether a library's error is the operating system's or the database's word for a full disk."""
+    if isinstance(failure, OSError) and failure.errno == errno.ENOSPC:
+        return True
+    return any(word in str(failure) for word in ("No space left", "disk is full"))

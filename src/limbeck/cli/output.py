@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,8 @@ from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from limbeck.errors import LimbeckError
 
@@ -23,7 +25,7 @@ class Output(Protocol):
         """Say something in passing."""
 
     def result(self, value: Mapping[str, Any], text: str) -> None:
-        """Give the result: *value* to programs, *text* (Rich markup) to people."""
+        """Give the result: *value* to programs, *text* to people."""
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Give rows."""
@@ -44,17 +46,17 @@ class TextOutput:
 
     def note(self, text: str) -> None:
         """Say something in passing."""
-        self._err.print(text, style="dim")
+        self._err.print(text, style="dim", markup=False)
 
     def result(self, value: Mapping[str, Any], text: str) -> None:
         """Print *text*."""
-        self._out.print(text)
+        self._out.print(text, markup=False)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print a table."""
-        shown = Table(*columns, box=None, header_style="bold")
+        shown = Table(*(Column(Text(c)) for c in columns), box=None, header_style="bold")
         for row in rows:
-            shown.add_row(*("" if v is None else str(v) for v in row))
+            shown.add_row(*(Text("" if v is None else str(v)) for v in row))
         self._out.print(shown)
 
     def error(self, failure: LimbeckError) -> None:
@@ -83,12 +85,12 @@ class JsonOutput:
 
     def result(self, value: Mapping[str, Any], text: str) -> None:
         """Print *value*."""
-        sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+        sys.stdout.write(json.dumps(_json(value), indent=2, default=str) + "\n")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print a list of objects."""
         found = [dict(zip(columns, row, strict=True)) for row in rows]
-        sys.stdout.write(json.dumps(found, indent=2, default=str) + "\n")
+        sys.stdout.write(json.dumps(_json(found), indent=2, default=str) + "\n")
 
     def error(self, failure: LimbeckError) -> None:
         """Print code, message and details."""
@@ -99,6 +101,18 @@ class JsonOutput:
     def step(self, name: str) -> Iterator[None]:
         """Programs do not want progress."""
         yield
+
+
+def _json(value: Any) -> Any:
+    """Return *value* with null for the numbers that JSON lacks."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _json(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_json(inner) for inner in value]
+    return value
 
 
 _chosen: Output | None = None

@@ -29,7 +29,7 @@ def go(
     shown = output.current()
     run = Run(Definition.load(path), client, home, target, progress=shown)
     if dry_run:
-        planned = run.planned()
+        planned = run.planned(step)
         shown.result({"writes": planned}, "\n".join(f"would write {line}" for line in planned))
         return
     with run.working(yes_production=yes_production):

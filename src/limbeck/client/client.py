@@ -20,7 +20,15 @@ from limbeck.client.landingzone import Kind, LandingZone
 from limbeck.client.model import Batch, Dataset, FlowRun, Rows, Schema
 from limbeck.client.people import Audiences, People
 from limbeck.client.transport import Transport, error_from
-from limbeck.errors import FeatureNotSupported, Internal, InvalidInput, RowCapReached, RowsRejected
+from limbeck.errors import (
+    DiskFull,
+    FeatureNotSupported,
+    Internal,
+    InvalidInput,
+    LimbeckError,
+    RowCapReached,
+    RowsRejected,
+)
 
 REGISTRY = "/data/foundation/schemaregistry"
 CATALOG = "/data/foundation/catalog"
@@ -402,7 +410,9 @@ def _format_of(files: Sequence[Path | str]) -> str:
     return found
 
 
-def _rejected(batch: Batch) -> RowsRejected:
+def _rejected(batch: Batch) -> LimbeckError:
+    if any(e.get("code") == DiskFull.code for e in batch.errors):
+        return DiskFull(f"no space left on the disk of the platform: batch {batch.id} was not ingested")
     told = "; ".join(str(e.get("description", e)) for e in batch.errors) or batch.status
     samples = [row for e in batch.errors for row in e.get("rows", ())]
     return RowsRejected(f"batch {batch.id} was not ingested: {told}", samples=samples, batch=batch.id)

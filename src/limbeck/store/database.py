@@ -50,7 +50,10 @@ class Store:
         try:
             _migrate(engine)
         except (DatabaseError, sqlite3.DatabaseError) as error:
-            raise HomeError(f"the metadata store {_shown(url)} cannot be opened: {error}") from error
+            told = str(getattr(error, "orig", None) or error)
+            if "disk is full" in told:
+                raise DiskFull(f"no space left on the disk of the metadata store {_shown(url)}") from error
+            raise HomeError(f"the metadata store {_shown(url)} cannot be opened: {told}") from error
         return cls(engine)
 
     @contextmanager

@@ -387,22 +387,30 @@ class Run:
             "generated": clock.now().astimezone(UTC).isoformat(timespec="seconds"),
         }
 
-    def planned(self) -> list[str]:
-        """Return each write that the steps would make now."""
+    def planned(self, step: str = "run") -> list[str]:
+        """Return each write that *step*, and those before it that are not done, would make now."""
         found = list(self._planned_sources())
         if self.definition.generator is not None and not self._generated_folder.is_dir():
             found.insert(0, f"folder {self._generated_folder} with the synthetic data")
         everything = bool(found)
+        if step in ("featurize", "train", "score", "run"):
+            found += self._planned_tables(everything)
+        if step in ("train", "score", "run") and (
+            everything or not self._tracking.has(self.definition.name, self.model_key)
+        ):
+            found.append(f"run and version of the model {self.definition.name} in {self._home / 'mlflow.db'}")
+        outputs = {"score": (SCORES,), "run": (SCORES, REPORT, SUMMARY)}.get(step, ())
+        return found + [f"file {self._output / name}" for name in outputs]
+
+    def _planned_tables(self, everything: bool) -> list[str]:
         tables = {s.dataset: s.dataset for s in self.definition.sources} if everything else self.tables
-        feature_key = "…" if everything else self.feature_key
+        feature_key, found = "…" if everything else self.feature_key, []
         for name in SETS:
             table = featurize.table_name(self.definition, name, feature_key)
             if everything or self._client.dataset(table) is None:
                 text = featurize.statement(self.definition, tables, self._client.tenant, name, feature_key)
                 found.append(f"table {table} on the platform:\n{text}")
-        if everything or not self._tracking.has(self.definition.name, self.model_key):
-            found.append(f"run and version of the model {self.definition.name} in {self._home / 'mlflow.db'}")
-        return found + [f"file {self._output / name}" for name in (SCORES, REPORT, SUMMARY)]
+        return found
 
     def _planned_sources(self) -> Iterator[str]:
         for source in self.definition.sources:
