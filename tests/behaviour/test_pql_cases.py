@@ -403,6 +403,8 @@ MORE_REFUSED = [
     (r'person.gender.matches("(a)\\1")', 22, "not served yet"),
     ('person.gender.matches("a(?=b)")', 22, "not served yet"),
     ('person.gender.regexGroup("(a)", 2) = "a"', 32, "1 groups"),
+    ('person.gender.regexGroup("a").regexGroup("b") = "a"', 14, "regexGroup in an operand of regexGroup is not served"),
+    ("if(person.birthDate occurs today, now, today) occurs today", 3, "not served yet"),
     ('if(true, 1, "a") = 1', 12, "two values"),
     ("person.birthDate occurs < 3 days before 7", 40, "a point of time"),
     ("true)", 4, "closes nothing"),

@@ -78,7 +78,7 @@ def text_of(page: str) -> str:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    report.write(*values(NASTY), path)
+    report.write(*values(NASTY), None, path)
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
     return path.read_text()
 
@@ -136,5 +136,5 @@ def test_measures_stand_beside_their_ranges(page: str) -> None:
 
 
 def test_the_same_values_are_the_same_file(page: str, tmp_path: Path) -> None:
-    report.write(*values(NASTY), tmp_path / "again.html")
+    report.write(*values(NASTY), None, tmp_path / "again.html")
     assert (tmp_path / "again.html").read_text() == page

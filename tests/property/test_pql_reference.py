@@ -138,10 +138,16 @@ class Rules:
 
     inside: bool
     depth: int
+    repeated: bool = False
+    """Within operands that the SQL repeats, where `occurs` and `regexGroup` are not served."""
 
     @property
     def deeper(self) -> Rules:
-        return Rules(self.inside, self.depth - 1)
+        return Rules(self.inside, self.depth - 1, self.repeated)
+
+    @property
+    def operands(self) -> Rules:
+        return Rules(self.inside, self.depth - 1, True)
 
     def choice(self, kind: str, simple: list[Some], compound: list[Any]) -> Some:
         """One of *simple*, now and then null, or where depth allows an `if` or one of *compound*."""
@@ -156,7 +162,7 @@ class Rules:
     @cache  # noqa: B019
     def string(self) -> Some:
         simple = [literal(STRINGS), field({"string"}, self.inside)]
-        return self.choice("string", simple, [self.group])
+        return self.choice("string", simple, [] if self.repeated else [self.group])
 
     @cache  # noqa: B019
     def group(self) -> Some:
@@ -164,7 +170,7 @@ class Rules:
         return st.builds(
             lambda pattern, text: ("method", "regexGroup", text, ("lit", pattern[0]), ("lit", pattern[1])),
             st.sampled_from(patterns),
-            self.deeper.string(),
+            self.operands.string(),
         )
 
     @cache  # noqa: B019
@@ -218,7 +224,7 @@ class Rules:
             self.text_test(),
             st.tuples(st.just("method"), st.just("matches"), a.string(), literal(PATTERNS)),
             st.tuples(st.just("method"), st.sampled_from(["isNull", "isNotNull"]), self.anything()),
-            st.tuples(st.just("occurs"), a.time(), self.test()),
+            *([] if self.repeated else [st.tuples(st.just("occurs"), self.operands.time(), self.test())]),
         )
 
     @cache  # noqa: B019
@@ -250,7 +256,7 @@ class Rules:
     def point(self) -> Some:
         near = st.sampled_from([("near", word) for word in ("now", "today", "yesterday", "tomorrow")])
         calendar = st.tuples(st.just("calendar"), st.sampled_from(["this", "last", "next"]), st.sampled_from(UNITS))
-        return st.one_of(near, calendar, self.deeper.time())
+        return st.one_of(near, calendar, self.operands.time())
 
     @cache  # noqa: B019
     def test(self) -> Some:
@@ -266,7 +272,7 @@ class Rules:
         simple: list[Some] = [self.comparison(), self.comparison(), field({"boolean", "[string]"}, self.inside), NULL]
         simple.append(st.sampled_from([("segment", "S1"), ("segment", "S2")]))
         if not self.inside:
-            inner = Rules(True, self.depth - 1).condition() if self.depth > 0 else NULL
+            inner = Rules(True, self.depth - 1, self.repeated).condition() if self.depth > 0 else NULL
             simple.append(st.tuples(st.sampled_from(["exists", "select"]), st.none() | inner))
         if self.depth <= 0:
             return st.one_of(simple)
@@ -281,7 +287,7 @@ class Rules:
         return several | st.tuples(st.just("not"), inner)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rules=st.lists(Rules(False, 2).condition(), min_size=1, max_size=6),
     seed=st.integers(0, 10**6),

@@ -27,7 +27,7 @@ from limbeck.xdm.standard.ids import EXPERIENCE_EVENT, PROFILE
 class TooManyIdentities(InvalidInput):
     """A person has more identities than profiles may have; it is most often one that many people share."""
 
-    code = "UPLIB-000422-422"
+    code = "LIMB-1013-422"
     status = 422
 
 

@@ -393,13 +393,15 @@ class Run:
         if self.definition.generator is not None and not self._generated_folder.is_dir():
             found.insert(0, f"folder {self._generated_folder} with the synthetic data")
         everything = bool(found)
-        if step in ("featurize", "train", "score", "run"):
+        if step not in ("generate", "explore"):
             found += self._planned_tables(everything)
-        if step in ("train", "score", "run") and (
+        if step not in ("generate", "explore", "featurize", "export") and (
             everything or not self._tracking.has(self.definition.name, self.model_key)
         ):
             found.append(f"run and version of the model {self.definition.name} in {self._home / 'mlflow.db'}")
-        outputs = {"score": (SCORES,), "run": (SCORES, REPORT, SUMMARY)}.get(step, ())
+        outputs = {"run": (SCORES, REPORT, SUMMARY)}.get(
+            step, (SCORES,) if step in ("score", "ingest", "activate") else ()
+        )
         return found + [f"file {self._output / name}" for name in outputs]
 
     def _planned_tables(self, everything: bool) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -64,7 +65,7 @@ class _Checker:
         self._event = event
         self._audiences = audiences
         self._variable = ""
-        self._in_time = False
+        self._repeats = ""
         self.paths: dict[str, set[str]] = {"profile": set(), "event": set()}
         self.found: set[str] = set()
         self.uses_events = False
@@ -196,14 +197,18 @@ class _Checker:
         return replace(node, where=where, kind=t.Kind.EVENTS if node.word == "select" else t.Kind.BOOLEAN)
 
     def _occurs(self, node: t.Occurs) -> t.Expr:
-        """Return a time test checked; its SQL repeats its operands, so these hold no time test of their own."""
-        if self._in_time:
-            raise not_served("a time test inside the operands of a time test", node.position)
-        self._in_time = True
-        time = self._typed(node.time, t.TIMES, "occurs needs a date or a date-time before it")
-        test = self._time(node.test)
-        self._in_time = False
-        return replace(node, time=time, test=test, kind=t.Kind.BOOLEAN)
+        with self._repeated("occurs", node.position):
+            time = self._typed(node.time, t.TIMES, "occurs needs a date or a date-time before it")
+            return replace(node, time=time, test=self._time(node.test), kind=t.Kind.BOOLEAN)
+
+    @contextmanager
+    def _repeated(self, name: str, position: int) -> Iterator[None]:
+        """Check operands that the SQL repeats: nested, they would grow with the power of the depth."""
+        if self._repeats:
+            raise not_served(f"{name} in an operand of {self._repeats}", position)
+        self._repeats = name
+        yield
+        self._repeats = ""
 
     def _time(self, test: t.Against | t.Between | t.Span) -> t.Against | t.Between | t.Span:
         if isinstance(test, t.Between):
@@ -230,10 +235,14 @@ class _Checker:
             _count(node, 0, 0, node.place)
             receiver = self._typed(node.receiver, t.TIMES, f"{node.name} takes a date or a date-time")
             return replace(node, receiver=receiver, kind=t.Kind.INTEGER)
-        receiver = self._typed(node.receiver, frozenset({t.Kind.STRING}), f"{node.name} takes a string before it")
-        if node.name in n.PATTERNS:
-            return self._pattern(replace(node, receiver=receiver))
-        return self._text_test(replace(node, receiver=receiver))
+        if node.name != "regexGroup":
+            node = replace(node, receiver=self._text(node))
+            return self._pattern(node) if node.name == "matches" else self._text_test(node)
+        with self._repeated(node.name, node.place):
+            return self._pattern(replace(node, receiver=self._text(node)))
+
+    def _text(self, node: t.Method) -> t.Expr:
+        return self._typed(node.receiver, frozenset({t.Kind.STRING}), f"{node.name} takes a string before it")
 
     def _text_test(self, node: t.Method) -> t.Expr:
         _count(node, 1, 2, node.place)

@@ -192,8 +192,9 @@ class _Writer:
             time = self._as(node.receiver, t.Kind.INSTANT)
             return exp.Extract(this=exp.var(names.DATE_PARTS[node.name]), expression=time)
         receiver, *pattern = (self._as(node.receiver, t.Kind.STRING), *map(self._value, node.arguments))
-        group = pattern[1:] or [number(0)]
-        return function("list_extract", function("regexp_extract_all", receiver, pattern[0], *group), number(1))
+        found = function("regexp_matches", receiver, pattern[0])
+        extracted = function("regexp_extract", receiver.copy(), *(part.copy() for part in pattern))
+        return exp.Case().when(found, extracted, copy=False)
 
     def _call(self, node: t.Call) -> exp.Expr:
         if node.name in names.CURRENT_PARTS:
