@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,8 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from limbeck import clock
@@ -487,3 +490,34 @@ def test_who_has_too_many_identities_or_events_is_left_out(
     for large in [c for c in sizes if len(c) > 2][:2]:
         assert found_profile(made, large[0]) is TooManyIdentities
     assert {(len(c) > 2, n > 3) for c, n in sizes.items()} >= {(True, False), (False, True), (False, False)}
+
+
+# -- the order of rows --------------------------------------------------------------------------------------------
+
+
+def many(form: str, count: int, persons: int) -> bytes:
+    """A file of *count* records of *persons*, in turns, each with its number."""
+    if form == "json":
+        rows = (f'{{"_acme": {{"id": "p{n % persons}", "points": {n}}}}}' for n in range(count))
+        return "\n".join(rows).encode()
+    if form == "csv":
+        return ("_acme.id,_acme.points\n" + "".join(f"p{n % persons},{n}\n" for n in range(count))).encode()
+    ids, points = pa.array([f"p{n % persons}" for n in range(count)]), pa.array(range(count), pa.int64())
+    sink = io.BytesIO()
+    table = pa.table({"_acme": pa.StructArray.from_arrays([ids, points], ["id", "points"])})
+    pq.write_table(table, sink, row_group_size=20_000)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+def test_of_a_large_file_the_later_row_wins(home: Home, form: str) -> None:
+    count, persons = 300_000, 20_000
+    made = stage(home, KINDS[:1], [])
+    home.send(made.datasets[0], form, many(form, count, persons), time=FIRST)
+    with home.profiles.people(made.sandbox) as everyone:
+        right = f'"_acme.points" = {count - persons} + substr(value, 2)::BIGINT'
+        counted = f"count(*) AS persons, count(*) FILTER (WHERE {right}) AS good"
+        rows = made.rows(f"SELECT {counted} FROM ({everyone.persons(['_acme.points'])})", everyone)
+    assert rows == [{"persons": persons, "good": persons}]
+    found = home.profiles.find(made.sandbox, "CRMID", "p7")
+    assert found.merged.entity == {"_acme": {"id": "p7", "points": count - persons + 7}}
