@@ -318,10 +318,10 @@ def shop() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def matched(shop: duckdb.DuckDBPyConnection, text: str) -> str:
     """The numbers of the people who meet a rule."""
-    rule = compile_rule(text, UNION, EVENTS, known)
-    found = shop.execute(f"SELECT person, {condition(rule, NOW)} AS meets FROM people AS p ORDER BY person").fetchall()
-    assert {meets for _, meets in found} <= {True, False}, "a condition is never NULL"
-    return "".join(person for person, meets in found if meets)
+    sql = condition(compile_rule(text, UNION, EVENTS, known), NOW)
+    found = shop.execute(f"SELECT person, {sql}, NOT {sql} FROM people AS p ORDER BY person").fetchall()
+    assert all({meets, lacks} == {True, False} for _, meets, lacks in found), "never NULL, and binds before NOT"
+    return "".join(person for person, meets, _ in found if meets)
 
 
 def test_every_worked_rule_is_accounted_for() -> None:
@@ -446,7 +446,9 @@ def test_what_a_rule_reads() -> None:
     assert rule.uses_events
     assert rule.audiences == {"S1"}
     plain = compile_rule("true or _acme.tags", UNION, EVENTS, known)
-    assert (plain.profile_paths, plain.event_paths, plain.uses_events) == ({"_acme.tags"}, frozenset(), False)
+    assert plain.profile_paths == {"_acme.tags"}
+    assert not plain.event_paths
+    assert not plain.uses_events
 
 
 LISTS_AND_MORE = [
@@ -486,6 +488,52 @@ LISTS_AND_MORE = [
 @pytest.mark.parametrize(("text", "people"), LISTS_AND_MORE)
 def test_more_rules(shop: duckdb.DuckDBPyConnection, text: str, people: str) -> None:
     assert matched(shop, text) == people
+
+
+DAYS_AND_SPANS = """
+date(2024, 6, 10) occurs this week; date(2024, 6, 16) occurs this week
+date(2024, 6, 9) occurs last week; date(2024, 6, 3) occurs last week
+date(2024, 6, 17) occurs next week; date(2024, 6, 23) occurs next week
+date(2024, 6, 1) occurs this month; date(2024, 6, 30) occurs this month; date(2024, 5, 31) occurs last month
+date(2024, 1, 1) occurs this year; date(2023, 12, 31) occurs last year; date(2025, 12, 31) occurs next year
+date(2020, 1, 1) occurs this decade; date(2029, 12, 31) occurs this decade; date(2019, 12, 31) occurs last decade
+date(2000, 1, 1) occurs this century; date(1999, 12, 31) occurs last century; date(2100, 1, 1) occurs next century
+date(2000, 1, 1) occurs this millennium; date(1000, 1, 1) occurs last millennium
+now occurs on date(2024, 6, 15); tomorrow occurs after date(2024, 6, 15)
+now occurs this hour; now occurs this minute; now occurs this second; now occurs this millisecond; now occurs on now
+now occurs today; today occurs on today; (today) occurs before now; tomorrow occurs after today
+now occurs after (today)
+now occurs between now and now; today occurs between today and now; now occurs between yesterday and today
+date(2024, 4, 30) occurs >= 1 month before date(2024, 5, 31)
+date(2024, 2, 29) occurs = 3 months before date(2024, 5, 31)
+date(2024, 5, 1) occurs < 1 month before date(2024, 5, 31); date(2023, 2, 28) occurs = 1 year before date(2024, 2, 29)
+date(2024, 6, 18) occurs = 3 days after today; date(2024, 6, 18) occurs = 3 days from today
+today occurs >= 0 days from today
+date(2024, 6, 22) occurs <= 1 week after today; date(2024, 6, 8) occurs <= 1 week before (today)
+date(2024, 6, 16) occurs after today; date(2024, 6, 14) occurs before today; now occurs > 11 hours after today
+date(2024, 5, 1) = date(2024, 5, 1); date(2024, 5, 1) < now; date(2024, 6, 15) = today; yesterday in [date(2024, 6, 14)]
+"""
+"""Held by the calendar of 2024-06-15T12:00Z, a Saturday."""
+NO_DAYS_AND_SPANS = """
+date(2024, 6, 9) occurs this week; date(2024, 6, 17) occurs this week; date(2024, 6, 2) occurs last week
+date(2024, 6, 10) occurs last week; date(2024, 5, 31) occurs this month; date(2030, 1, 1) occurs this decade
+date(1999, 12, 31) occurs this century; now occurs before now; now occurs after now; now occurs after today
+date(2024, 6, 16) occurs on date(2024, 6, 15); now occurs between yesterday and date(2024, 6, 14)
+today occurs on now; date(2024, 6, 16) occurs today; date(2024, 6, 16) occurs between yesterday and today
+date(2024, 4, 30) occurs > 1 month before date(2024, 5, 31); date(2024, 4, 30) occurs < 1 month before date(2024, 5, 31)
+date(2024, 6, 16) occurs <= 1 week before today; date(2024, 6, 23) occurs <= 1 week after today
+date(2024, 6, 17) occurs = 3 days after today; date(2024, 6, 19) occurs = 3 days after today
+today occurs != 0 days from today; today occurs > 0 days from today; null occurs today; today occurs before null
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "people"),
+    [(rule, "123456") for rule in DAYS_AND_SPANS.strip().replace("\n", "; ").split("; ")]
+    + [(rule, "") for rule in NO_DAYS_AND_SPANS.strip().replace("\n", "; ").split("; ")],
+)
+def test_days_and_spans(shop: duckdb.DuckDBPyConnection, rule: str, people: str) -> None:
+    assert matched(shop, rule) == people
 
 
 def test_event_tests_run_as_joins(shop: duckdb.DuckDBPyConnection) -> None:

@@ -21,6 +21,11 @@ from limbeck.workflow.ingest import CONTROL, TREATMENT, groups
 from tests import shop
 from tests.behaviour.test_run_crashes import DEFINITION
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning"),
+]
+
 DELIVERED = "limbeck/shop/activation"
 CHOSEN = "[audience]\ntop = 0.2\ncontrol = 0.25\n"
 COLUMNS = DEFINITION[DEFINITION.index("[activation.columns]") : DEFINITION.index("[model]")]

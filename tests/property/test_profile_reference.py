@@ -71,10 +71,12 @@ class Kind:
     has_person: bool = False
 
 
+CRM = Described("_acme.id", "CRMID", True)
+
 KINDS = (
     Kind(
         "crm",
-        (Described("_acme.id", "CRMID", True), Described("_acme.mail", "Email", False)),
+        (CRM, Described("_acme.mail", "Email", False)),
         ("id", "mail", "tier", "points", "name", "prefs", "notes"),
         has_person=True,
     ),
@@ -494,30 +496,78 @@ def test_who_has_too_many_identities_or_events_is_left_out(
 
 # -- the order of rows --------------------------------------------------------------------------------------------
 
+MANY, BLOCK = 300_000, 10_000
 
-def many(form: str, count: int, persons: int) -> bytes:
-    """A file of *count* records of *persons*, in turns, each with its number."""
+
+def owner(n: int) -> str:
+    """Whose record row *n* is: each has two, one block apart, so that no two blocks may change places unnoticed."""
+    block, place = divmod(n, BLOCK)
+    return f"p{place}-{(block + place % 2) // 2}"
+
+
+def many(form: str) -> bytes:
+    """A file of many records, each with its number."""
+    tier = "a tier whose name is long, so that the file has several parts for a reader, whatever their size " * 2
     if form == "json":
-        rows = (f'{{"_acme": {{"id": "p{n % persons}", "points": {n}}}}}' for n in range(count))
-        return "\n".join(rows).encode()
+        own = (f'{{"id": "{owner(n)}", "points": {n}, "tier": "{tier}"}}' for n in range(MANY))
+        return "\n".join(f'{{"_acme": {o}}}' for o in own).encode()
     if form == "csv":
-        return ("_acme.id,_acme.points\n" + "".join(f"p{n % persons},{n}\n" for n in range(count))).encode()
-    ids, points = pa.array([f"p{n % persons}" for n in range(count)]), pa.array(range(count), pa.int64())
+        rows = (f'{owner(n)},{n},"{tier}"' for n in range(MANY))
+        return "\n".join(["_acme.id,_acme.points,_acme.tier", *rows, ""]).encode()
+    own_columns = {"id": list(map(owner, range(MANY))), "points": range(MANY), "tier": [tier] * MANY}
+    return parquet({"_acme": struct(own_columns)})
+
+
+def many_events() -> bytes:
+    """A Parquet file of many events, of which each comes twice."""
+    moments = pa.array([START] * MANY, pa.timestamp("ms"))
+    own = struct({"id": ["p"] * MANY, "points": range(MANY)})
+    return parquet({"_id": pa.array(map(owner, range(MANY))), "timestamp": moments, "_acme": own})
+
+
+def struct(columns: Mapping[str, Sequence[Any]]) -> pa.StructArray:
+    return pa.StructArray.from_arrays([pa.array(values) for values in columns.values()], list(columns))
+
+
+def parquet(columns: Mapping[str, pa.Array]) -> bytes:
     sink = io.BytesIO()
-    table = pa.table({"_acme": pa.StructArray.from_arrays([ids, points], ["id", "points"])})
-    pq.write_table(table, sink, row_group_size=20_000)
+    pq.write_table(pa.table(dict(columns)), sink, row_group_size=BLOCK)
     return sink.getvalue()
 
 
+def wrong(made: Stage, key: str, everyone: people.People, sql: str) -> dict[str, int]:
+    """Of which people or events another row than the last one counts."""
+    with made.home.engine.session(everyone.tables()) as session:
+        found = dict(session.fetch(f'SELECT "{key}", "_acme.points" FROM ({sql})'))
+    wanted = {owner(n): n for n in range(MANY)}
+    assert set(found) == set(wanted)
+    return {name: points for name, points in found.items() if points != wanted[name]}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="section 3.1: the later row in file order wins; DuckDB gives up the order of rows for a COPY with "
+    "FILE_SIZE_BYTES (Session.write_parquet), whatever `ordered` says",
+)
 @pytest.mark.parametrize("form", ["json", "csv", "parquet"])
-def test_of_a_large_file_the_later_row_wins(home: Home, form: str) -> None:
-    count, persons = 300_000, 20_000
+def test_of_a_large_file_the_later_record_wins(home: Home, form: str) -> None:
     made = stage(home, KINDS[:1], [])
-    home.send(made.datasets[0], form, many(form, count, persons), time=FIRST)
+    home.send(made.datasets[0], form, many(form), time=FIRST)
     with home.profiles.people(made.sandbox) as everyone:
-        right = f'"_acme.points" = {count - persons} + substr(value, 2)::BIGINT'
-        counted = f"count(*) AS persons, count(*) FILTER (WHERE {right}) AS good"
-        rows = made.rows(f"SELECT {counted} FROM ({everyone.persons(['_acme.points'])})", everyone)
-    assert rows == [{"persons": persons, "good": persons}]
-    found = home.profiles.find(made.sandbox, "CRMID", "p7")
-    assert found.merged.entity == {"_acme": {"id": "p7", "points": count - persons + 7}}
+        assert wrong(made, "value", everyone, everyone.persons(["_acme.points"])) == {}
+    one = home.profiles.find(made.sandbox, "CRMID", owner(BLOCK + 6)).merged.entity["_acme"]
+    assert one["points"] == BLOCK + 6
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="section 1.1, I1: the last row of an _id wins; ingest.convert keeps the order of rows for records only",
+)
+def test_of_a_large_file_the_later_row_is_the_event(home: Home) -> None:
+    made = stage(home, [], [])
+    dataset = home.events(made.sandbox, "Many", Object((Field("id", TEXT), Field("points", WHOLE))), CRM)
+    home.send(dataset, "parquet", many_events(), time=FIRST)
+    with home.profiles.people(made.sandbox) as everyone:
+        assert wrong(made, "_id", everyone, everyone.events(["_acme.points"])) == {}

@@ -8,7 +8,6 @@ operator is read from `nulls.NULLS`; the SQL of every operator by itself is stri
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 
 from sqlglot import exp
 
@@ -116,11 +115,6 @@ class _Writer:
             return made
         return exp.cast(made, _CASTS[kind])
 
-    def _alike(self, nodes: Sequence[t.Expr]) -> list[exp.Expr]:
-        """Return the values of *nodes* as operands, days as instants if one of them is an instant."""
-        mixed = {node.kind for node in nodes} >= t.TIMES
-        return [wrapped(self._as(node, t.Kind.INSTANT) if mixed else self._value(node)) for node in nodes]
-
     # -- operators ------------------------------------------------------------------------------------------------
 
     def _arithmetic(self, node: t.Binary) -> exp.Expr:
@@ -130,7 +124,7 @@ class _Writer:
         return _BINARY[node.operator](this=left, expression=right)
 
     def _comparison(self, node: t.Binary) -> exp.Expr:
-        left, right = self._alike((node.left, node.right))
+        left, right = (wrapped(self._value(side)) for side in (node.left, node.right))
         kind = exp.NullSafeNEQ if NULLS[node.operator] is Nulls.ONE_SIDE else _BINARY[node.operator]
         return kind(this=left, expression=right)
 
@@ -146,7 +140,7 @@ class _Writer:
     def _in_items(self, node: t.Expr, written: t.Items) -> exp.Expr:
         """Return whether the value of *node* is an item; NULL only if that value is, whatever the items are."""
         items = [item for item in written.items if item.kind is not t.Kind.NULL]
-        left, *others = self._alike((node, *items))
+        left, *others = (wrapped(self._value(each)) for each in (node, *items))
         if not items:
             return exp.And(this=is_null(left), expression=exp.null())
         if all(isinstance(item, t.Literal) for item in items):
@@ -159,8 +153,6 @@ class _Writer:
         is_empty = exp.EQ(this=function("len", values), expression=number(0))
         nothing = exp.Array(expressions=[exp.null()])  # list_contains([], NULL) would be false
         held: exp.Expr = exp.Case().when(is_empty, nothing, copy=False).else_(values.copy(), copy=False)
-        if {node.kind, field.items} == t.TIMES:
-            return function("list_contains", exp.cast(held, "TIMESTAMP[]"), self._as(node, t.Kind.INSTANT))
         return function("list_contains", held, self._value(node))
 
     # -- methods and functions ------------------------------------------------------------------------------------
