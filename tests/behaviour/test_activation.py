@@ -215,19 +215,22 @@ def test_a_file_has_its_header_in_the_order_of_the_mapping_and_its_rows_sorted(b
     assert metrics["sizeSummary"]["outputBytes"] == len(both.files("order")[name])
 
 
-@pytest.mark.parametrize("form", ["csv", "parquet"])
-@pytest.mark.parametrize("compression", ["NONE", "GZIP"])
-def test_the_same_input_gives_the_same_bytes(world: World, form: str, compression: str) -> None:
-    test = f"same {form} {compression}"
-    rows = [{"userid": f"{test}-{n}", "text": "x" * (n % 5), "number": n / 7} for n in range(50)]
-    world.tell(test, *random.Random(1).sample(rows, len(rows)))
+def test_the_same_input_gives_the_same_bytes(world: World) -> None:
+    rows = [{"userid": f"same-{n}", "text": "x" * (n % 5), "number": n / 7} for n in range(50)]
     columns = {"who": ID, "text": "@.text", "number": "@.number"}
-    audience = world.audience(test)
-    how: dict[str, Any] = {"form": form, "params": {"compression": compression}}
-    first = world.delivered(f"{test} 1", columns, audience, **how)
-    world.tell(test, *random.Random(2).sample(rows, len(rows)))
-    world.aep.audiences.evaluate(audience)
-    assert world.delivered(f"{test} 2", columns, audience, **how) == first
+    forms = [(form, compression) for form in ("csv", "parquet") for compression in ("NONE", "GZIP")]
+    audience, found = world.audience("same", at=None), []
+    for seed in (1, 2):
+        world.tell("same", *random.Random(seed).sample(rows, len(rows)))
+        world.aep.audiences.evaluate(audience)
+        found.append(
+            [
+                world.delivered(f"same {seed} {form} {c}", columns, audience, form=form, params={"compression": c})
+                for form, c in forms
+            ]
+        )
+    assert found[0] == found[1]
+    assert len(set(found[0])) == 4
 
 
 def test_values_are_those_of_now(world: World) -> None:
@@ -343,8 +346,8 @@ def test_a_row_of_nothing_is_a_row(world: World) -> None:
     assert cells(content) == [["text"], [""], [""]]
 
 
-def test_parquet_keeps_types_and_texts(both: World) -> None:
-    both.tell(
+def test_parquet_keeps_types_and_texts(world: World) -> None:
+    world.tell(
         "typed",
         {
             "userid": "p1",
@@ -359,9 +362,9 @@ def test_parquet_keeps_types_and_texts(both: World) -> None:
     )
     columns = {name: f"@.{name}" for name in ("text", "number", "count", "flag", "day", "at")}
     columns |= {"mail": "identityMap.Email", "status": "segmentMembership.status"}
-    audience = both.audience("typed")
-    content = both.delivered("typed", columns, audience, form="parquet")
-    assert list(both.files("typed")) == [f"{audience.id}.parquet"]
+    audience = world.audience("typed")
+    content = world.delivered("typed", columns, audience, form="parquet")
+    assert list(world.files("typed")) == [f"{audience.id}.parquet"]
 
     table = pq.read_table(io.BytesIO(content))
 
@@ -416,17 +419,17 @@ def test_a_form_that_is_not_served_is_refused(world: World, params: Row, said: s
 # -- who is in it -------------------------------------------------------------------------------------------------
 
 
-def test_identities_are_those_of_the_linked_person(both: World) -> None:
-    both.tell(
+def test_identities_are_those_of_the_linked_person(world: World) -> None:
+    world.tell(
         "linked",
         {"userid": "l3", "email": "b@x"},
         {"userid": "l1", "email": "a@x"},
         {"userid": "l2"},
         {"userid": "l4", "email": "+49@x"},
     )
-    both.tell("linked", {"userid": "l3", "email": "a@x"})
+    world.tell("linked", {"userid": "l3", "email": "a@x"})
     columns = {"id": ID, "mail": "identityMap.Email", "phone": "identityMap.Phone", "text": "@.text"}
-    content = both.delivered("linked", columns, both.audience("linked"))
+    content = world.delivered("linked", columns, world.audience("linked"))
     assert sorted(cells(content)[1:]) == [["l1", "a@x", "", ""], ["l2", "", "", ""], ["l4", "'+49@x", "", ""]]
 
 
@@ -495,17 +498,15 @@ def crowd(world: World) -> tuple[Audience, dict[str, Row], dict[str, datetime]]:
         (["text", "number"], ["more", "number"]),
     ],
 )
-@pytest.mark.parametrize("nested", [False, True])
 def test_who_lacks_what_is_mandatory_is_left_out_and_a_key_is_there_once(
     world: World,
     crowd: tuple[Audience, dict[str, Row], dict[str, datetime]],
     mandatory: list[str],
     key: list[str],
-    nested: bool,
 ) -> None:
     audience, rows, since = crowd
-    name = f"crowd {'-'.join(mandatory)} {'-'.join(key)} {nested}"
-    below = "profileSelectors/" if nested else ""
+    name = f"crowd {'-'.join(mandatory)} {'-'.join(key)}"
+    below = "profileSelectors/" if len(mandatory) == 1 else ""  # they may stand in either place
     wanted = {
         f"{below}mandatoryFields": [f"{world.ours}.{m}" for m in mandatory],
         f"{below}primaryFields": [{"fieldType": "ATTRIBUTE", "attributePath": f"{world.ours}.{k}"} for k in key],
@@ -628,7 +629,7 @@ STAMP = r"\d{14}"
 TEMPLATES = [
     ("", "My_D_st_segmentID_STAMP"),
     ("%DESTINATION_NAME%_%SEGMENT_ID%", "My_D_st_ID"),
-    ("x%SEGMENT_NAME%-%SEGMENT_ID%.x", "x.._.._etc_p_ss___NAME_-ID.x"),
+    ("x%SEGMENT_NAME%-%SEGMENT_ID%.x", "x.._.._etc_p_ss__NAME_-ID.x"),
     ("%SEGMENT_ID%_%TIMESTAMP%", "ID_STAMP"),
     ("%SEGMENT_ID%_%DATETIME(yyyyMMdd_HHmmss)%", r"ID_\d{8}_\d{6}"),
     ("%SEGMENT_ID%_%DATETIME(YYYYMMdd)%", r"ID_\d{8}"),
@@ -729,37 +730,37 @@ def test_a_column_that_is_no_single_known_value_is_refused(world: World, source:
     assert world.aep.landing_zone("export").list(name) == []
 
 
-def test_an_audience_that_cannot_be_delivered(both: World) -> None:
-    both.tell("cannot", {"userid": "cannot-1"})
-    good = both.audience("cannot")
-    flow = both.flow("cannot", {"who": ID})
+def test_an_audience_that_cannot_be_delivered(world: World) -> None:
+    world.tell("cannot", {"userid": "cannot-1"})
+    good = world.audience("cannot")
+    flow = world.flow("cannot", {"who": ID})
 
     def refused(kind: type[LimbeckError], said: str, audience: Audience | None, *selected: Audience) -> None:
-        (body,) = both.get(f"flows/{flow}")["items"]
+        (body,) = world.get(f"flows/{flow}")["items"]
         old = body["transformations"][0]["params"]["segmentSelectors"]["selectors"]
         patch: list[Row] = [{"op": "Remove", "path": f"{SELECTORS}/0"} for _ in old]
         patch += [{"op": "Add", "path": f"{SELECTORS}/-", "value": selector(a.id)} for a in selected]
-        both.patch(f"flows/{flow}", patch)
+        world.patch(f"flows/{flow}", patch)
         with pytest.raises(kind, match=said):
-            both.aep.wait_run(both.aep.destinations.start(flow, audience) if audience else both.start(flow))
-        assert both.aep.landing_zone("export").list("cannot") == []
+            world.aep.wait_run(world.aep.destinations.start(flow, audience) if audience else world.start(flow))
+        assert world.aep.landing_zone("export").list("cannot") == []
 
-    fresh = both.audience("cannot", name="fresh", at=None)
-    gone = both.audience("cannot", name="gone")
-    both.aep.audiences.delete(gone)
+    fresh = world.audience("cannot", name="fresh", at=None)
+    gone = world.audience("cannot", name="gone")
+    world.aep.audiences.delete(gone)
     refused(InvalidInput, "selects no audience", None)
     refused(WrongState, f"{fresh.id} has not been evaluated", fresh, fresh)
     refused(WrongState, f"{fresh.id} has not been evaluated", None, good, fresh)
     refused(NotFound, gone.id, gone, gone)
     refused(NotFound, gone.id, None, good, gone)
     refused(InvalidInput, f"{fresh.id} is not in the flow", fresh, good)
-    both.deliver(flow, good)
-    assert list(both.files("cannot").values()) == [b"who\ncannot-1\n"]
-    failed = [r for r in both.aep.flow_runs(flow) if r.status == "failed"]
+    world.deliver(flow, good)
+    assert list(world.files("cannot").values()) == [b"who\ncannot-1\n"]
+    failed = [r for r in world.aep.flow_runs(flow) if r.status == "failed"]
     assert len(failed) == 6
     for run in failed:
-        assert both.metrics(run.id)["recordSummary"]["outputRecordCount"] == 0
-        assert both.metrics(run.id)["fileSummary"]["outputFileCount"] == 0
+        assert world.metrics(run.id)["recordSummary"]["outputRecordCount"] == 0
+        assert world.metrics(run.id)["fileSummary"]["outputFileCount"] == 0
 
 
 def test_a_flow_without_columns_delivers_nothing(world: World) -> None:

@@ -121,7 +121,7 @@ class Rows:
     def __init__(self, random: Random) -> None:
         self.random = random
         self._numbers = itertools.count()
-        self._pools = {namespace: random.sample(pool, min(4, len(pool))) for namespace, pool in POOLS.items()}
+        self._pools = {namespace: random.sample(pool, 3) for namespace, pool in POOLS.items()}
 
     def perhaps(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -149,7 +149,7 @@ class Rows:
         return self.record(kind) | said
 
     def own(self, kind: Kind) -> dict[str, Any]:
-        likely = {f"{d.path}": 0.95 if d.primary else 0.1 for d in kind.described}
+        likely = {f"{d.path}": 0.95 if d.primary else 0.2 for d in kind.described}
         return {name: self.field(name) for name in kind.own if self.perhaps(likely.get(f"_acme.{name}", 0.5))}
 
     def field(self, name: str) -> Any:
@@ -234,11 +234,11 @@ def drawn(
     """
     rows = Rows(random)
     events = random.randint(0, 2) if events is None else events
-    kinds = random.choices(KINDS[:3], k=random.randint(1, 3)) + random.choices(KINDS[3:], k=events)
-    batches = []
+    kinds = random.choices(KINDS[:3], k=random.randint(2, 4)) + random.choices(KINDS[3:], k=events)
+    batches, moments = [], random.choice([1, 1, 3])
     for number, kind in enumerate(kinds):
-        count = random.randint(1, 4)
-        steps = random.sample(range(6), count) if distinct else random.choices(range(4), k=count)
+        count = random.randint(1, 3)
+        steps = random.sample(range(3), count) if distinct else random.choices(range(moments), k=count)
         before: list[Row] = []
         for step in steps:
             made = [rows.record(kind) if kind.is_record else rows.event(kind) for _ in range(random.randint(1, most))]
@@ -338,7 +338,7 @@ def everybody(world: World) -> list[Identity]:
 # -- everything about a world -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_people_are_those_of_the_reference(home: Home, seed: int) -> None:
     random = Random(seed)
     kinds, batches = drawn(random, distinct=seed % 2 == 0)
@@ -426,7 +426,7 @@ def assert_events(made: Stage, identity: Identity, limit: int = 1000) -> None:
 def some_leaves(union: Object, random: Random) -> list[str]:
     """Paths that may be asked for: single values and lists, under objects."""
     known = [path for path, field in union.leaves() if not isinstance(field.type, Map)]
-    return random.sample(known, min(len(known), random.choice([0, 1, 5, 50, 50])))
+    return random.sample(known, min(len(known), random.choice([0, 5, 50, 50, 50])))
 
 
 def assert_persons(
@@ -475,7 +475,7 @@ def test_of_rows_with_one_id_the_last_is_the_event(home: Home, seed: int) -> Non
         assert_events_of_everybody(made, everyone, some_leaves(everyone.event, random))
 
 
-@pytest.mark.parametrize("seed", [1, 4, 16])
+@pytest.mark.parametrize("seed", [9, 22, 28])
 def test_who_has_too_many_identities_or_events_is_left_out(
     home: Home, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -483,7 +483,7 @@ def test_who_has_too_many_identities_or_events_is_left_out(
     monkeypatch.setattr(service, "MOST_IDENTITIES", 2)
     monkeypatch.setattr(people, "MOST_EVENTS", 3)
     random = Random(seed)
-    kinds, batches = drawn(random, distinct=True, events=2, again=False)
+    kinds, batches = drawn(random, distinct=True, events=3, most=4, again=False)
     made = stage(home, kinds, batches)
     made.play(random, rearranged(random, batches))
     with home.profiles.people(made.sandbox) as everyone:
