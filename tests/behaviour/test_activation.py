@@ -8,8 +8,8 @@ import io
 import json
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -185,11 +185,17 @@ def world(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
         yield World(client, tmp_path_factory.mktemp("rows"))
 
 
-@pytest.fixture(scope="module", params=[embedded, served])
-def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    opened: Callable[[Path], AbstractContextManager[Client]] = request.param
-    with opened(tmp_path_factory.mktemp("home")) as client:
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with served(tmp_path_factory.mktemp("home")) as client:
         yield World(client, tmp_path_factory.mktemp("rows"))
+
+
+@pytest.fixture(params=["world", "outside"])
+def both(request: pytest.FixtureRequest) -> World:
+    """The platform in this process, then a server."""
+    found: World = request.getfixturevalue(request.param)
+    return found
 
 
 # -- what stands in a file ----------------------------------------------------------------------------------------
@@ -334,10 +340,25 @@ def test_texts_come_back_as_they_were(world: World, given: str, delimiter: str) 
     assert found == [shown(text) for text in texts]
 
 
-@pytest.mark.xfail(strict=True, reason="before Python 3.13, csv does not quote a lone carriage return: it ends the row")
+@pytest.mark.xfail(
+    sys.version_info < (3, 13),
+    strict=True,
+    reason="before Python 3.13, csv does not quote a lone carriage return: it ends the row",
+)
 def test_a_carriage_return_does_not_end_a_row(world: World) -> None:
     texts = ["a\rb", "a\r", "\r"]
     assert told(world, "returns", texts, ",", csvOptions={"delimiter": ","}) == [shown(text) for text in texts]
+
+
+@pytest.mark.xfail(strict=True, reason="of csvOptions only the delimiter is read: what else is asked for is not done")
+def test_how_nothing_is_written_is_done_or_refused(world: World) -> None:
+    world.tell("null", {"userid": "null-1"})
+    columns, params = {"who": ID, "text": "@.text"}, {"csvOptions": {"delimiter": ",", "nullValue": "null"}}
+    try:
+        content = world.delivered("null", columns, world.audience("null"), params=params)
+    except LimbeckError:
+        return
+    assert content == b"who,text\nnull-1,null\n"
 
 
 def test_a_row_of_nothing_is_a_row(world: World) -> None:
@@ -466,14 +487,14 @@ def test_who_becomes_one_person_is_delivered_once_whenever_each_came_in(world: W
     assert world.delivered("joined", {"who": ID}, audience) == b"who\nj1\n"
 
 
-VALUES = {"text": [None, "", "a", "b", " "], "more": ["x", "y"], "number": [None, 0.0, 1.5]}
+VALUES: dict[str, list[Any]] = {"text": [None, "", "a", "b", " "], "more": ["x", "y"], "number": [None, 0.0, 1.5]}
 
 
 @pytest.fixture(scope="module")
 def crowd(world: World) -> tuple[Audience, dict[str, Row], dict[str, datetime]]:
     """An audience, its people's values, and since when each is in."""
     chance = random.Random(11)
-    rows = {f"r{n:02}": {k: chance.choice(v) for k, v in VALUES.items()} for n in range(40)}
+    rows: dict[str, Row] = {f"r{n:02}": {k: chance.choice(v) for k, v in VALUES.items()} for n in range(40)}
     since: dict[str, datetime] = {}
     audience = world.audience("crowd", "@.flag = true", at=None)
     for wave in range(3):
@@ -507,7 +528,7 @@ def test_who_lacks_what_is_mandatory_is_left_out_and_a_key_is_there_once(
     audience, rows, since = crowd
     name = f"crowd {'-'.join(mandatory)} {'-'.join(key)}"
     below = "profileSelectors/" if len(mandatory) == 1 else ""  # they may stand in either place
-    wanted = {
+    wanted: dict[str, Any] = {
         f"{below}mandatoryFields": [f"{world.ours}.{m}" for m in mandatory],
         f"{below}primaryFields": [{"fieldType": "ATTRIBUTE", "attributePath": f"{world.ours}.{k}"} for k in key],
     }
@@ -643,17 +664,16 @@ TEMPLATES = [
 def test_a_name_is_made_by_its_template_and_unsafe_characters_are_replaced(
     world: World, home: Path, template: str, expected: str
 ) -> None:
-    number = TEMPLATES.index((template, expected))
-    name = f"../../etc/päss 'NAME{number}'"
-    audience = world.audience(f"named-{number}", name=name)
+    number, name = TEMPLATES.index((template, expected)), "../../etc/päss 'NAME'"
+    audience = world.aep.audiences.named(name) or world.audience("named", name=name)
     flow = world.flow(f"My Dést{number}", {"who": ID}, audience, template=template)
     world.deliver(flow, audience)
     (found,) = world.files(f"My Dést{number}")
-    told = expected.replace("My_D_st", f"My_D_st{number}").replace("NAME", f"NAME{number}")
+    told = expected.replace("My_D_st", f"My_D_st{number}")
     pattern = told.replace("ID", audience.id).replace(".", r"\.").replace("STAMP", STAMP)
     assert re.fullmatch(pattern + r"\.csv", found), (found, pattern)
     zone = home / "landing-zone" / "dlz-destination"
-    assert not [p for p in home.rglob(f"*{audience.id}*.csv") if not p.is_relative_to(zone)]
+    assert not [p for p in home.rglob("*.csv") if not p.is_relative_to(zone)]
 
 
 @pytest.mark.xfail(strict=True, reason="a name that begins with a dot makes a hidden file, which no listing shows")
@@ -682,29 +702,29 @@ def test_two_audiences_never_share_a_file(world: World, template: str) -> None:
 # -- manifests ----------------------------------------------------------------------------------------------------
 
 
-def test_a_run_without_a_choice_delivers_all_and_its_manifest_lists_exactly_them(both: World) -> None:
-    both.tell("all", *({"userid": f"a{n}", "number": n} for n in range(5)))
-    one, two = both.audience("all", "@.number < 2", name="one"), both.audience("all", "@.number >= 2", name="two")
-    flow = both.flow("all", {"who": ID}, one)
-    both.patch(f"flows/{flow}", [{"op": "Add", "path": f"{SELECTORS}/-", "value": selector(two.id)}])
+def test_a_run_without_a_choice_delivers_all_and_its_manifest_lists_exactly_them(world: World) -> None:
+    world.tell("all", *({"userid": f"a{n}", "number": n} for n in range(5)))
+    one, two = world.audience("all", "@.number < 2", name="one"), world.audience("all", "@.number >= 2", name="two")
+    flow = world.flow("all", {"who": ID}, one)
+    world.patch(f"flows/{flow}", [{"op": "Add", "path": f"{SELECTORS}/-", "value": selector(two.id)}])
 
-    run = both.aep.wait_run(both.start(flow))
+    run = world.aep.wait_run(world.start(flow))
 
-    found = both.files("all")
+    found = world.files("all")
     assert found == {f"{one.id}.csv": b"who\na0\na1\n", f"{two.id}.csv": b"who\na2\na3\na4\n"}
-    (manifest,) = both.manifests("all")
+    (manifest,) = world.manifests("all")
     assert manifest["flowRunId"] == run.id
     assert datetime.fromisoformat(manifest["scheduledTime"]) == run.created.replace(microsecond=0)
     listed = {f["name"]: (f["sinkPath"], f["size"], f["rows"]) for f in manifest["exportResults"]}
     assert len(manifest["exportResults"]) == len(listed)
     assert listed == {n: (n, len(c), c.count(b"\n") - 1) for n, c in found.items()}
     assert (run.rows, run.files, run.bytes) == (5, 2, sum(map(len, found.values())))
-    zone = both.aep.landing_zone("export")
+    zone = world.aep.landing_zone("export")
     assert f"all/manifest-all-{run.id}.json" in zone.list("all")
 
-    both.deliver(flow, two)
-    assert sorted(len(m["exportResults"]) for m in both.manifests("all")) == [1, 2]
-    assert both.files("all") == found
+    world.deliver(flow, two)
+    assert sorted(len(m["exportResults"]) for m in world.manifests("all")) == [1, 2]
+    assert world.files("all") == found
 
 
 # -- what cannot be delivered -------------------------------------------------------------------------------------
@@ -722,8 +742,7 @@ def test_a_run_without_a_choice_delivers_all_and_its_manifest_lists_exactly_them
 )
 def test_a_column_that_is_no_single_known_value_is_refused(world: World, source: str, said: str) -> None:
     name = f"refused {source}"
-    world.tell(name, {"userid": name})
-    audience = world.audience(name)
+    audience = world.aep.audiences.named("refused") or world.audience("refused")
     column = source.rpartition(".")[2]
     with pytest.raises(InvalidInput, match=said.replace("_T", world.ours)):
         world.delivered(name, {"who": ID, column: source}, audience)
@@ -822,32 +841,32 @@ def test_a_file_that_cannot_be_put_into_place_leaves_no_manifest(world: World, h
 # -- selecting ----------------------------------------------------------------------------------------------------
 
 
-def test_selecting_replaces_what_was_selected_and_changes_nothing_that_is_so(both: World) -> None:
-    one, two = both.audience("select", name="one"), both.audience("select", name="two")
-    flow = both.flow("select", {"who": ID}, one)
+def test_selecting_replaces_what_was_selected_and_changes_nothing_that_is_so(world: World) -> None:
+    one, two = world.audience("select", name="one"), world.audience("select", name="two")
+    flow = world.flow("select", {"who": ID}, one)
 
     def state() -> tuple[str, list[str]]:
-        (body,) = both.get(f"flows/{flow}")["items"]
+        (body,) = world.get(f"flows/{flow}")["items"]
         selectors = body["transformations"][0]["params"]["segmentSelectors"]["selectors"]
         return body["etag"], [s["value"]["id"] for s in selectors]
 
     before = state()
-    both.aep.destinations.select(flow, one, "%SEGMENT_ID%")
+    world.aep.destinations.select(flow, one, "%SEGMENT_ID%")
     assert state() == before
-    both.aep.destinations.select(flow, two, "%SEGMENT_ID%")
+    world.aep.destinations.select(flow, two, "%SEGMENT_ID%")
     after = state()
     assert after[1] == [two.id]
     assert after[0] != before[0]
 
     patch = [{"op": "Add", "path": f"{SELECTORS}/-", "value": selector(one.id)}]
     with pytest.raises(StaleEtag, match=flow):
-        both.patch(f"flows/{flow}", patch, before[0])
+        world.patch(f"flows/{flow}", patch, before[0])
     with pytest.raises(EtagMissing):
-        both.aep._transport.call("PATCH", f"{FLOW}/flows/{flow}", json=patch)
+        world.aep._transport.call("PATCH", f"{FLOW}/flows/{flow}", json=patch)
     with pytest.raises(InvalidInput):
-        both.patch(f"flows/{flow}", [*patch, {"op": "Remove", "path": f"{SELECTORS}/7"}])
+        world.patch(f"flows/{flow}", [*patch, {"op": "Remove", "path": f"{SELECTORS}/7"}])
     assert state() == after
-    both.patch(f"flows/{flow}", patch)
+    world.patch(f"flows/{flow}", patch)
     assert state()[1] == [two.id, one.id]
 
 

@@ -120,7 +120,7 @@ def first(place: Shop, chosen: State) -> tuple[State, Mapping[str, Mapping[str, 
     """After the first run of the whole, with what profiles keep then."""
     assert chosen.summary
     found = place.run(DEFINITION)
-    return found, {row["entity_id"]: place.forecast(row["entity_id"]) for row in found.scores[::12]}
+    return found, {row["entity_id"]: place.forecast(row["entity_id"]) for row in found.scores[::20]}
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_the_rule_is_the_whole_choice(place: Shop, first: tuple[State, Any]) -> 
 def test_scores_are_on_profiles(first: tuple[State, Mapping[str, Mapping[str, Any]]]) -> None:
     state, kept = first
     rows = {row["entity_id"]: row for row in state.scores}
-    assert len(kept) >= 20
+    assert len(kept) > 10
     model = state.summary["model"]
     for person, forecast in kept.items():
         row = rows[person]
@@ -205,7 +205,7 @@ def test_members_know_it(place: Shop, fewer: State) -> None:
     """The profile of each who is delivered says so, and of who was before that it left."""
     audience = fewer.summary["audience"]["id"]
     inside = {row["customer"] for row in fewer.delivered}
-    for row in best(fewer, 0.2)[::4]:
+    for row in best(fewer, 0.2)[::6]:
         person = place.aep.people.find("CRMID", row["entity_id"])
         assert person is not None
         status = person.audiences.get(audience)

@@ -304,7 +304,8 @@ def test_the_interval_is_that_of_draws_of_people(found: list[tuple[str, float, f
     names = sorted(set(people))
     assume(0 < labels.sum() < len(labels) and len(names) > 1)
     assume(len({tuple(sorted({label for p, label, _ in found if p == name})) for name in names}) > 1)
-    draw, rates = np.random.default_rng(seed), []
+    draw = np.random.default_rng(seed)
+    rates: list[list[float]] = []
     while len(rates) < 5:
         times = dict(zip(names, draw.multinomial(len(names), [1 / len(names)] * len(names)), strict=True))
         drawn = [row for row in found for _ in range(times[row[0]])]
