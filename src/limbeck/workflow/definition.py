@@ -132,6 +132,8 @@ class Definition:
     model: ModelPart
     title: str
     funnel: tuple[Stage, ...]
+    places: Mapping[str, str]
+    """Where in the file each SQL text over events stands, by text: what a complaint about it begins with."""
 
     @classmethod
     def load(cls, path: Path | str) -> Definition:
@@ -156,6 +158,7 @@ class Definition:
             model=_model(top.table("model", optional=True), features),
             title=report.text("title", name.replace("_", " ")),
             funnel=tuple(_funnel(report.table("funnel", optional=True))),
+            places={text: table.where(key) for table, key, text in _texts(top, goal, features)},
         )
         report.close()
         top.close()
@@ -178,6 +181,21 @@ class Definition:
         shapes = [{"kind": s.kind, "columns": [asdict(c) for c in s.columns]} for s in self.sources]
         whole = asdict(self)
         return {"sources": shapes, **{part: whole[part] for part in ("goal", "cutoffs", "features")}}
+
+
+def _texts(top: Table, goal: Goal, features: Sequence[Feature]) -> Iterator[tuple[Table, str, str]]:
+    """Yield each SQL text over events, with the table and the key where it stands."""
+    funnel = top.table("report", optional=True).table("funnel", optional=True)
+    for name in funnel.keys():  # noqa: SIM118
+        yield funnel, name, funnel.text(name)
+    table = top.table("features")
+    names = sorted(table.keys(), key=len)
+    for feature in features:
+        if feature.kind not in ("expression", "attribute"):
+            name = next(n for n in reversed(names) if feature.name.startswith(n))
+            yield from ((table, name, text) for text in (feature.of, feature.condition) if text)
+    for key, text in (("eligible", goal.eligible), ("event", goal.event)):
+        yield top.table("goal"), key, text
 
 
 def _source(table: Table) -> Source:

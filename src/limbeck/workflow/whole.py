@@ -23,9 +23,9 @@ def whole(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes left in *folder* on the way to being whole."""
-    for left in folder.glob(f".*{PART}"):
+def sweep(folder: Path, name: str = "*") -> None:
+    """Remove what killed processes left in *folder* on the way to being whole, under a *name* or a pattern of names."""
+    for left in folder.glob(f".{name}{PART}"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
