@@ -194,9 +194,10 @@ def _syntax_error(sql: str, error: ParseError) -> SqlSyntaxError:
     first = error.errors[0] if error.errors else {}
     found = str(first.get("highlight") or "")
     place = f'at or near "{found[:60]}"' if found else "at end of input"
-    said = str(first.get("description") or "")
-    wanted = f"; {said[0].lower()}{said[1:].rstrip('.')}" if said.startswith("Expecting") else ""
-    return SqlSyntaxError(f"syntax error {place}{wanted}", position=_offset(sql, first, found))
+    said = str(first.get("description") or "").rstrip(".")
+    about_the_parser = not said or "<" in said or said.startswith("Invalid expression")
+    why = "" if about_the_parser else f": {said[0].lower()}{said[1:]}"
+    return SqlSyntaxError(f"syntax error {place}{why}", position=_offset(sql, first, found))
 
 
 def _offset(sql: str, error: dict[str, Any], found: str) -> int | None:
