@@ -190,7 +190,7 @@ class SqlError(LimbeckError):
         self.hint = hint
 
     def __str__(self) -> str:
-        return self.message if self.hint is None else f"{self.message} Hint: {self.hint}"
+        return self.message if self.hint is None else f"{self.message}. Hint: {self.hint}"
 
 
 class SqlSyntaxError(SqlError):

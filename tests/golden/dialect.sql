@@ -25,7 +25,7 @@ SELECT * FROM custt
 --! 42P01 15 did you mean "cust"?
 -- C15 no such field
 SELECT _tenant.userd FROM ev
---! 42703 16 No such struct field userd in userid Hint: did you mean "userid"?
+--! 42703 16 No such struct field userd in userid. Hint: did you mean "userid"?
 -- no such column
 SELECT nam FROM cust
 --! 42703 8 did you mean "name"?

@@ -51,7 +51,7 @@ def test_position_and_hint_of_a_statement_arrive() -> None:
     arrived = error_from(shapes.error(sent, ""), 400)
     assert isinstance(arrived, SqlError)
     assert (arrived.position, arrived.hint) == (8, 'did you mean "y"?')
-    assert str(arrived) == 'no column x Hint: did you mean "y"?'
+    assert str(arrived) == 'no column x. Hint: did you mean "y"?'
 
 
 def test_a_foreign_answer_is_told_by_its_status() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sys
+import threading
 
 from limbeck.errors import DiskFull, LimbeckError
 
 INTERRUPTED = 130
+AGAIN_S = 0.02
 
 
 def main() -> None:
@@ -15,6 +19,7 @@ def main() -> None:
     from limbeck.cli import output
     from limbeck.cli.app import app
 
+    sys.unraisablehook = _raise_again
     try:
         app()
     except LimbeckError as failure:
@@ -22,22 +27,23 @@ def main() -> None:
         sys.exit(failure.exit_code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            _tell_interrupted()
+            output.current().error(LimbeckError("interrupted; nothing is half-written, run the same command to go on"))
         raise
     except Exception as failure:
-        if isinstance(failure, RuntimeError) and "interrupted" in str(failure):  # how DuckDB tells of Ctrl-C
-            _tell_interrupted()
-            sys.exit(INTERRUPTED)
         if not _is_full_disk(failure):
             raise
         output.current().error(DiskFull("no space left on the disk; free space and run the same command again"))
         sys.exit(DiskFull.exit_code)
 
 
-def _tell_interrupted() -> None:
-    from limbeck.cli import output
-
-    output.current().error(LimbeckError("interrupted; nothing is half-written, run the same command to go on"))
+def _raise_again(dropped: sys.UnraisableHookArgs) -> None:
+    """Press Ctrl-C once more if Python dropped it, as it does while it collects garbage and in callbacks of imports."""
+    if issubclass(dropped.exc_type, KeyboardInterrupt):
+        again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(dropped)
 
 
 def _is_full_disk(failure: Exception) -> bool:

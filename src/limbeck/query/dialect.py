@@ -193,9 +193,11 @@ def position(node: exp.Expr) -> int | None:
 def _syntax_error(sql: str, error: ParseError) -> SqlSyntaxError:
     first = error.errors[0] if error.errors else {}
     found = str(first.get("highlight") or "")
-    text = str(first.get("description") or error).rstrip(".")
-    near = f' near "{found[:60]}"' if found else " at the end"
-    return SqlSyntaxError(f"{text}{near}", position=_offset(sql, first, found))
+    place = f'at or near "{found[:60]}"' if found else "at end of input"
+    said = str(first.get("description") or "").rstrip(".")
+    about_the_parser = not said or "<" in said or said.startswith("Invalid expression")
+    why = "" if about_the_parser else f": {said[0].lower()}{said[1:]}"
+    return SqlSyntaxError(f"syntax error {place}{why}", position=_offset(sql, first, found))
 
 
 def _offset(sql: str, error: dict[str, Any], found: str) -> int | None:

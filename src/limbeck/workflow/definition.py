@@ -158,6 +158,8 @@ class Definition:
     model: ModelPart
     title: str
     funnel: tuple[Stage, ...]
+    places: Mapping[str, str]
+    """Where in the file each SQL text over events stands, by text: what a complaint about it begins with."""
     generator: Generator | None = None
     audience: campaign.AudiencePart | None = None
     activation: campaign.ActivationPart | None = None
@@ -185,6 +187,7 @@ class Definition:
             model=_model(top.table("model", optional=True), features),
             title=report.text("title", name.replace("_", " ")),
             funnel=tuple(_funnel(report.table("funnel", optional=True))),
+            places={text: table.where(key) for table, key, text in _texts(top, goal, features)},
             generator=_generator(top.table("generator")) if "generator" in top else None,
             audience=campaign.audience(top.table("audience", optional=True), name),
             activation=campaign.activation(top.table("activation", optional=True)),
@@ -223,6 +226,21 @@ def _generator(table: Table) -> Generator:
     found = Generator(people, days, start.date(), table.number("seed", 0, 0, 2**31 - 1))
     table.close()
     return found
+
+
+def _texts(top: Table, goal: Goal, features: Sequence[Feature]) -> Iterator[tuple[Table, str, str]]:
+    """Yield each SQL text over events, with the table and the key where it stands."""
+    funnel = top.table("report", optional=True).table("funnel", optional=True)
+    for name in funnel.keys():  # noqa: SIM118
+        yield funnel, name, funnel.text(name)
+    table = top.table("features")
+    names = sorted(table.keys(), key=len)
+    for feature in features:
+        if feature.kind not in ("expression", "attribute"):
+            name = next(n for n in reversed(names) if feature.name.startswith(n))
+            yield from ((table, name, text) for text in (feature.of, feature.condition) if text)
+    for key, text in (("eligible", goal.eligible), ("event", goal.event)):
+        yield top.table("goal"), key, text
 
 
 def _source(table: Table) -> Source:

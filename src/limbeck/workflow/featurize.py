@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from limbeck.client import Client, Dataset
-from limbeck.errors import DuplicateTable, Internal, InvalidInput
+from limbeck.errors import DefinitionError, DuplicateTable, Internal, InvalidInput, SqlError
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import Tables, events, quoted, training_set
 
@@ -67,6 +67,21 @@ def describe(name: str, dataset: Dataset, files: Sequence[Path]) -> FeatureSet:
     labels = [pq.read_table(f, columns=["label"])["label"] for f in files] if name != "score" else None
     positives = None if labels is None else sum(int(pc.sum(column).as_py() or 0) for column in labels)
     return FeatureSet(name, dataset, tuple(files), rows, positives)
+
+
+@contextmanager
+def conditions_named(client: Client, definition: Definition, tables: Tables) -> Iterator[None]:
+    """Turn an SQL error of the block into a `DefinitionError` that names the key whose text is wrong, if one is."""
+    try:
+        yield
+    except SqlError as error:
+        relation = events(definition, tables, client.tenant)
+        for text, place in definition.places.items():
+            try:
+                client.sql(f"SELECT {text} FROM (\n    {relation}\n) AS events LIMIT 0").table()
+            except SqlError as wrong:
+                raise DefinitionError(f"{place} is {text!r}: {wrong}") from error
+        raise
 
 
 def check(client: Client, definition: Definition, tables: Tables) -> None:

@@ -110,8 +110,9 @@ class Run:
         _writable(self._folder)
         _writable(self._output)
         with file_lock(self._folder / "lock"):
-            for folder in (self._folder, self._output):
-                sweep(folder)
+            sweep(self._folder)
+            for name in (SUMMARY, REPORT, SCORES):  # the user may keep other things in that folder
+                sweep(self._output, f"{name}.*")
             yield
 
     # -- step 1 ---------------------------------------------------------------------------------------------------
@@ -198,7 +199,8 @@ class Run:
         path = self._folder / f"explore-{key('explore', modules, self.definition.rules, stages, self._inputs)}.json"
         with self._step("explore"):
             if not path.is_file():
-                found = explore.explore(self._client, self.definition, self.tables)
+                with featurize.conditions_named(self._client, self.definition, self.tables):
+                    found = explore.explore(self._client, self.definition, self.tables)
                 _write(path, json.dumps(found))
             loaded: Exploration = json.loads(path.read_text())
             return loaded
@@ -212,7 +214,7 @@ class Run:
     def feature_tables(self) -> dict[str, Dataset]:
         """The datasets of the training, the test and the scoring set."""
         tables, feature_key = self.tables, self.feature_key
-        with self._step("featurize"):
+        with self._step("featurize"), featurize.conditions_named(self._client, self.definition, tables):
             if not all((self._folder / f"{name}-{feature_key}").is_dir() for name in SETS):
                 featurize.check(self._client, self.definition, tables)
             return {name: self._feature_table(name, tables, feature_key) for name in SETS}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from limbeck.errors import InvalidFile, InvalidInput, nearest
 from limbeck.workflow.definition import EVENT_TYPE, GENERATED, TIMESTAMP, Column, Source
+from limbeck.workflow.interruptible import interruptible
 
 if TYPE_CHECKING:
     import duckdb
@@ -138,11 +139,15 @@ def prepare(source: Source, base: Path, tenant: str, folder: Path, generated: Pa
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _opened(source, located(source, base, generated), folder) as connection:
-        present = {name: kind for name, kind, *_ in connection.execute("DESCRIBE source_rows").fetchall()}
-        types = {c.name: _type(source, c, present) for c in source.columns}
-        _check(connection, source, types, present)
-        files = _write(connection, _select(source, types, tenant), folder)
-        rows = connection.execute("SELECT count(*) FROM source_rows").fetchall()[0][0]
+        return interruptible(connection, lambda: _prepared(connection, source, tenant, folder))
+
+
+def _prepared(connection: duckdb.DuckDBPyConnection, source: Source, tenant: str, folder: Path) -> Prepared:
+    present = {name: kind for name, kind, *_ in connection.execute("DESCRIBE source_rows").fetchall()}
+    types = {c.name: _type(source, c, present) for c in source.columns}
+    _check(connection, source, types, present)
+    files = _write(connection, _select(source, types, tenant), folder)
+    rows = connection.execute("SELECT count(*) FROM source_rows").fetchall()[0][0]
     if rows == 0:
         raise InvalidInput(f"{source.where}: the source {source.dataset} has no rows")
     return Prepared(tuple(files), rows, {_at(c, tenant): types[c.name] for c in source.columns})

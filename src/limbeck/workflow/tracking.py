@@ -20,7 +20,7 @@ from limbeck import crash
 from limbeck.errors import NotFound
 from limbeck.lock import file_lock
 from limbeck.workflow.models import TRUSTED
-from limbeck.workflow.whole import whole
+from limbeck.workflow.whole import sweep, whole
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -116,6 +116,7 @@ class Tracking:
         database = self._home / DATABASE
         with file_lock(self._home / f"{DATABASE}.lock"):
             if not database.exists():
+                sweep(self._home, f"{DATABASE}.*")
                 _create(database)
         return MlflowClient(_uri(database), _uri(database))
 

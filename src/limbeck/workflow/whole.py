@@ -35,9 +35,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes left in *folder* on the way to being whole."""
-    for left in folder.glob(f".*{PART}"):
+def sweep(folder: Path, name: str = "*") -> None:
+    """Remove what killed processes left in *folder* on the way to being whole, under a *name* or a pattern of names."""
+    for left in folder.glob(f".{name}{PART}"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:

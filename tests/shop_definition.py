@@ -1,0 +1,206 @@
+"""A definition over the files of `tests.shop`, the command line that runs it in processes, and what a run leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any, TextIO
+
+import pyarrow.parquet as pq
+
+from limbeck.cli import main
+from tests import shop
+from tests.behaviour import children
+
+DEFINITION = """\
+name = "shop"
+seed = 3
+
+[[sources]]
+dataset = "shop events"
+files.log = "events.parquet"
+key = "number"
+
+[sources.columns]
+customer = { path = "{tenant}.customer", identity = "CRMID" }
+number = "{tenant}.number"
+at = "timestamp"
+kind = "eventType"
+amount = "{tenant}.amount"
+
+[[sources]]
+dataset = "shop people"
+class = "profile"
+files.people = "people.csv"
+
+[sources.columns]
+customer = { path = "{tenant}.customer", identity = "CRMID" }
+age = "{tenant}.age"
+city = "{tenant}.city"
+
+[goal]
+event = "kind = 'purchase'"
+within = "30 days"
+eligible = "kind = 'view'"
+
+[cutoffs]
+train = [2026-02-01, 2026-03-01]
+test = 2026-04-20
+score = 2026-05-31
+
+[features]
+views = { count = true, where = "kind = 'view'", windows = ["ever", "28 days"] }
+purchases = { count = true, where = "kind = 'purchase'", windows = ["ever", "28 days"] }
+recency = { days_since_last = true }
+age = { attribute = "age" }
+city = { attribute = "city" }
+
+[model]
+candidates = ["logistic"]
+folds = 2
+resamples = 100
+
+[report]
+title = "Who buys?"
+"""
+SOURCES = ("shop_events", "shop_people")
+"""Tables of the definition's datasets."""
+
+
+def write(folder: Path, changes: Mapping[str, str] | None = None, name: str = "shop.toml") -> Path:
+    """Write the definition, with some texts replaced by others, and the shop's files beside it."""
+    if not (folder / "events.parquet").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shop.write(folder)
+    text = DEFINITION
+    for old, new in (changes or {}).items():
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+# -- the command line ---------------------------------------------------------------------------------------------
+
+
+class Running:
+    """A command in a process of its own: the entry point, its streams and its exit code are the real ones."""
+
+    def __init__(self, child: ForkServerProcess, streams: Path, stderr: TextIO) -> None:
+        self._child, self._streams, self._stderr = child, streams, stderr
+        self._read: list[str] = []
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        assert self._child.pid is not None
+        return self._child.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self._child.is_alive()
+
+    def until(self, beginning: str) -> None:
+        """Wait until it prints a line that begins so on standard error."""
+        for line in self._stderr:
+            self._read.append(line)
+            if line.startswith(beginning):
+                return
+        raise AssertionError(f"it never printed {beginning!r}: {''.join(self._read)}")
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        os.kill(self.pid, signal.SIGINT)
+
+    def end(self) -> CompletedProcess[str]:
+        """Wait for its end, and return what it printed."""
+        self._read += self._stderr
+        self._child.join()
+        assert self._child.exitcode is not None
+        return CompletedProcess([], self._child.exitcode, (self._streams / "stdout").read_text(), "".join(self._read))
+
+
+@contextmanager
+def started(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """Start a command in a process that has imported the libraries already."""
+    with tempfile.TemporaryDirectory() as folder:
+        streams = Path(folder)
+        os.mkfifo(streams / "stderr")
+        child = children.start(_command, [str(a) for a in arguments], streams, Path.cwd(), dict(env or {}))
+        with (streams / "stderr").open() as stderr:
+            yield Running(child, streams, stderr)
+        child.join()
+
+
+def limbeck(*arguments: str | Path, env: Mapping[str, str] | None = None) -> CompletedProcess[str]:
+    """Run a command to its end, as `tests.platforms.command` does, but without importing everything first."""
+    with started(*arguments, env=env) as running:
+        return running.end()
+
+
+def _command(arguments: list[str], streams: Path, folder: Path, env: dict[str, str]) -> None:
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        opened = os.open(streams / name, os.O_WRONLY | (0 if name == "stderr" else os.O_CREAT))
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    os.chdir(folder)
+    os.environ |= env
+    sys.argv = ["limbeck", *arguments]
+    main()
+
+
+# -- what it leaves -----------------------------------------------------------------------------------------------
+
+
+def tables(home: Path) -> dict[str, int]:
+    """The rows of each table of a home; no tables if there is no home."""
+    rows = (
+        "SELECT table_name, coalesce(sum(rows), 0) FROM datasets LEFT JOIN data_files ON dataset_id = datasets.id "
+        "AND removed_snapshot IS NULL AND replaced_by IS NULL GROUP BY datasets.id ORDER BY table_name"
+    )
+    return dict(_rows(home / "limbeck.db", rows))
+
+
+def models(home: Path) -> list[tuple[str, int, str]]:
+    """Name, version and run of each registered model."""
+    return _rows(home / "mlflow.db", "SELECT name, version, run_id FROM model_versions ORDER BY name, version")
+
+
+def kept(home: Path, *folders: str) -> dict[str, str]:
+    """The content of each file in *folders* of a home (all that results lie in, if none is named), as a hash."""
+    found = {}
+    for folder in folders or ("lake", "models", "output", "workflow"):
+        for path in (home / folder).rglob("*"):
+            if path.is_file() and path.parent.name != "_delta_log" and path.name != "lock":
+                found[str(path.relative_to(home))] = hashlib.blake2b(path.read_bytes()).hexdigest()
+    return found
+
+
+def unfinished(home: Path) -> list[str]:
+    """Files and folders in a home that are no results: parts, and files on the way."""
+    folders = [home / "workflow", home / "output"]
+    known = ("explore-", "lock", "report.html", "score-", "scores", "summary.json", "test-", "train-")
+    return [str(path) for folder in folders for path in folder.glob("*/*") if not path.name.startswith(known)]
+
+
+def scores(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file of scores."""
+    return pq.read_table(path).to_pylist()
+
+
+def _rows(database: Path, statement: str) -> list[Any]:
+    if not database.exists():
+        return []
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(statement).fetchall()
