@@ -77,6 +77,7 @@ class Deliveries:
             raise InvalidInput("the flow maps no field; add some to its profileSelectors")
         for selected in plan.audiences:
             self._audiences.membership(selected.audience_id)
+        self._require_names(sandbox, plan, at)
         _make(folder)
         with self._profiles.people(sandbox) as people:
             found = [self._one(sandbox, plan, people, s, folder, at) for s in plan.audiences]
@@ -84,6 +85,14 @@ class Deliveries:
         _write_manifest(folder / manifest_name(plan, run_id), run_id, at, found)
         crash.point("activation.manifest-written")
         return found
+
+    def _require_names(self, sandbox: Sandbox, plan: Plan, at: datetime) -> None:
+        """Raise `InvalidInput` if two files of a run would have one name."""
+        known = [self._audiences.definitions.get(sandbox, s.audience_id).name for s in plan.audiences]
+        names = [plan.file_name(s, name, at) for s, name in zip(plan.audiences, known, strict=True)]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InvalidInput(f"two audiences would be written into {twice!r}; put %SEGMENT_ID% into their templates")
 
     def _one(
         self, sandbox: Sandbox, plan: Plan, people: People, selected: Selected, folder: Path, at: datetime

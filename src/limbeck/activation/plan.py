@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from limbeck.errors import InvalidInput, nearest
+from limbeck.identity.namespaces import spelled
 from limbeck.xdm.types import Array, Map, Object
 
 STATUS = "segmentMembership.status"
@@ -30,7 +31,7 @@ class Column:
     @property
     def namespace(self) -> str | None:
         """The namespace of an identity; None for something else."""
-        return self.source.removeprefix(IDENTITY) if self.source.startswith(IDENTITY) else None
+        return spelled(self.source.removeprefix(IDENTITY)) if self.source.startswith(IDENTITY) else None
 
     @property
     def is_path(self) -> bool:
@@ -75,14 +76,18 @@ class Plan:
             _check(column, profile)
         nested = general.get("profileSelectors") or {}
         mandatory = tuple(general.get("mandatoryFields") or nested.get("mandatoryFields") or ())
-        keys = general.get("primaryFields") or nested.get("primaryFields") or ()
+        keys = tuple(_key(k) for k in general.get("primaryFields") or nested.get("primaryFields") or ())
+        for source in (*map(str, mandatory), *keys):
+            _check(Column(source, source), profile, "the list of mandatory fields and keys")
+        if any(not Column("", k).is_path for k in keys) and len(keys) > 1:
+            raise InvalidInput("a deduplication key is one namespace, or one or two attributes; never both")
         return cls(
             destination=str(target.get("name") or "destination"),
             path=str(params.get("path") or "").strip("/"),
             columns=columns,
             audiences=tuple(_selected(s) for s in (general.get("segmentSelectors") or {}).get("selectors") or []),
             mandatory=tuple(map(str, mandatory)),
-            key=tuple(_key(k) for k in keys),
+            key=keys,
             file_type=_choice(params, "fileType", FILE_TYPES, "CSV"),
             gzip=_choice(params, "compression", COMPRESSIONS, "NONE") == "GZIP",
             delimiter=_delimiter(params),
@@ -100,7 +105,9 @@ class Plan:
         text = template.replace("%DESTINATION_NAME%", self.destination).replace("%SEGMENT_ID%", selected.audience_id)
         text = text.replace("%SEGMENT_NAME%", audience_name).replace("%TIMESTAMP%", stamp)
         text = re.sub(r"%DATETIME\(([^)]*)\)%", lambda m: at.strftime(_strftime(m[1])), text)
-        return re.sub(r"[^\w.-]", "_", text, flags=re.ASCII)[:200]
+        if len(text) > 200:
+            raise InvalidInput(f"the file name {text[:40]}… has {len(text)} characters; shorten its template to 200")
+        return re.sub(r"^\.|[^\w.-]", "_", text, flags=re.ASCII)
 
 
 def selected_audiences(flow: Mapping[str, Any]) -> list[str]:
@@ -133,20 +140,19 @@ def _key(field: Mapping[str, Any]) -> str:
     return str(field.get("attributePath"))
 
 
-def _check(column: Column, profile: Object) -> None:
+def _check(column: Column, profile: Object, where: str = "") -> None:
     if not column.is_path:
         return
+    where = where or f"the mapping to {column.destination!r}"
     found = profile.find(column.source)
     if found is None:
         known: Sequence[str] = [path for path, _ in profile.leaves()]
         raise InvalidInput(
-            f"the mapping to {column.destination!r} reads {column.source!r}, which no profile schema has. "
+            f"{where} reads {column.source!r}, which no profile schema has. "
             f"{nearest(column.source, list(known))}".strip()
         )
     if isinstance(found.type, Object | Array | Map):
-        raise InvalidInput(
-            f"the mapping to {column.destination!r} reads {column.source!r}, which is not a single value; map its parts"
-        )
+        raise InvalidInput(f"{where} reads {column.source!r}, which is not a single value; map its parts")
 
 
 def _choice(params: Mapping[str, Any], key: str, allowed: Sequence[str], default: str) -> str:

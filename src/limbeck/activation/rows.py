@@ -40,8 +40,8 @@ def _parts(people: People, plan: Plan) -> str:
     parts = {
         "p": people.persons(plan.paths()),
         "members": (
-            f"SELECT DISTINCT {PERSON} AS person, since FROM (SELECT {own} AS own, since FROM {DELIVERED} "
-            f"WHERE status = '{REALIZED}') AS kept {JOIN_MEMBERS}"
+            f"SELECT {PERSON} AS person, max(since) AS since FROM (SELECT {own} AS own, since FROM {DELIVERED} "
+            f"WHERE status = '{REALIZED}') AS kept {JOIN_MEMBERS} GROUP BY 1"
         ),
         "known": f"SELECT p.*, members.since{identities} FROM members JOIN p USING (person)",
         "chosen": _chosen(plan),
@@ -85,7 +85,13 @@ def _order(plan: Plan) -> str:
 def csv_lines(rows: Iterable[Sequence[str]], delimiter: str) -> bytes:
     """Return lines of a CSV file."""
     held = io.StringIO(newline="")
-    csv.writer(held, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    # a line end of two characters makes csv quote either of them, also before Python 3.13
+    writer = csv.writer(held, delimiter=delimiter, lineterminator="\r\n")
+    for row in rows:
+        writer.writerow(row)
+        held.seek(held.tell() - 2)
+        held.write("\n")
+        held.truncate()
     return held.getvalue().encode()
 
 

@@ -35,6 +35,15 @@ class SegmentDefinition(BaseModel):
     description: str = ""
 
 
+class SegmentChange(BaseModel):
+    """Body of PATCH /segment/definitions/{id}; keys we do not know are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = ""
+    expression: Expression | None = None
+
+
 class Wanted(BaseModel):
     """An audience of a job."""
 
@@ -79,13 +88,12 @@ def get_definition(caller: Reading, audience_id: str) -> dict[str, Any]:
 
 @router.patch("/segment/definitions/{audience_id}")
 @router.put("/segment/definitions/{audience_id}", include_in_schema=False)
-def change_definition(caller: Writing, audience_id: str, body: dict[str, Any]) -> dict[str, Any]:
+def change_definition(caller: Writing, audience_id: str, body: SegmentChange) -> dict[str, Any]:
     """PATCH /segment/definitions/{id}: the keys that are sent replace those that are there."""
     before = caller.platform.audiences.definitions.get(caller.sandbox, audience_id)
-    given = body.get("expression")
-    rule = before.rule if given is None else _rule(Expression.model_validate(given))
-    kept = {**before.body, **{k: v for k, v in body.items() if k not in ("name", "expression", "id")}}
-    name = str(body.get("name", before.name))
+    rule = before.rule if body.expression is None else _rule(body.expression)
+    kept = {**before.body, **{k: v for k, v in (body.model_extra or {}).items() if k != "id"}}
+    name = before.name if "name" not in body.model_fields_set else body.name
     caller.platform.audiences.change(caller.sandbox, audience_id, name, rule, kept)
     return _shape(caller, audience_id)
 

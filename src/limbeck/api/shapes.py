@@ -129,6 +129,7 @@ def segment_job(value: SegmentJob, known: Mapping[str, Audience]) -> dict[str, A
     """Return a segment job (section 10.1); its counters are there in every state."""
     none = dict.fromkeys(value.audience_ids, 0)
     metrics = {"totalTime": {"totalTimeInMs": 0}, "segmentedProfileCounter": none, **value.metrics}
+    metrics["totalProfilesByMergePolicy"] = {DEFAULT_MERGE_POLICY: value.metrics.get("totalProfiles", 0)}
     segments = [
         {
             "segmentId": i,

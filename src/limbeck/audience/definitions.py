@@ -24,8 +24,7 @@ class Definitions:
 
     def create(self, sandbox: Sandbox, name: str, rule: str, body: Mapping[str, Any]) -> Audience:
         """Store an audience; several may have one name."""
-        if not name.strip():
-            raise InvalidInput("an audience needs a name")
+        _require(name)
         made, moment = ids.new_uuid(), clock.millis(clock.now())
         row = {"name": name, "body": json.dumps({**body, "rule": rule}), "etag": ids.new_uuid()}
         with self._store.write() as connection:
@@ -36,6 +35,7 @@ class Definitions:
 
     def change(self, sandbox: Sandbox, audience_id: str, name: str, rule: str, body: Mapping[str, Any]) -> Audience:
         """Replace what an audience says."""
+        _require(name)
         moment = clock.millis(clock.now())
         values = {"name": name, "body": json.dumps({**body, "rule": rule}), "etag": ids.new_uuid(), "updated": moment}
         with self._store.write() as connection:
@@ -75,6 +75,11 @@ class Definitions:
         with self._store.read() as connection:
             rows = connection.execute(query.order_by(audiences.c.created, audiences.c.id)).all()
         return [_audience(row) for row in rows]
+
+
+def _require(name: str) -> None:
+    if not name.strip():
+        raise InvalidInput("an audience needs a name")
 
 
 def _audience(row: Row[Any]) -> Audience:

@@ -86,11 +86,18 @@ def _in_audience(others: dict[str, Path]) -> str:
 
 def _before() -> str:
     """Return who was in before; who became one person since counts once, as a member if any of them was."""
-    status = f"CASE WHEN bool_or(status = '{REALIZED}') THEN '{REALIZED}' ELSE '{EXITED}' END"
+    least = "min(own)"
     return (
-        f"SELECT {PERSON} AS person, min(own.namespace) AS namespace, min(own.value) AS value, {status} AS status, "
-        f"max(since) AS since FROM {_members(BEFORE)} GROUP BY 1"
+        f"SELECT {PERSON} AS person, {least}.namespace AS namespace, {least}.value AS value, {TOGETHER} "
+        f"FROM {_members(BEFORE)} GROUP BY 1"
     )
+
+
+TOGETHER = (
+    f"CASE WHEN bool_or(status = '{REALIZED}') THEN '{REALIZED}' ELSE '{EXITED}' END AS status, "
+    f"coalesce(max(since) FILTER (status = '{REALIZED}'), max(since)) AS since"
+)
+"""What several memberships of one person come to: in if one of them is, since then."""
 
 
 def _members(name: str) -> str:

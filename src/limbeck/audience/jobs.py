@@ -20,7 +20,7 @@ from limbeck.audience import evaluate
 from limbeck.audience.model import EXITED, REALIZED, Audience, SegmentJob
 from limbeck.audience.service import Audiences
 from limbeck.engine import Engine, Table
-from limbeck.errors import InvalidInput, LimbeckError, NotFound, WrongState
+from limbeck.errors import InvalidInput, LimbeckError, NotFound
 from limbeck.lock import file_lock
 from limbeck.profile import Profiles
 from limbeck.profile.people import People
@@ -81,12 +81,12 @@ class SegmentJobs:
         return [_job(row) for row in rows]
 
     def cancel(self, sandbox: Sandbox, job_id: str) -> None:
-        """Cancel a job that has not begun; raise `WrongState` for another."""
+        """Cancel a job that has not begun; raise `InvalidInput` for another."""
         self.get(sandbox, job_id)
         with self._store.write() as connection:
             mine = update(segment_jobs).where(segment_jobs.c.id == job_id, segment_jobs.c.status == "QUEUED")
             if connection.execute(mine.values(status="CANCELLED", updated=_now())).rowcount == 0:
-                raise WrongState(f"segment job {job_id} is no longer waiting and cannot be cancelled")
+                raise InvalidInput(f"segment job {job_id} is no longer waiting and cannot be cancelled")
 
     def run(self, queued: Job) -> None:
         """Evaluate the audiences of a job and publish all memberships at once. Only the worker calls this.

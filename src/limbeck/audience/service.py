@@ -35,7 +35,7 @@ class Audiences:
 
     def create(self, sandbox: Sandbox, name: str, rule: str, body: Mapping[str, Any]) -> Audience:
         """Store an audience; raise `PqlError` if *rule* is not PQL or does not fit the union schema."""
-        self.compile(sandbox, rule)
+        self.needed(sandbox, self.compile(sandbox, rule))  # by a name, what is asked for might lead to the new one
         return self.definitions.create(sandbox, name, rule, body)
 
     def change(self, sandbox: Sandbox, audience_id: str, name: str, rule: str, body: Mapping[str, Any]) -> Audience:
@@ -97,7 +97,8 @@ class Audiences:
             path = self.file(audience.id)
             if path is not None:
                 table = Table("limbeck_members_of", evaluate.MEMBERSHIP, (str(path),))
-                sql = f"SELECT status, since FROM limbeck_members_of WHERE (namespace, value) IN ({wanted})"
+                mine = f"(namespace, value) IN ({wanted}) HAVING count(*) > 0"
+                sql = f"SELECT {evaluate.TOGETHER} FROM limbeck_members_of WHERE {mine}"
                 with self._engine.session([table]) as session:
                     found += [Status(audience.id, status, since) for status, since in session.fetch(sql)]
         return found

@@ -19,7 +19,7 @@ from limbeck.lake.publish import place
 from limbeck.lake.service import Lake
 from limbeck.settings import Settings
 from limbeck.store import Store
-from limbeck.store.tables import data_files, datasets, snapshots, staged_files
+from limbeck.store.tables import data_files, datasets, memberships, snapshots, staged_files
 
 ORPHAN_AGE_S = 24 * 3600
 """Files younger than this may belong to a write that is still going on, and are left alone."""
@@ -91,11 +91,13 @@ def sweep(store: Store, settings: Settings, older_than_s: float = ORPHAN_AGE_S) 
     with store.read() as connection:
         kept = set(connection.execute(select(data_files.c.path)).scalars())
         logs = {f"{id}/_delta_log" for id in connection.execute(select(datasets.c.id)).scalars()}
+        members = set(connection.execute(select(memberships.c.path)).scalars())
         staged = set(connection.execute(select(staged_files.c.path)).scalars())
     before = time.time() - older_than_s
     orphans = [
         *_orphans(Folder(settings.lake), kept, before, logs),
         *_orphans(Folder(settings.staging), staged, before),
+        *_orphans(Folder(settings.home / "audiences"), members, before),
     ]
     for path in orphans:
         path.unlink(missing_ok=True)

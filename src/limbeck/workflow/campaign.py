@@ -53,11 +53,9 @@ class ActivationPart:
     columns: tuple[DeliveredColumn, ...]
 
 
-def audience(table: Table, title: str) -> AudiencePart | None:
-    """Read the table `[audience]`; None if the definition has none."""
+def audience(table: Table, title: str) -> AudiencePart:
+    """Read the table `[audience]`."""
     given = [key for key in CHOICES if key in table]
-    if not table.keys():
-        return None
     if len(given) != 1:
         told = f"has {' and '.join(given)}" if given else "says not how many are chosen"
         raise table.error("", told, f"exactly one of {', '.join(CHOICES)}")
@@ -70,10 +68,8 @@ def audience(table: Table, title: str) -> AudiencePart | None:
     return found
 
 
-def activation(table: Table) -> ActivationPart | None:
-    """Read the table `[activation]`; None if the definition has none."""
-    if not table.keys():
-        return None
+def activation(table: Table) -> ActivationPart:
+    """Read the table `[activation]`."""
     kind = table.choice("format", FORMATS, "csv")
     columns = table.table("columns", optional=True)
     found: Sequence[DeliveredColumn] = [DeliveredColumn(n, columns.text(n)) for n in columns.keys()]  # noqa: SIM118

@@ -189,8 +189,8 @@ class Definition:
             funnel=tuple(_funnel(report.table("funnel", optional=True))),
             places={text: table.where(key) for table, key, text in _texts(top, goal, features)},
             generator=_generator(top.table("generator")) if "generator" in top else None,
-            audience=campaign.audience(top.table("audience", optional=True), name),
-            activation=campaign.activation(top.table("activation", optional=True)),
+            audience=campaign.audience(top.table("audience"), name) if "audience" in top else None,
+            activation=campaign.activation(top.table("activation")) if "activation" in top else None,
         )
         report.close()
         top.close(("generator", "audience", "activation"))

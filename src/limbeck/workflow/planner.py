@@ -75,19 +75,27 @@ class Planner:
         return float(self._scores[count - 1])
 
     def _precise(self, wanted: float) -> Reach:
-        """Return the largest reach whose precision is at least *wanted*."""
-        found = [row["share"] for row in self._by_share if row["value"] >= wanted]
-        if not found:
-            best = max(row["value"] for row in self._by_share)
-            raise InvalidInput(
-                f"audience.precision is {wanted:g}, but even the best percent of the people converted at {best:.3f} in "
-                "the test; ask for less, or choose by top"
-            )
-        return self.at(self._threshold(max(found)))
+        """Return the largest reach whose precision is at least *wanted*; people with the same score stay together."""
+        for row in sorted(self._by_share, key=lambda row: -row["share"]):
+            if row["value"] >= wanted and (found := self._within(row["share"], wanted)):
+                return found
+        best = max(row["value"] for row in self._by_share)
+        raise InvalidInput(
+            f"audience.precision is {wanted:g}, but even the best percent of the people converted at {best:.3f} in the "
+            "test, or more than these have the highest score; ask for less, or choose by top"
+        )
+
+    def _within(self, share: float, wanted: float) -> Reach | None:
+        """Return the largest reach of at most *share* that keeps the precision *wanted*."""
+        for score in np.unique(self._scores[: int(share * len(self._scores) + 1e-9)]):
+            found = self.at(float(score))
+            if found.share <= share + 1e-9 and found.precision["value"] >= wanted - 1e-12:
+                return found
+        return None
 
     def _affordable(self, budget: float, cost: float) -> Reach:
         """Return the largest reach that the budget pays for; people with the same score stay together."""
-        count = min(int(budget / cost), len(self._scores))
+        count = int(min(Decimal(repr(budget)) // Decimal(repr(cost)), Decimal(len(self._scores))))
         if count < 1:
             raise InvalidInput(f"audience.budget is {budget:g}, which pays for nobody at {cost:g} each")
         if count < len(self._scores) and self._scores[count] == self._scores[count - 1]:
