@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -160,9 +160,14 @@ class World:
 
 
 def links(source: Source, row: Row) -> list[tuple[Identity, Identity]]:
-    """The primary identity with each other one; none for a row without a primary or with more than 20 (2.2)."""
+    """The primary identity with each other one (2.2).
+
+    None for a row without a primary, with more than 20, or with one that breaks its namespace's rule.
+    """
     own, all_ = primary(source, row), valid_ones(source, row)
-    if own is None or len(all_) > 20:
+    if own is None or any(says_somebody(value) and not is_valid(code, value) for code, value in said_ones(source, row)):
+        return []
+    if len(all_) > 20:
         return []
     return [(own, other) for other in all_ if other != own]
 
@@ -179,9 +184,13 @@ def primary(source: Source, row: Row) -> Identity | None:
 
 def valid_ones(source: Source, row: Row) -> set[Identity]:
     """All identities of a row, those that cannot identify anybody left out (2.2)."""
+    return {spelled(code, value) for code, value in said_ones(source, row) if is_valid(code, value)}
+
+
+def said_ones(source: Source, row: Row) -> list[tuple[str, Any]]:
+    """The namespaces and values of a row, whatever they are."""
     found = [(d.namespace, at(row, d.path)) for d in source.described]
-    found += [(code, item.get("id")) for code, item in mapped(row)]
-    return {spelled(code, value) for code, value in found if is_valid(code, value)}
+    return found + [(code, item.get("id")) for code, item in mapped(row)]
 
 
 def mapped(row: Row) -> list[tuple[str, Row]]:
@@ -191,16 +200,21 @@ def mapped(row: Row) -> list[tuple[str, Row]]:
 
 def is_valid(code: str, value: str | None) -> bool:
     """Whether a value can identify somebody (2.2)."""
-    if value is None or not 1 <= len(value) <= 1024:
-        return False
-    if not value.strip() or value.lower() in ("null", "undefined", "anonymous") or set(value) == {"0"}:
+    if not says_somebody(value) or len(value) > 1024:
         return False
     return code.lower() != "ecid" or (len(value) == 38 and set(value) <= set("0123456789"))
 
 
+def says_somebody(value: str | None) -> TypeGuard[str]:
+    """Whether a value is no garbage (2.2, choice G4)."""
+    if value is None or not value.strip():
+        return False
+    return value.lower() not in ("null", "undefined", "anonymous") and set(value) != {"0"}
+
+
 def spelled(code: str, value: str) -> Identity:
-    """An identity with its namespace as it is registered (2.1)."""
-    return Identity(next((s for s in STANDARD if s.lower() == code.lower()), code), value)
+    """An identity with its namespace as it is registered, or in capitals (2.1)."""
+    return Identity(next((s for s in STANDARD if s.lower() == code.lower()), code.upper()), value)
 
 
 def lay_over(

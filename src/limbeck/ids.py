@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 import uuid
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_STEP_BITS = 64
+
+_lock = threading.Lock()
+_last = 0
 
 
 def object_id() -> str:
@@ -15,8 +20,13 @@ def object_id() -> str:
 
 
 def ulid() -> str:
-    """Return a new batch id: a ULID, 26 characters that sort by the millisecond of their making."""
-    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    """Return a new batch id: a ULID, 26 characters; those of one process sort in the order of their making."""
+    global _last
+    with _lock:
+        value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+        if value <= _last:  # the same millisecond; a random step, because a forked process goes on from here too
+            value = _last + 1 + secrets.randbits(_STEP_BITS)
+        _last = value
     return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
 
 

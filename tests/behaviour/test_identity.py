@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import update
 
 from limbeck.engine import Engine
-from limbeck.errors import SnapshotExpired
 from limbeck.identity import Identities, Identity
 from limbeck.identity.service import CURSOR
 from limbeck.lake import Dataset, Lake, feed
@@ -234,11 +233,6 @@ def test_sandboxes_know_nothing_of_each_other(home: Home, sandbox: Sandbox, crm:
     assert clusters(home, elsewhere) == {frozenset({crmid("b"), mail("m1")})}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=SnapshotExpired,
-    reason="Identities._links reads a range of snapshots, which `expire` may have forgotten: SnapshotExpired for ever",
-)
 def test_expired_snapshots_do_not_stop_the_feed(home: Home, sandbox: Sandbox, crm: Dataset) -> None:
     for n in range(3):
         publish(home, crm, person("a", f"m{n}"))
@@ -249,12 +243,6 @@ def test_expired_snapshots_do_not_stop_the_feed(home: Home, sandbox: Sandbox, cr
     assert home.identities.cluster(sandbox, crmid("a")) == [crmid("a"), mail("m0"), mail("m1"), mail("m2")]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="section 1.7: enabling is not retroactive; here records of earlier batches count at once, their links only "
-    "if nobody followed the feed in between",
-)
 @pytest.mark.parametrize("followed", [False, True])
 def test_batches_from_before_a_dataset_came_into_profile_do_not_count(
     home: Home, sandbox: Sandbox, followed: bool
@@ -318,31 +306,16 @@ def test_the_case_of_a_standard_namespace_does_not_matter(home: Home, sandbox: S
     assert home.identities.cluster(sandbox, Identity("PHONE", "+1")) == sorted(wanted)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="section 2.1: codes are compared without case; `spelled` does so for standard ones",
-)
 def test_the_case_of_a_custom_namespace_does_not_matter(home: Home, sandbox: Sandbox, crm: Dataset) -> None:
     linked(home, sandbox, crm, [person("a", "m1"), person("b", "m2", crmid=ids("a"))])
     assert len(home.identities.cluster(sandbox, Identity("crmid", "a"))) == 4
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="section 2.2, G4: only blanks is garbage; `trim` of `rows.valid` takes spaces only",
-)
 @pytest.mark.parametrize("blank", ["\t", "\r\n", " \t "])
 def test_blanks_of_any_kind_identify_nobody(home: Home, sandbox: Sandbox, crm: Dataset, blank: str) -> None:
     assert linked(home, sandbox, crm, [person("a", blank), person("b", blank)]) == set()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="section 2.2: a value that breaks a rule skips the row for identity; here the other identities are linked",
-)
 @pytest.mark.parametrize("bad", [{"ECID": ids("123")}, {"Phone": ids("9" * 1025)}])
 def test_a_row_with_an_impossible_value_links_nobody(
     home: Home, sandbox: Sandbox, crm: Dataset, bad: dict[str, Any]
@@ -350,11 +323,6 @@ def test_a_row_with_an_impossible_value_links_nobody(
     assert linked(home, sandbox, crm, [person("a", "m", **bad)]) == set()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="Identity.key and people.PERSON join namespace and value by a colon, which either may contain",
-)
 def test_a_colon_in_a_namespace_makes_no_two_people_one(home: Home, sandbox: Sandbox) -> None:
     dataset = home.records(sandbox, "Any", OWN)
     rows = [person(None, None, **{code: [{"id": v, "primary": True}]}) for code, v in [("a", "b:c"), ("a:b", "c")]]

@@ -267,31 +267,18 @@ def test_a_field_added_later_is_null_before(home: Home, sandbox: Sandbox, form: 
 ONE_EVENT = "section 1.1, I1: of rows of one dataset with one _id the last counts"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason=f"{ONE_EVENT}; Profiles._events keeps the one with the earliest timestamp",
-)
 def test_of_rows_with_one_id_the_last_is_the_event(home: Home, sandbox: Sandbox, web: Dataset) -> None:
     for moment, second, number in ((EARLY, 1, 1), (EARLY + 1, 5, 2), (LATE, 3, 3)):
         home.append(web, [event("x", second, "a", number=number)], moment)
     assert [e.entity["_acme"]["number"] for e in home.profiles.events(sandbox, "CRMID", "a")] == [3]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason=f"{ONE_EVENT}; Profiles._events cuts to the limit before it counts"
-)
 def test_a_limit_counts_events_not_rows(home: Home, sandbox: Sandbox, web: Dataset) -> None:
     for moment in (EARLY, LATE):
         home.append(web, [event("y", 1, "a"), event("x", 2, "a")], moment)
     assert named(home, sandbox, "a", limit=2) == ["y", "x"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="section 3.2: ordered by timestamp, then _id; the LIMIT of Profiles._events knows no _id",
-)
 def test_a_limit_cuts_events_of_one_moment_by_their_id(home: Home, sandbox: Sandbox, web: Dataset) -> None:
     names = [f"e{n:03}" for n in range(500)]
     home.append(web, [event(name, 1, "a") for name in (*names[::2], *names[1::2])], EARLY)
@@ -299,11 +286,6 @@ def test_a_limit_cuts_events_of_one_moment_by_their_id(home: Home, sandbox: Sand
         assert named(home, sandbox, "a", limit) == names[-limit:]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason=f"{ONE_EVENT}; persons and find look at every row, so its former owner remains",
-)
 def test_who_lost_his_only_event_to_another_is_not_there(home: Home, sandbox: Sandbox, web: Dataset) -> None:
     home.append(web, [event("x", 1, "a")], EARLY)
     home.append(web, [event("x", 1, "b")], LATE)
@@ -314,11 +296,6 @@ def test_who_lost_his_only_event_to_another_is_not_there(home: Home, sandbox: Sa
         home.profiles.find(sandbox, "CRMID", "a")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason=f"{ONE_EVENT}; People._left_out counts rows, so redelivery leaves people out",
-)
 def test_events_that_come_again_leave_nobody_out(
     home: Home, sandbox: Sandbox, web: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,11 +305,6 @@ def test_events_that_come_again_leave_nobody_out(
     assert set(everybody(home, sandbox)) == {"a"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="at one time and in one dataset, find ranks identities by the text namespace:value, persons by the pair",
-)
 def test_one_person_and_everybody_agree_on_ties_within_a_dataset(home: Home, sandbox: Sandbox) -> None:
     dataset = home.records(sandbox, "Any", OWN)
     home.append(dataset, [mapped("CRM", number=1), mapped("CRM2", number=2)], EARLY)
@@ -346,11 +318,6 @@ def mapped(namespace: str, **own: Any) -> Row:
     return {"_acme": own, "identityMap": identities}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="section 3.1: the later row in file order wins; files of one millisecond are ordered by random names",
-)
 def test_files_of_one_batch_keep_their_order_however_fast_they_are_placed(
     home: Home, sandbox: Sandbox, crm: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,22 +327,12 @@ def test_files_of_one_batch_keep_their_order_however_fast_they_are_placed(
     assert everybody(home, sandbox) == {f"p{n}": min(n, 11) for n in range(13)}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="section 3.1: the later row in file order wins; json.readings and the others regroup files by layout",
-)
 def test_files_of_one_batch_keep_their_order_whatever_their_layout(home: Home, sandbox: Sandbox, crm: Dataset) -> None:
     rows = [json.dumps(record("a", number=n)) for n in range(3)]
     home.send(crm, "json", rows[0].encode(), f"[{rows[1]}]".encode(), rows[2].encode(), time=EARLY)
     assert everybody(home, sandbox) == {"a": 2}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason="a map with a key twice is taken in from Parquet, then `_records` raises ValueError for the row",
-)
 def test_a_map_with_a_key_twice_is_refused_or_read(home: Home, sandbox: Sandbox, crm: Dataset) -> None:
     type_ = crm.schema.type
     row = for_arrow(record("a"), type_)

@@ -544,12 +544,6 @@ def wrong(made: Stage, key: str, everyone: people.People, sql: str) -> dict[str,
     return {name: points for name, points in found.items() if points != wanted[name]}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="section 3.1: the later row in file order wins; DuckDB gives up the order of rows for a COPY with "
-    "FILE_SIZE_BYTES (Session.write_parquet), whatever `ordered` says",
-)
 @pytest.mark.parametrize("form", ["json", "csv", "parquet"])
 def test_of_a_large_file_the_later_record_wins(home: Home, form: str) -> None:
     made = stage(home, KINDS[:1], [])
@@ -560,11 +554,6 @@ def test_of_a_large_file_the_later_record_wins(home: Home, form: str) -> None:
     assert one["points"] == BLOCK + 6
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="section 1.1, I1: the last row of an _id wins; ingest.convert keeps the order of rows for records only",
-)
 def test_of_a_large_file_the_later_row_is_the_event(home: Home) -> None:
     made = stage(home, [], [])
     dataset = home.events(made.sandbox, "Many", Object((Field("id", TEXT), Field("points", WHOLE))), CRM)

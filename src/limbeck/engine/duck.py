@@ -85,7 +85,7 @@ class Engine:
             try:
                 with _connect(mib, self._threads, folder, ordered) as connection:
                     _lock(connection, folder, tables, files)
-                    yield Session(connection, folder, timeout)
+                    yield Session(connection, folder, timeout, ordered)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -93,10 +93,13 @@ class Engine:
 class Session:
     """One locked instance. Use it for one statement and its helpers, from one thread."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, timeout: float | None) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, folder: Path, timeout: float | None, ordered: bool
+    ) -> None:
         self._connection = connection
         self._folder = folder
         self._timeout = timeout
+        self._ordered = ordered
 
     def reader(self, sql: str, rows: int = 8192) -> pa.RecordBatchReader:
         """Run one SELECT and stream its rows in batches of about *rows*; read them before the session ends."""
@@ -118,12 +121,17 @@ class Session:
             return self._connection.sql(f"SELECT * FROM ({sql}\n) LIMIT 0").to_arrow_table().schema
 
     def write_parquet(self, sql: str, compression: Compression = "zstd") -> list[Path]:
-        """Run one SELECT into Parquet files in the session's scratch folder; move them before it ends."""
+        """Run one SELECT into Parquet files in the session's scratch folder; move them before it ends.
+
+        In an ordered session it is one file, with the rows in order.
+        """
         _check_select(self._connection, sql)
         target = self._folder / f"out-{ids.new_uuid()}"
-        options = f"FORMAT parquet, COMPRESSION {compression}, FILE_SIZE_BYTES {PART_BYTES}"
-        with self._guard():
-            self._connection.execute(f"COPY ({sql}\n) TO {literal(str(target))} ({options})")
+        target.mkdir()
+        place, parts = (target / "0.parquet", "") if self._ordered else (target, f", FILE_SIZE_BYTES {PART_BYTES}")
+        with self._guard():  # several parts are never in order, whatever the setting says
+            options = f"FORMAT parquet, COMPRESSION {compression}{parts}"
+            self._connection.execute(f"COPY ({sql}\n) TO {literal(str(place))} ({options})")
         return sorted(target.glob("*.parquet"))
 
     def _batches(self, stream: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

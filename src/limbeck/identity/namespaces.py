@@ -8,7 +8,7 @@ STANDARD = (
     "CORE", "ECID", "Email", "Email_LC_SHA256", "WAID", "AAID", "GAID", "Google", "Phone", "Phone_SHA256",
     "Phone_E.164", "Phone_SHA256_E.164", "TNTID", "AdCloud", "IDFA",
 )  # fmt: skip
-"""Codes that every organisation has; their case does not matter when they are read."""
+"""Codes that every organisation has; the case of codes does not matter when they are read."""
 
 LONGEST = 1024
 ECID_DIGITS = 38
@@ -25,10 +25,10 @@ class Identity:
 
     @property
     def key(self) -> str:
-        """Return the text that stands for it alone."""
-        return f"{self.namespace}:{self.value}"
+        """Return the text that stands for it alone: `identity.rows.key` in SQL."""
+        return f"{self.namespace.replace('%', '%25').replace(':', '%3A')}:{self.value}"
 
 
 def spelled(code: str) -> str:
-    """Return a namespace's code as it is registered; one of the user's own as it is given."""
-    return next((known for known in STANDARD if known.lower() == code.lower()), code)
+    """Return the one spelling of a namespace's code: a standard one as it is registered, others in capitals."""
+    return next((known for known in STANDARD if known.lower() == code.lower()), code.upper())

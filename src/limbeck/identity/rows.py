@@ -19,17 +19,18 @@ def primary(schema: Schema) -> str:
     """
     found = next((i for i in schema.identities if i.primary), None)
     if found is not None:
-        return valid(pair(literal(spelled(found.namespace)), _field(found.path)))
+        own = _meaning(pair(literal(spelled(found.namespace)), _field(found.path)))
+        return f"CASE WHEN NOT {_impossible(f'({own}).namespace', f'({own}).value')} THEN {own} END"
     if not _has_map(schema):
         return NOTHING
-    return f"list_filter({_in_map(schema, primary_only=True)}, lambda i: i IS NOT NULL)[1]"
+    impossible = _impossible("i.namespace", "i.value")
+    return f"list_filter({_in_map(schema, primary_only=True)}, lambda i: i IS NOT NULL AND NOT {impossible})[1]"
 
 
 def every(schema: Schema) -> str:
     """Return the SQL of the list of a row's distinct identities: fields with a descriptor, and its `identityMap`."""
-    fields = ", ".join(
-        valid(pair(literal(spelled(i.namespace)), _field(i.path))) for i in schema.identities if i.path != "identityMap"
-    )
+    described = [i for i in schema.identities if i.path != "identityMap"]
+    fields = ", ".join(_meaning(pair(literal(spelled(i.namespace)), _field(i.path))) for i in described)
     lists = [f"[{fields}]"] if fields else []
     lists += [_in_map(schema)] if _has_map(schema) else []
     if not lists:
@@ -43,25 +44,36 @@ def pair(namespace: str, value: str) -> str:
     return f"struct_pack(namespace := {namespace}, value := {value})"
 
 
-def valid(identity: str) -> str:
-    """Return the SQL of *identity*, NULL where its value can identify nobody."""
-    value, namespace = f"({identity}).value", f"({identity}).namespace"
-    wrong = [
-        f"{value} IS NULL",
-        f"trim({value}) = ''",
-        f"length({value}) > {LONGEST}",
-        f"lower({value}) IN ({', '.join(map(literal, GARBAGE))})",
-        f"regexp_full_match({value}, '0+')",
-        f"({namespace} = 'ECID' AND NOT regexp_full_match({value}, '[0-9]{{{ECID_DIGITS}}}'))",
-    ]
-    return f"CASE WHEN {' OR '.join(wrong)} THEN {NOTHING} ELSE {identity} END"
+def key(identity: str) -> str:
+    """Return the SQL of the text that stands for *identity* alone: `Identity.key`."""
+    namespace = f"replace(replace({identity}.namespace, '%', '%25'), ':', '%3A')"
+    return f"{namespace} || ':' || {identity}.value"
+
+
+def linking(identities: str) -> str:
+    """Return the SQL that is true where the list *identities* links somebody: two or more, all of them possible."""
+    impossible = f"len(list_filter({identities}, lambda i: {_impossible('i.namespace', 'i.value')})) > 0"
+    return f"len({identities}) BETWEEN 2 AND {MOST_IDENTITIES} AND NOT {impossible}"
+
+
+def _meaning(identity: str) -> str:
+    """Return the SQL of *identity*, NULL where its value stands for nobody."""
+    value = f"({identity}).value"
+    garbage = f"lower({value}) IN ({', '.join(map(literal, GARBAGE))})"
+    nobody = f"{value} IS NULL OR regexp_full_match({value}, '\\s*|0+') OR {garbage}"
+    return f"CASE WHEN {nobody} THEN {NOTHING} ELSE {identity} END"
+
+
+def _impossible(namespace: str, value: str) -> str:
+    no_ecid = f"{namespace} = 'ECID' AND NOT regexp_full_match({value}, '[0-9]{{{ECID_DIGITS}}}')"
+    return f"(length({value}) > {LONGEST} OR ({no_ecid}))"
 
 
 def _in_map(schema: Schema, *, primary_only: bool = False) -> str:
     known = " ".join(f"WHEN {literal(code.lower())} THEN {literal(code)}" for code in STANDARD)
-    code = f"CASE lower(e.key) {known} ELSE e.key END"
+    code = f"CASE lower(e.key) {known} ELSE upper(e.key) END"
     items = 'list_filter(e.value, lambda i: i."primary")' if primary_only else "e.value"
-    one = valid(pair(code, "i.id"))
+    one = _meaning(pair(code, "i.id"))
     each = f"list_transform({items}, lambda i: {one})"
     return f'coalesce(flatten(list_transform(map_entries("identityMap"), lambda e: {each})), [])'
 

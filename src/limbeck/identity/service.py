@@ -75,16 +75,17 @@ class Identities:
             dataset = self._lake.datasets.by_id(change.dataset_id)
         except NotFound:
             return []  # dropped since
-        if not dataset.in_profile or change.snapshot == 0:
+        if not dataset.in_profile or change.snapshot <= dataset.profile_since:
             return []
         return self._links_of(dataset, change.snapshot)
 
     def _links_of(self, dataset: Dataset, snapshot: int) -> list[graph.Link]:
-        table = self._lake.table(dataset, since=snapshot - 1, until=snapshot)
+        added = [f for f in self._lake.files_since(dataset, snapshot - 1) if f.snapshot == snapshot]
+        table = self._lake.table_of(dataset, added)
         sql = (
             f"WITH found AS (SELECT {rows.primary(dataset.schema)} AS own, {rows.every(dataset.schema)} AS others "
             f"FROM {quoted(table.name)}), pairs AS (SELECT own, unnest(others) AS other FROM found "
-            f"WHERE own IS NOT NULL AND len(others) BETWEEN 2 AND {rows.MOST_IDENTITIES}) "
+            f"WHERE own IS NOT NULL AND {rows.linking('others')}) "
             "SELECT DISTINCT own.namespace, own.value, other.namespace, other.value FROM pairs WHERE own <> other"
         )
         with self._engine.session([table]) as session:

@@ -53,12 +53,11 @@ def convert(
             raise InvalidFile(f'file "{file.name}" is empty', code="INGEST-106-400")
     wanted = rows_of(schema, clock.now())
     readings = _readings(files, input_format, wanted, folder, mapping)
-    ordered = schema.behaviour == "record"  # of two records of one person the later one wins
     paths: list[Path] = []
     for reading in readings:
         if mapping is not None:
             _require_columns(engine, reading, mapping)
-        made = _converted(engine, reading, wanted, folder, ordered)
+        made = _converted(engine, reading, wanted, folder)
         if made is None:
             raise rejection(engine, readings, wanted)
         paths += made
@@ -98,9 +97,12 @@ def _require_columns(engine: Engine, reading: Reading, mapping: mapped.Columns) 
             mapped.require(file, held, mapping)
 
 
-def _converted(engine: Engine, reading: Reading, wanted: Object, folder: Path, ordered: bool) -> list[Path] | None:
-    """Return Parquet files of the rows of *reading* in *folder*; None if one of the rows breaks a rule."""
-    with engine.session(files=[str(f.path) for f in reading.files], ordered=ordered) as session:
+def _converted(engine: Engine, reading: Reading, wanted: Object, folder: Path) -> list[Path] | None:
+    """Return Parquet files of the rows of *reading* in *folder*; None if one of the rows breaks a rule.
+
+    They keep their order: of two records of one person, and of two rows of one event, the later one wins.
+    """
+    with engine.session(files=[str(f.path) for f in reading.files], ordered=True) as session:
         try:
             return (_kept if reading.exact else _written)(session, reading, wanted, folder)
         except SqlError as error:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from limbeck import clock, ids
 from limbeck.errors import InvalidInput, NameTaken, NotFound
-from limbeck.lake.model import Dataset
+from limbeck.lake.model import Dataset, Tags, in_profile
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.store import Store
 from limbeck.store.tables import datasets, organisations, sandboxes, snapshots
 
 TABLE_NAME_LENGTH = 64
-
-Tags = Mapping[str, Sequence[str]]
 
 
 def table_name(name: str) -> str:
@@ -69,6 +66,7 @@ class Datasets:
                 schema_id=schema_id,
                 tags=json.dumps(dict(tags or {})),
                 snapshot=0,
+                profile_since=0,
                 created_by=created_by,
                 created=moment,
                 updated=moment,
@@ -105,11 +103,14 @@ class Datasets:
         return self._select(sandbox, *([] if name is None else [datasets.c.name == name]))
 
     def set_tags(self, sandbox: Sandbox, dataset_id: str, tags: Tags) -> Dataset:
-        """Replace a dataset's tags."""
+        """Replace a dataset's tags. Those that put it into Profile hold for batches that come afterwards."""
+        own = (datasets.c.id == dataset_id, datasets.c.sandbox_id == sandbox.id)
         with self._store.write() as connection:
-            mine = update(datasets).where(datasets.c.id == dataset_id, datasets.c.sandbox_id == sandbox.id)
-            values = {"tags": json.dumps(dict(tags)), "updated": clock.millis(clock.now())}
-            connection.execute(mine.values(values))
+            before = connection.execute(select(datasets.c.tags).where(*own)).scalar() or "{}"
+            values: dict[str, Any] = {"tags": json.dumps(dict(tags)), "updated": clock.millis(clock.now())}
+            if in_profile(tags) and not in_profile(json.loads(before)):
+                values["profile_since"] = datasets.c.snapshot
+            connection.execute(update(datasets).where(*own).values(values))
         return self.get(sandbox, dataset_id)
 
     def drop(self, sandbox: Sandbox, dataset_id: str) -> None:
@@ -137,6 +138,7 @@ class Datasets:
             created_by=row.created_by,
             created=clock.from_millis(row.created),
             updated=clock.from_millis(row.updated),
+            profile_since=row.profile_since,
         )
 
     def _taken(self, connection: Connection, sandbox: Sandbox, table: str) -> bool:

@@ -8,6 +8,13 @@ from datetime import datetime
 
 from limbeck.xdm.types import Schema
 
+Tags = Mapping[str, Sequence[str]]
+
+
+def in_profile(tags: Tags) -> bool:
+    """Whether the tags of a dataset put it into Profile."""
+    return "enabled:true" in tags.get("unifiedProfile", ())
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -21,15 +28,17 @@ class Dataset:
     schema: Schema
     snapshot: int
     """The current snapshot; 0 is the empty one that every dataset begins with."""
-    tags: Mapping[str, Sequence[str]]
+    tags: Tags
     created_by: str
     created: datetime
     updated: datetime
+    profile_since: int = 0
+    """The snapshot at which it came into Profile: only what came later is part of it."""
 
     @property
     def in_profile(self) -> bool:
         """Whether its rows are part of people's profiles (profile contract, section 1.7)."""
-        return "enabled:true" in self.tags.get("unifiedProfile", ())
+        return in_profile(self.tags)
 
 
 @dataclass(frozen=True, slots=True)

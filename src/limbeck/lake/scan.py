@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from limbeck import clock
 from limbeck.errors import SnapshotExpired
@@ -29,15 +29,27 @@ def files(store: Store, dataset: Dataset, since: int | None = None, until: int |
                     f"table {dataset.table} has no snapshot {wanted}, or it is no longer kept; "
                     f"history_meta('{dataset.table}') lists those that are"
                 )
-        inside = and_(
-            data_files.c.dataset_id == dataset.id,
-            data_files.c.first_snapshot > (since or 0),
-            data_files.c.last_snapshot <= until,
-            or_(data_files.c.removed_snapshot.is_(None), data_files.c.removed_snapshot > until),
-        )
-        rows = connection.execute(
-            select(data_files).where(inside).order_by(data_files.c.first_snapshot, data_files.c.path)
-        ).all()
+        return _between(connection, dataset, since or 0, until)
+
+
+def files_since(store: Store, dataset: Dataset, snapshot: int) -> list[DataFile]:
+    """Return the current files with the rows added after *snapshot*, whether that one is kept or not.
+
+    For datasets in Profile, which are not compacted: of others a compacted file may span *snapshot*.
+    """
+    with store.read() as connection:
+        return _between(connection, dataset, snapshot, dataset.snapshot)
+
+
+def _between(connection: Connection, dataset: Dataset, since: int, until: int) -> list[DataFile]:
+    inside = and_(
+        data_files.c.dataset_id == dataset.id,
+        data_files.c.first_snapshot > since,
+        data_files.c.last_snapshot <= until,
+        or_(data_files.c.removed_snapshot.is_(None), data_files.c.removed_snapshot > until),
+    )
+    order = (data_files.c.first_snapshot, data_files.c.path)
+    rows = connection.execute(select(data_files).where(inside).order_by(*order)).all()
     return [_file(row) for row in _uncovered(rows)]
 
 

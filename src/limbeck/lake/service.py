@@ -13,8 +13,8 @@ from limbeck.errors import DuplicateTable, NameTaken
 from limbeck.files import Folder
 from limbeck.lake import batches, scan
 from limbeck.lake.batches import Batch, Batches
-from limbeck.lake.datasets import Datasets, Tags
-from limbeck.lake.model import DataFile, Dataset, Snapshot
+from limbeck.lake.datasets import Datasets
+from limbeck.lake.model import DataFile, Dataset, Snapshot, Tags
 from limbeck.lake.publish import Publication, add_snapshot, fingerprint_of, place, publish
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
@@ -98,6 +98,10 @@ class Lake:
         """Return the files that make up *dataset*, or what snapshots after *since* up to *until* added."""
         return scan.files(self._store, dataset, since, until)
 
+    def files_since(self, dataset: Dataset, snapshot: int) -> list[DataFile]:
+        """Return the current files of *dataset* that came after *snapshot*, whether that one is kept or not."""
+        return scan.files_since(self._store, dataset, snapshot)
+
     def files_of_batch(self, batch: Batch) -> list[DataFile]:
         """Return the files that *batch* added, as long as they are kept."""
         return scan.files_where(self._store, data_files.c.batch_id == batch.id)
@@ -110,13 +114,16 @@ class Lake:
         self, dataset: Dataset, name: str | None = None, since: int | None = None, until: int | None = None
     ) -> Table:
         """Return *dataset* as a relation for the engine, called *name* or like its table."""
-        found = self.files(dataset, since, until)
+        return self.table_of(dataset, self.files(dataset, since, until), name)
+
+    def table_of(self, dataset: Dataset, files: Sequence[DataFile], name: str | None = None) -> Table:
+        """Return some *files* of *dataset* as a relation for the engine, called *name* or like its table."""
         schema = arrow_schema(dataset.schema.type)
         return Table(
             name=name or dataset.table,
             schema=schema,
-            files=tuple(str(self.folder.path(f.path)) for f in found),
-            exact={f.fingerprint for f in found} == {fingerprint_of(schema)},
+            files=tuple(str(self.folder.path(f.path)) for f in files),
+            exact={f.fingerprint for f in files} == {fingerprint_of(schema)},
         )
 
     def history(self, dataset: Dataset) -> list[Snapshot]:

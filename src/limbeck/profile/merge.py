@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from limbeck.identity import Identity
 from limbeck.xdm.types import Map, Object, Type
 
 
@@ -26,7 +27,7 @@ class Fragment:
     record: Mapping[str, Any]
     type: Object
     origin: Origin
-    identity: str = ""
+    identity: Identity
     """Decides between records of one dataset and one time."""
 
 

@@ -15,8 +15,7 @@ from limbeck.engine import Table
 from limbeck.engine.sql import literal, quoted, type_of
 from limbeck.identity import rows
 from limbeck.identity.service import MEMBERS as MEMBERS_SCHEMA
-from limbeck.lake import Dataset, Lake
-from limbeck.lake.model import DataFile
+from limbeck.profile.source import OWN, TIME, Source
 from limbeck.xdm.arrow import arrow_type
 from limbeck.xdm.types import Object
 
@@ -27,26 +26,8 @@ MOST_EVENTS = 5000
 MEMBERS = "limbeck_members"
 """The relation of linked identities."""
 
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A dataset of Profile as it stood at one snapshot."""
-
-    dataset: Dataset
-    files: tuple[DataFile, ...]
-    table: Table
-
-    @property
-    def is_record(self) -> bool:
-        """Whether its rows are records, not events."""
-        return self.dataset.schema.behaviour == "record"
-
-    @classmethod
-    def of(cls, lake: Lake, dataset: Dataset) -> Source:
-        """Return *dataset* with the files of its snapshot."""
-        files = tuple(lake.files(dataset))
-        table = lake.table(dataset, f"limbeck_{dataset.id}")
-        return cls(dataset, files, Table(table.name, table.schema, table.files, table.exact, origin=True))
+COUNTED = "limbeck_counted"
+"""Inside a statement, who has events, by identity, and how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +49,18 @@ class People:
     def persons(self, paths: Iterable[str]) -> str:
         """Return the SELECT of one row a person: `person`, `namespace` and `value` of one identity, and *paths*."""
         wanted = sorted(paths)
-        fragments = [_fragments(s, self.profile, wanted) for s in self.sources if s.is_record]
-        seen = [_seen(s, self.profile, wanted) for s in self.sources if not s.is_record]
-        if not fragments and not seen:
+        found = [_fragments(s, self.profile, wanted) for s in self.sources if s.is_record]
+        if counted := [_counted(s) for s in self.sources if not s.is_record]:
+            found.append(_seen(self.profile, wanted))
+        if not found:
             return _nobody(self.profile, wanted)
         leaves = "".join(f", arg_max({quoted(p)}, (time, dataset, namespace, value)) AS {quoted(p)}" for p in wanted)
         least = f"min({rows.pair('namespace', 'value')})"
+        with_events = f"WITH {COUNTED} AS MATERIALIZED ({' UNION ALL '.join(counted)}) " if counted else ""
+        left_out = _left_out(busy=bool(counted))
         return (
-            f"SELECT person, {least}.namespace AS namespace, {least}.value AS value{leaves} "
-            f"FROM ({' UNION ALL '.join([*fragments, *seen])}) WHERE person NOT IN ({self._left_out()}) GROUP BY person"
+            f"{with_events}SELECT person, {least}.namespace AS namespace, {least}.value AS value{leaves} "
+            f"FROM ({' UNION ALL '.join(found)}) WHERE person NOT IN ({left_out}) GROUP BY person"
         )
 
     def events(self, paths: Iterable[str]) -> str:
@@ -88,71 +72,50 @@ class People:
             return f"SELECT NULL::VARCHAR AS person, {nulls} WHERE false"
         return " UNION ALL ".join(found)
 
-    def _left_out(self) -> str:
-        crowds = f"SELECT cluster FROM {MEMBERS} GROUP BY cluster HAVING count(*) > {MOST_IDENTITIES}"
-        counted = [_counted(s) for s in self.sources if not s.is_record]
-        if not counted:
-            return crowds
-        together = f"({' UNION ALL '.join(counted)}) AS kept {JOIN_MEMBERS}"
-        busy = f"SELECT {PERSON} AS person FROM {together} GROUP BY 1 HAVING sum(events) > {MOST_EVENTS}"
-        return f"{crowds} UNION ALL {busy}"
+
+PERSON = f"coalesce(m.cluster, {rows.key('own')})"
+JOIN_MEMBERS = f"LEFT JOIN {MEMBERS} AS m ON m.namespace = own.namespace AND m.value = own.value"
+
+
+def _left_out(*, busy: bool) -> str:
+    """Return the SELECT of the persons with too many identities or, if anybody has events, too many of those."""
+    crowds = f"SELECT cluster FROM {MEMBERS} GROUP BY cluster HAVING count(*) > {MOST_IDENTITIES}"
+    if not busy:
+        return crowds
+    return f"{crowds} UNION ALL SELECT person FROM {COUNTED} GROUP BY person HAVING sum(events) > {MOST_EVENTS}"
 
 
 def _fragments(source: Source, union: Object, paths: Sequence[str]) -> str:
-    """Return the SELECT of the latest record of each identity, with its person and time."""
-    own = rows.primary(source.dataset.schema)
+    """Return the SELECT of the last record of each identity, with its person and time."""
     values = "".join(f", {_value(source, union, p)} AS {quoted(p)}" for p in paths)
-    latest = "row_number() OVER (PARTITION BY own ORDER BY published DESC, file DESC, limbeck_row DESC)"
-    found = (
-        f"SELECT {own} AS own, published, file, limbeck_row{values} FROM {quoted(source.table.name)} "
-        f"JOIN ({_published(source.files, source.table)}) USING (limbeck_file)"
-    )
     names = "".join(f", {quoted(p)}" for p in paths)
-    kept = f"SELECT * FROM ({found}) WHERE own IS NOT NULL QUALIFY {latest} = 1"
+    kept = f"SELECT {OWN} AS own, {TIME} AS time{values} FROM ({source.records()})"
     return (
-        f"SELECT {PERSON} AS person, own.namespace AS namespace, own.value AS value, published AS time, "
+        f"SELECT {PERSON} AS person, own.namespace AS namespace, own.value AS value, time, "
         f"{literal(source.dataset.id)} AS dataset{names} FROM ({kept}) AS kept {JOIN_MEMBERS}"
     )
 
 
-def _seen(source: Source, union: Object, paths: Sequence[str]) -> str:
-    """Return the SELECT of everybody with an event, without values."""
-    nulls = "".join(f", {_null(union, p)} AS {quoted(p)}" for p in paths)
+def _counted(source: Source) -> str:
+    """Return the SELECT of each identity with events, its person, and how many they are."""
+    kept = f"SELECT {OWN} AS own, count(*) AS events FROM ({source.events()}) GROUP BY 1"
     return (
-        f"SELECT {PERSON} AS person, own.namespace AS namespace, own.value AS value, 0 AS time, '' AS dataset{nulls} "
-        f"FROM ({_counted(source)}) AS kept {JOIN_MEMBERS}"
+        f"SELECT {PERSON} AS person, own.namespace AS namespace, own.value AS value, events "
+        f"FROM ({kept}) AS kept {JOIN_MEMBERS}"
     )
 
 
-def _counted(source: Source) -> str:
-    """Return the SELECT of each identity with an event, and of how many."""
-    own = rows.primary(source.dataset.schema)
-    return f"SELECT {own} AS own, count(*) AS events FROM {quoted(source.table.name)} GROUP BY 1 HAVING own IS NOT NULL"
+def _seen(union: Object, paths: Sequence[str]) -> str:
+    """Return the SELECT of everybody with an event, without values."""
+    nulls = "".join(f", {_null(union, p)} AS {quoted(p)}" for p in paths)
+    return f"SELECT person, namespace, value, 0 AS time, '' AS dataset{nulls} FROM {COUNTED}"
 
 
 def _events(source: Source, union: Object, paths: Sequence[str]) -> str:
-    own = rows.primary(source.dataset.schema)
     values = ", ".join(f"{_value(source, union, p)} AS {quoted(p)}" for p in paths)
-    latest = 'row_number() OVER (PARTITION BY "_id" ORDER BY published DESC, file DESC, limbeck_row DESC)'
-    found = (
-        f"SELECT {own} AS own, {values} FROM {quoted(source.table.name)} "
-        f"JOIN ({_published(source.files, source.table)}) USING (limbeck_file) QUALIFY {latest} = 1"
-    )
     names = ", ".join(map(quoted, paths))
-    return f"SELECT {PERSON} AS person, {names} FROM ({found}) AS kept {JOIN_MEMBERS} WHERE own IS NOT NULL"
-
-
-PERSON = "coalesce(m.cluster, own.namespace || ':' || own.value)"
-JOIN_MEMBERS = f"LEFT JOIN {MEMBERS} AS m ON m.namespace = own.namespace AND m.value = own.value"
-
-
-def _published(files: Sequence[DataFile], table: Table) -> str:
-    """Return a relation that tells of each file when it was published, and its place among those of that time."""
-    if not files:
-        return "SELECT NULL::VARCHAR AS limbeck_file, NULL::BIGINT AS published, NULL::BIGINT AS file WHERE false"
-    by_age = sorted(zip(files, table.files, strict=True), key=lambda pair: (pair[0].snapshot, pair[0].path))
-    found = ", ".join(f"({literal(path)}, {file.published}, {n})" for n, (file, path) in enumerate(by_age))
-    return f"SELECT * FROM (VALUES {found}) AS v(limbeck_file, published, file)"
+    kept = f"SELECT {OWN} AS own, {values} FROM ({source.events()})"
+    return f"SELECT {PERSON} AS person, {names} FROM ({kept}) AS kept {JOIN_MEMBERS}"
 
 
 def _value(source: Source, union: Object, path: str) -> str:

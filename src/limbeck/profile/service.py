@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import clock, ids
-from limbeck.engine import Engine, Session
-from limbeck.engine.sql import literal, quoted
+from limbeck.engine import Engine
 from limbeck.errors import InvalidInput, NotFound
-from limbeck.identity import Identities, Identity, rows
+from limbeck.identity import Identities, Identity
 from limbeck.identity.namespaces import spelled
 from limbeck.lake import Lake
 from limbeck.profile.merge import Fragment, Merged, Origin, merge
-from limbeck.profile.people import MOST_IDENTITIES, People, Source
+from limbeck.profile.people import MOST_IDENTITIES, People
+from limbeck.profile.source import OWN, TIME, Source
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.xdm.standard.ids import EXPERIENCE_EVENT, PROFILE
@@ -113,41 +113,22 @@ class Profiles:
         return found
 
     def _fragments(self, source: Source, identities: Sequence[Identity]) -> list[Fragment]:
-        place = dict(zip(source.table.files, source.files, strict=True))
-        latest: dict[Identity, tuple[tuple[Any, ...], dict[str, Any]]] = {}
-        for identity, path, number, record in self._rows(source, identities):
-            file = place[path]
-            rank = (file.published, file.snapshot, file.path, number)
-            if identity not in latest or latest[identity][0] < rank:
-                latest[identity] = (rank, record)
-        type_ = source.dataset.schema.type
+        type_, dataset = source.dataset.schema.type, source.dataset.id
         return [
-            Fragment(record, type_, Origin(source.dataset.id, clock.from_millis(rank[0])), identity.key)
-            for identity, (rank, record) in latest.items()
+            Fragment(row, type_, Origin(dataset, clock.from_millis(row[TIME])), Identity(**row[OWN]))
+            for row in self._rows(source, source.records(identities))
         ]
 
     def _events(self, source: Source, identities: Sequence[Identity], limit: int) -> list[Event]:
-        order = f'ORDER BY "timestamp" DESC LIMIT {int(limit)}'
-        found = {r["_id"]: r for _, _, _, r in self._rows(source, identities, order)}
-        return [Event(r["_id"], r["timestamp"], source.dataset.id, r) for r in found.values()]
+        newest = f'{source.events(identities)} ORDER BY "timestamp" DESC, "_id" DESC LIMIT {int(limit)}'
+        names = [field.name for field in source.dataset.schema.type.fields]
+        return [
+            Event(row["_id"], row["timestamp"], source.dataset.id, {name: row[name] for name in names})
+            for row in self._rows(source, newest)
+        ]
 
-    def _rows(
-        self, source: Source, identities: Sequence[Identity], order: str = ""
-    ) -> Iterator[tuple[Identity, str, int, dict[str, Any]]]:
-        if not source.files:
-            return
-        wanted = ", ".join(f"({literal(i.namespace)}, {literal(i.value)})" for i in identities)
-        own = rows.primary(source.dataset.schema)
-        sql = (
-            f"SELECT * FROM (SELECT *, {own} AS limbeck_own FROM {quoted(source.table.name)}) "
-            f"WHERE (limbeck_own.namespace, limbeck_own.value) IN ({wanted}) {order}"
-        )
-        with self._engine.session([source.table]) as session:
-            yield from _records(session, sql)
-
-
-def _records(session: Session, sql: str) -> Iterator[tuple[Identity, str, int, dict[str, Any]]]:
-    for batch in session.reader(sql):
-        for row in batch.to_pylist(maps_as_pydicts="strict"):
-            own, path, number = (row.pop(name) for name in ("limbeck_own", "limbeck_file", "limbeck_row"))
-            yield Identity(own["namespace"], own["value"]), path, number, row
+    def _rows(self, source: Source, sql: str) -> Iterator[dict[str, Any]]:
+        if source.files:
+            with self._engine.session([source.table]) as session:
+                for batch in session.reader(sql):
+                    yield from batch.to_pylist(maps_as_pydicts="strict")

@@ -112,6 +112,7 @@ datasets = Table(
     Column("schema_id", String, nullable=False),
     Column("tags", Text, nullable=False),
     Column("snapshot", BigInteger, nullable=False),
+    Column("profile_since", BigInteger, nullable=False, server_default="0"),
     Column("created_by", String, nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),

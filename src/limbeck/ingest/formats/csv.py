@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 
 from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile, nearest
@@ -18,15 +19,14 @@ Cells = Mapping[str, str]
 def readings(
     files: Sequence[StagedFile], schema: Object, delimiter: str, mapping: mapped.Columns | None
 ) -> list[Reading]:
-    """Return how to read *files*, those with the same header together.
+    """Return how to read *files*, neighbours with the same header together.
 
     Raise `InvalidFile` for a header that names what the schema does not have, and for what is not UTF-8.
     """
-    groups: dict[tuple[str, ...], list[StagedFile]] = {}
     for file in files:
         text.check(file)
-        groups.setdefault(tuple(_header(file, delimiter)), []).append(file)
-    return [_reading(group, header, schema, delimiter, mapping) for header, group in groups.items()]
+    groups = [(header, list(alike)) for header, alike in groupby(files, lambda file: _header(file, delimiter))]
+    return [_reading(group, header, schema, delimiter, mapping) for header, group in groups]
 
 
 def _header(file: StagedFile, delimiter: str) -> list[str]:

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -33,16 +34,14 @@ _SEAM = re.compile(rb"[\]}]\s*\n\s*[\[{]")
 def readings(
     files: Sequence[StagedFile], schema: Object, multi_line: bool, folder: Path, mapping: mapped.Columns | None = None
 ) -> list[Reading]:
-    """Return how to read *files*, those of one layout together; *folder* takes copies without byte order mark.
+    """Return how to read *files*, neighbours of one layout together; *folder* takes copies without byte order mark.
 
     Arrays are recognised whatever *multi_line* says; it lets objects span lines. Raise `InvalidFile` for what is not
     UTF-8.
     """
-    groups: dict[Layout, list[StagedFile]] = {}
-    for file in files:
-        plain = _without_bom(file, folder)
-        groups.setdefault(_layout(plain, multi_line), []).append(plain)
-    return [_reading(group, _source(group, layout, multi_line), schema, mapping) for layout, group in groups.items()]
+    plain = [_without_bom(file, folder) for file in files]
+    groups = [(layout, list(alike)) for layout, alike in groupby(plain, lambda file: _layout(file, multi_line))]
+    return [_reading(group, _source(group, layout, multi_line), schema, mapping) for layout, group in groups]
 
 
 def _reading(files: Sequence[StagedFile], source: str, schema: Object, mapping: mapped.Columns | None) -> Reading:

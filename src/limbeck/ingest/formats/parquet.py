@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,20 +22,23 @@ Columns = Mapping[str, pa.DataType]
 
 
 def readings(files: Sequence[StagedFile], schema: Object, mapping: mapped.Columns | None = None) -> list[Reading]:
-    """Return how to read *files*, those with the same columns together.
+    """Return how to read *files*, neighbours with the same columns together.
 
     Raise `InvalidFile` for what is no Parquet file, and for columns that the schema does not have or whose type
     cannot hold its values (profile contract, section 1.3).
     """
-    groups: dict[pa.Schema, list[StagedFile]] = {}
-    for file in files:
-        found = _footer(file)
-        _check_names(file, found)
-        if mapping is not None:
-            mapped.require(file, found.names, mapping)
-        _check(file, _shape(found, mapping), schema, rows_tell=mapping is not None)
-        groups.setdefault(found, []).append(file)
-    return [_reading(group, found, schema, mapping) for found, group in groups.items()]
+    columns = [(_fitting(file, schema, mapping), file) for file in files]
+    groups = [(found, [file for _, file in alike]) for found, alike in groupby(columns, lambda pair: pair[0])]
+    return [_reading(group, found, schema, mapping) for found, group in groups]
+
+
+def _fitting(file: StagedFile, schema: Object, mapping: mapped.Columns | None) -> pa.Schema:
+    found = _footer(file)
+    _check_names(file, found)
+    if mapping is not None:
+        mapped.require(file, found.names, mapping)
+    _check(file, _shape(found, mapping), schema, rows_tell=mapping is not None)
+    return found
 
 
 def _footer(file: StagedFile) -> pa.Schema:
@@ -73,7 +77,7 @@ def _reading(files: Sequence[StagedFile], found: pa.Schema, schema: Object, mapp
     raw = pack((name, quoted(name)) for name in columns)
     taken = [(f, columns.get(f.name)) for f in schema.fields]
     good = pack((f.name, value(quoted(f.name), kind, f.type)) for f, kind in taken)
-    lost = any_of(_lost(quoted(f.name), kind, f.type) for f, kind in taken if kind)
+    lost = any_of(wrong(quoted(f.name), kind, f.type) for f, kind in taken if kind for wrong in (_lost, _repeats))
     source = f"read_parquet({path_list(files)}, hive_partitioning = false)"
     if mapping is not None:
         taken_from = mapped.tree(mapping).items()
@@ -232,3 +236,21 @@ def _lost(e: str, kind: pa.DataType, t: Type, depth: int = 0) -> str:
             return some(e, lambda item: _lost(item, kind.value_type, items, depth + 1), depth)
         case Map(values):
             return some(f"map_values({e})", lambda item: _lost(item, kind.item_type, values, depth + 1), depth)
+
+
+def _repeats(e: str, kind: pa.DataType, t: Type, depth: int = 0) -> str:
+    """Return the SQL that is true where a map in *e* has a key more than once, which a Parquet file may hold."""
+    if pt.is_null(kind):
+        return "false"
+    match t:
+        case Object(fields):
+            held = _columns(kind)
+            return any_of(_repeats(member(e, f.name), held[f.name], f.type, depth) for f in fields if f.name in held)
+        case Array(items):
+            return some(e, lambda item: _repeats(item, kind.value_type, items, depth + 1), depth)
+        case Map(values):
+            keys = f"map_keys({e})"
+            inside = some(f"map_values({e})", lambda item: _repeats(item, kind.item_type, values, depth + 1), depth)
+            return any_of([f"len({keys}) <> len(list_distinct({keys}))", inside])
+        case _:
+            return "false"

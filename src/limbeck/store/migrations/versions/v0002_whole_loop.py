@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("datasets", sa.Column("profile_since", sa.BigInteger(), server_default="0", nullable=False))
     op.create_table(
         "audiences",
         sa.Column("id", sa.String(), nullable=False),
