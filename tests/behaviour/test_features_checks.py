@@ -10,7 +10,7 @@ import pytest
 
 from limbeck.client import Client
 from limbeck.errors import InvalidInput
-from limbeck.workflow import featurize, generate
+from limbeck.workflow import export, featurize, generate
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.featurize import SETS, FeatureSet
 from tests import shop
@@ -93,7 +93,7 @@ def sets(aep: Client, definition: Definition, tables: dict[str, str], key: str, 
     found = {}
     for name in SETS:
         dataset = featurize.compute(aep, definition, tables, name, key)
-        files = featurize.fetch(aep, dataset, folder / f"{name}-{key}")
+        files = export.export(aep, dataset, "shop", folder / f"{name}-{key}")
         found[name] = featurize.describe(name, dataset, files)
     return found
 
@@ -124,8 +124,8 @@ def test_a_set_that_exists_is_not_computed_again(
     again = featurize.compute(aep, definition, tables, "test", "k2")
     assert (again.id, again.version) == (first.id, first.version)
 
-    files = featurize.fetch(aep, first, tmp_path / "test")
-    assert featurize.fetch(aep, first, tmp_path / "test") == files
+    files = export.export(aep, first, "shop", tmp_path / "test")
+    assert export.export(aep, first, "shop", tmp_path / "test") == files
     assert [p.name for p in tmp_path.iterdir()] == ["test"]
 
 
