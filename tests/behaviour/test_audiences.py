@@ -346,7 +346,6 @@ def test_a_body_that_lacks_something_is_refused(both: World, body: dict[str, Any
     assert list(both.aep.audiences.all()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="PATCH checks neither name nor expression: a blank name is stored, 'x' is a 500")
 @pytest.mark.parametrize("body", [{"name": " "}, {"name": None}, {"expression": "x"}])
 def test_a_change_that_lacks_something_is_refused(tmp_path: Path, body: dict[str, Any]) -> None:
     with embedded(tmp_path) as aep:
@@ -371,7 +370,6 @@ def test_no_audience_leads_back_to_itself(both: World) -> None:
     assert {a.id: a.rule for a in aep.audiences.all()} == {a.id: a.rule for a in (one, two, three)}
 
 
-@pytest.mark.xfail(strict=True, reason="a name that is free again may be given to an audience that its user leads to")
 def test_no_name_closes_a_circle(tmp_path: Path) -> None:
     """`create` does not look for circles, since nothing can ask for what is not there: but by name it can."""
     with embedded(tmp_path) as aep:
@@ -476,7 +474,6 @@ def test_metrics_are_always_there(world: World) -> None:
     assert_all_metrics(alone, bad)
 
 
-@pytest.mark.xfail(strict=True, reason="metrics.totalProfilesByMergePolicy of contract 5.3 is not there")
 def test_metrics_count_by_merge_policy(world: World) -> None:
     job = evaluated(world.aep, world.audience("policy"))
     policy = job["segments"][0]["segment"]["mergePolicyId"]
@@ -540,7 +537,6 @@ def test_a_waiting_job_is_cancelled_and_never_done(tmp_path: Path) -> None:
         assert [j["status"] for j in jobs(aep)] == ["SUCCEEDED", "CANCELLED"]
 
 
-@pytest.mark.xfail(strict=True, reason="contract 5.3: cancelling a finished job answers 400; it answers 409")
 def test_a_finished_job_is_not_cancelled(world: World) -> None:
     job = evaluated(world.aep, world.audience("finished"))
     assert answer(world.aep, "DELETE", f"{JOBS}/{job['id']}").status_code == 400
@@ -848,7 +844,6 @@ def test_who_becomes_one_person_counts_once(linked: tuple[World, Audience, dict[
             assert told == expected(one, other, is_in), (one, other, is_in)
 
 
-@pytest.mark.xfail(strict=True, reason="who was in and becomes one with somebody who left gets the time of the leaving")
 def test_who_was_in_all_along_is_in_since_then(linked: tuple[World, Audience, dict[str, Any]]) -> None:
     _, _, found = linked
     for n, (one, other, is_in) in enumerate(PAIRS):
@@ -856,7 +851,6 @@ def test_who_was_in_all_along_is_in_since_then(linked: tuple[World, Audience, di
             assert found["late"][n] == ("realized", T1)
 
 
-@pytest.mark.xfail(strict=True, reason="until the next evaluation, the look-up tells any one of the two memberships")
 def test_who_is_one_person_now_is_in_if_one_of_them_is(linked: tuple[World, Audience, dict[str, Any]]) -> None:
     _, _, found = linked
     assert found["early"] == {("realized", T1)}
@@ -983,13 +977,8 @@ def test_memberships_are_published_all_or_none(killed: tuple[Path, str, list[Aud
     assert published(home, made, users) == NEW
 
 
-def test_the_next_evaluation_leaves_one_file_an_audience(
-    killed: tuple[Path, str, list[Audience]], request: pytest.FixtureRequest
-) -> None:
-    home, point, made = killed
-    if point == "audience.members-published":
-        reason = "the file before the one that was published is never removed: sweep does not know the folder"
-        request.node.add_marker(pytest.mark.xfail(strict=True, reason=reason))
+def test_the_next_evaluation_leaves_one_file_an_audience(killed: tuple[Path, str, list[Audience]]) -> None:
+    home, _, made = killed
     with embedded(home) as aep:
         aep.audiences.evaluate(*made, at=T3)
     with idle(home) as (platform, _):
@@ -1007,7 +996,6 @@ def swept(home: Path) -> set[str]:
     return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
 
 
-@pytest.mark.xfail(strict=True, reason="deleting an audience leaves the file of its members, for ever")
 def test_a_deleted_audience_leaves_no_file(tmp_path: Path) -> None:
     with embedded(tmp_path) as aep:
         audience = World(aep, tmp_path).audience("left")
