@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import limbeck
-from limbeck.activation import delivery
+from limbeck.activation import files
 from limbeck.client import Client, Dataset
 from limbeck.client.people import Audience
 from limbeck.errors import (
@@ -344,7 +344,6 @@ def test_a_carriage_return_does_not_end_a_row(world: World) -> None:
     assert told(world, "returns", texts, ",", csvOptions={"delimiter": ","}) == [shown(text) for text in texts]
 
 
-@pytest.mark.xfail(strict=True, reason="of csvOptions only the delimiter is read: what else is asked for is not done")
 def test_how_nothing_is_written_is_done_or_refused(world: World) -> None:
     world.tell("null", {"userid": "null-1"})
     columns, params = {"who": ID, "text": "@.text"}, {"csvOptions": {"delimiter": ",", "nullValue": "null"}}
@@ -553,7 +552,6 @@ def test_an_identity_may_be_mandatory(world: World) -> None:
     assert list(world.files("mandatory").values()) == [b"who\ni1\n"]
 
 
-@pytest.mark.xfail(strict=True, reason="contract 7.5: with a namespace as key, a row for each identity; it is one")
 def test_a_namespace_as_key_gives_a_row_an_identity(world: World) -> None:
     world.tell("namespace", {"userid": "k1", "email": "k1@x"}, {"userid": "k2", "email": "k2@x"})
     world.tell("namespace", {"userid": "k1", "email": "k3@x"})
@@ -612,8 +610,8 @@ def test_an_audience_of_nobody_is_a_file_with_its_header(world: World, form: str
 
 
 def test_many_rows_are_split_into_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "BATCH_ROWS", 2048)
-    monkeypatch.setattr(delivery, "SPLIT_ROWS", 4096)
+    monkeypatch.setattr(files, "BATCH_ROWS", 2048)
+    monkeypatch.setattr(files, "SPLIT_ROWS", 4096)
     world.tell("split", *({"userid": f"p{n:05}"} for n in range(10_000)))
     audience = world.audience("split")
     flow = world.flow("split", {"who": ID}, audience, template="people_%SEGMENT_ID%")
@@ -856,7 +854,6 @@ def test_selecting_replaces_what_was_selected_and_changes_nothing_that_is_so(wor
     assert state()[1] == [two.id, one.id]
 
 
-@pytest.mark.xfail(strict=True, reason="contract 7.4: the same audience twice in one flow is a 400; it is taken")
 def test_an_audience_is_in_a_flow_once(world: World) -> None:
     audience = world.audience("doubled")
     flow = world.flow("doubled", {"who": ID}, audience)
