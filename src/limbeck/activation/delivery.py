@@ -15,7 +15,7 @@ from limbeck import crash
 from limbeck.activation import files, rows
 from limbeck.activation.plan import Plan, Selected
 from limbeck.audience import Audiences
-from limbeck.audience.evaluate import MEMBERSHIP
+from limbeck.audience.statements import MEMBERSHIP
 from limbeck.engine import Engine, Table
 from limbeck.errors import InvalidInput
 from limbeck.profile import Profiles
