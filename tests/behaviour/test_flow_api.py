@@ -16,6 +16,7 @@ from limbeck.client import Client
 from limbeck.client.landingzone import LandingZone
 from limbeck.errors import Conflict, EtagMissing, InvalidInput, MissingExtra, NotFound, NotServed, StaleEtag
 from limbeck.flow import FlowService, Metrics, Resource, Run
+from limbeck.flow.model import Runner
 from limbeck.scope import Sandbox
 from limbeck.xdm.types import Field, Object, Scalar
 from tests.behaviour.flow_scores import csv, idle, pickup, put, score_dataset, scores
@@ -304,7 +305,7 @@ def test_exportable_datasets_are_listed_in_pages(aep: Client) -> None:
 # -- what a higher floor plugs in --------------------------------------------------------------------------------------
 
 
-class Recorder:
+class Recorder(Runner):
     """A runner that keeps what it was called with."""
 
     def __init__(self) -> None:
@@ -332,12 +333,12 @@ def test_audiences_are_delivered_once_a_runner_is_plugged_in(tmp_path: Path) -> 
         with pytest.raises(NotServed, match="flows of the kind activation are not served"):
             delivery(without, sandbox)
         with pytest.raises(NotServed):
-            without.run_audiences(sandbox, "x", ["a"])
+            without.run_audiences(sandbox, [("x", ["a"])])
         assert without.resources.find(sandbox, "flow") == []
 
         recorder = Recorder()
         flows = FlowService(*parts, {"activation": recorder})
-        run = flows.run_audiences(sandbox, delivery(flows, sandbox), ["a", "b"])
+        (run,) = flows.run_audiences(sandbox, [(delivery(flows, sandbox), ["a", "b"])])
         flows.work(run.id)
         flows.work(run.id)
 

@@ -90,14 +90,10 @@ def test_what_to_deliver(tmp_path: Path, text: str, expected: ActivationPart) ->
     assert load(tmp_path, f"[audience]\ntop = 0.1\n[activation]\n{text}").activation == expected
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a table that is there but empty counts as one that is not: nothing is delivered"
-)
 def test_an_empty_table_has_its_defaults(tmp_path: Path) -> None:
     assert load(tmp_path, "[audience]\ntop = 0.1\n[activation]").activation == ActivationPart("csv", PLAIN)
 
 
-@pytest.mark.xfail(strict=True, reason="a table that is there but empty counts as one that is not: nobody is chosen")
 def test_an_empty_audience_is_complained_of(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match="exactly one of top, precision, budget"):
         load(tmp_path, "[audience]")

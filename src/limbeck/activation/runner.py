@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from limbeck.activation.delivery import Deliveries
+from limbeck.activation.delivery import Deliveries, Order
 from limbeck.activation.plan import Plan
 from limbeck.errors import InvalidInput
 from limbeck.flow.landingzone import LandingZone
-from limbeck.flow.model import Metrics, Resource, Run
+from limbeck.flow.model import Metrics, Resource, Run, Runner
 from limbeck.flow.resources import Resources
 from limbeck.scope import Sandbox
 
 
-class ActivationRunner:
+class ActivationRunner(Runner):
     """Delivers the audiences that a flow selects, or those of them that a run asks for."""
 
     def __init__(self, deliveries: Deliveries, resources: Resources, zone: LandingZone) -> None:
@@ -21,28 +21,32 @@ class ActivationRunner:
         self._resources = resources
         self._zone = zone
 
+    def check(self, flow: Resource, target: Resource) -> None:
+        """Raise `InvalidInput` or `NotServed` for a flow that could not be delivered as it says."""
+        Plan.of(flow.body, target.body)
+
     def run(self, sandbox: Sandbox, flow: Resource, run: Run) -> Metrics:
         """Deliver, and count; raise what keeps the files from being written.
 
         A run that was killed and is done again writes files of the same names: its own time stands in them.
         """
         target = self._resources.get(sandbox, "targetConnection", str(flow.body["targetConnectionIds"][0]))
-        plan = _asked(self._deliveries.plan(sandbox, flow.body, target.body), run)
+        plan = _asked(Plan.of(flow.body, target.body), run)
         folder = self._zone.path("export", plan.path)
-        found = self._deliveries.deliver(sandbox, plan, folder, run.id, run.created)
+        found = self._deliveries.deliver(sandbox, Order(plan, folder, run.id, run.created))
         files = [path for delivered in found for path, _ in delivered.files]
         return Metrics(
             output_files=len(files),
             output_bytes=sum(path.stat().st_size for path in files),
-            input_records=sum(d.members for d in found),
+            input_records=sum(d.records for d in found),
             output_records=sum(d.rows for d in found),
-            skipped_records=sum(d.members - d.rows for d in found),
+            skipped_records=sum(d.records - d.rows for d in found),
         )
 
 
 def _asked(plan: Plan, run: Run) -> Plan:
-    """Return *plan* with the audiences that *run* names; all of them if it names none."""
-    wanted = [str(i) for i in run.payload.get("audiences", ())]
+    """Return *plan* with the audiences that *run* names, each once; all of them if it names none."""
+    wanted = list(dict.fromkeys(str(i) for i in run.payload.get("audiences", ())))
     selected = {s.audience_id: s for s in plan.audiences}
     for audience_id in wanted:
         if audience_id not in selected:

@@ -181,16 +181,15 @@ def _export_now(caller: Caller, raw: Any, request: Request) -> dict[str, Any]:
     return {"destinations": told}
 
 
-def _deliver_now(caller: Caller, wanted: dict[str, Any], request: Request) -> dict[str, Any]:
+def _deliver_now(caller: Caller, raw: dict[str, Any], request: Request) -> dict[str, Any]:
     """Deliver audiences; 501 as long as no runner of that kind is plugged into the Flow Service."""
-    order = []
-    for flow_id, audience_ids in wanted.items():
-        if not isinstance(audience_ids, list):
-            raise InvalidInput(f"activationInfo names a list of audiences for each flow, not {audience_ids!r}")
-        run = caller.platform.flows.run_audiences(caller.sandbox, flow_id, [str(a) for a in audience_ids])
-        order += [{"segment": a, "order": run.id, "statusURL": _status_url(request, run)} for a in audience_ids]
+    if not raw or not all(isinstance(ids, list) and ids for ids in raw.values()):
+        raise InvalidInput(f"activationInfo lists the audiences of each flow, {{flowId: [audienceId]}}, not {raw!r}")
+    wanted = [(flow_id, [str(i) for i in ids]) for flow_id, ids in raw.items()]
+    runs = caller.platform.flows.run_audiences(caller.sandbox, wanted)
     caller.platform.worker.wake()
-    return {"order": order}
+    told = [(audience_id, run) for (_, ids), run in zip(wanted, runs, strict=True) for audience_id in ids]
+    return {"order": [{"segment": i, "order": run.id, "statusURL": _status_url(request, run)} for i, run in told]}
 
 
 def _parsed(raw: Any) -> list[Destination]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from limbeck.api import shapes
 from limbeck.api.context import Caller, Reading, Writing
+from limbeck.audience import Audience
 from limbeck.errors import InvalidInput
 
 router = APIRouter(prefix="/data/core/ups")
@@ -54,7 +55,7 @@ class Wanted(BaseModel):
 def create_definition(caller: Writing, body: SegmentDefinition) -> dict[str, Any]:
     """POST /segment/definitions: the rule is checked against the union schema before anything is stored."""
     made = caller.platform.audiences.create(caller.sandbox, body.name, _rule(body.expression), _kept(body))
-    return shapes.segment(made, caller.sandbox, caller.platform.audiences.definitions.membership(made.id))
+    return _shape(caller, made)
 
 
 @router.get("/segment/definitions")
@@ -64,16 +65,17 @@ def list_definitions(
     """GET /segment/definitions: newest first; a page after the end is empty."""
     limit = max(1, min(limit, PAGE))
     found = [a for a in caller.platform.audiences.definitions.all(caller.sandbox) if name in (None, a.name)]
-    first = start if page is None else page * limit
+    first = max(0, start if page is None else page * limit)
+    shown = found[first : first + limit]
     pages = max(1, -(-len(found) // limit))
     return {
-        "segments": [_shape(caller, a.id) for a in found[first : first + limit]],
+        "segments": [_shape(caller, a) for a in shown],
         "page": {
             "totalCount": len(found),
             "totalPages": pages,
             "sortField": "creationTime",
             "sort": "desc",
-            "pageSize": len(found[first : first + limit]),
+            "pageSize": len(shown),
             "limit": limit,
         },
         "link": {},
@@ -83,7 +85,7 @@ def list_definitions(
 @router.get("/segment/definitions/{audience_id}")
 def get_definition(caller: Reading, audience_id: str) -> dict[str, Any]:
     """GET /segment/definitions/{id}."""
-    return _shape(caller, audience_id)
+    return _shape(caller, caller.platform.audiences.definitions.get(caller.sandbox, audience_id))
 
 
 @router.patch("/segment/definitions/{audience_id}")
@@ -94,8 +96,7 @@ def change_definition(caller: Writing, audience_id: str, body: SegmentChange) ->
     rule = before.rule if body.expression is None else _rule(body.expression)
     kept = {**before.body, **{k: v for k, v in (body.model_extra or {}).items() if k != "id"}}
     name = before.name if "name" not in body.model_fields_set else body.name
-    caller.platform.audiences.change(caller.sandbox, audience_id, name, rule, kept)
-    return _shape(caller, audience_id)
+    return _shape(caller, caller.platform.audiences.change(caller.sandbox, audience_id, name, rule, kept))
 
 
 @router.delete("/segment/definitions/{audience_id}")
@@ -118,17 +119,18 @@ def create_job(
     moment = None if at is None else (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC))
     made = caller.platform.segment_jobs.start(caller.sandbox, [w.segment_id for w in body], moment)
     caller.platform.worker.wake()
-    return _job_shape(caller, made.id)
+    return shapes.segment_job(made, _known(caller))
 
 
 @router.get("/segment/jobs")
 def list_jobs(caller: Reading, status: str | None = None, start: int = 0, limit: int = PAGE) -> dict[str, Any]:
     """GET /segment/jobs: newest first."""
     found = [j for j in caller.platform.segment_jobs.all(caller.sandbox) if status in (None, j.status)]
-    page = found[start : start + limit]
+    first = max(0, start)
+    page, known = found[first : first + max(1, limit)], _known(caller)
     return {
         "_page": {"totalCount": len(found), "pageSize": len(page)},
-        "children": [_job_shape(caller, j.id) for j in page],
+        "children": [shapes.segment_job(job, known) for job in page],
         "_links": {"next": {}},
     }
 
@@ -136,7 +138,7 @@ def list_jobs(caller: Reading, status: str | None = None, start: int = 0, limit:
 @router.get("/segment/jobs/{job_id}")
 def get_job(caller: Reading, job_id: str) -> dict[str, Any]:
     """GET /segment/jobs/{id}: ends as SUCCEEDED or FAILED, with all counters in either case."""
-    return _job_shape(caller, job_id)
+    return shapes.segment_job(caller.platform.segment_jobs.get(caller.sandbox, job_id), _known(caller))
 
 
 @router.delete("/segment/jobs/{job_id}")
@@ -159,13 +161,9 @@ def _kept(body: SegmentDefinition) -> dict[str, Any]:
     return body.model_dump(exclude={"name", "expression"})
 
 
-def _shape(caller: Caller, audience_id: str) -> dict[str, Any]:
-    audiences = caller.platform.audiences
-    found = audiences.definitions.get(caller.sandbox, audience_id)
-    return shapes.segment(found, caller.sandbox, audiences.definitions.membership(found.id))
+def _shape(caller: Caller, audience: Audience) -> dict[str, Any]:
+    return shapes.segment(audience, caller.sandbox, caller.platform.audiences.definitions.membership(audience.id))
 
 
-def _job_shape(caller: Caller, job_id: str) -> dict[str, Any]:
-    job = caller.platform.segment_jobs.get(caller.sandbox, job_id)
-    known = {a.id: a for a in caller.platform.audiences.definitions.all(caller.sandbox)}
-    return shapes.segment_job(job, known)
+def _known(caller: Caller) -> dict[str, Audience]:
+    return {audience.id: audience for audience in caller.platform.audiences.definitions.all(caller.sandbox)}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from limbeck import clock, ids
 from limbeck.audience.model import Audience, Membership
@@ -70,11 +71,31 @@ class Definitions:
             row = connection.execute(select(memberships).where(memberships.c.audience_id == audience_id)).first()
         return None if row is None else _membership(row)
 
+    def memberships(self, sandbox: Sandbox) -> list[Membership]:
+        """Return who was in after the last evaluation, of each audience that was evaluated."""
+        query = select(memberships).join(audiences).where(audiences.c.sandbox_id == sandbox.id)
+        with self._store.read() as connection:
+            return [_membership(row) for row in connection.execute(query.order_by(audiences.c.created, audiences.c.id))]
+
     def _select(self, sandbox: Sandbox, *conditions: Any) -> list[Audience]:
         query = select(audiences).where(audiences.c.sandbox_id == sandbox.id, *conditions)
         with self._store.read() as connection:
             rows = connection.execute(query.order_by(audiences.c.created, audiences.c.id)).all()
         return [_audience(row) for row in rows]
+
+
+def publish(connection: Connection, made: Sequence[Membership]) -> dict[str, str]:
+    """Replace the memberships of audiences, but of those that were deleted; return the paths there were before."""
+    wanted = [membership.audience_id for membership in made]
+    there = set(connection.execute(select(audiences.c.id).where(audiences.c.id.in_(wanted))).scalars())
+    mine = memberships.c.audience_id.in_(wanted)
+    before = connection.execute(select(memberships.c.audience_id, memberships.c.path).where(mine)).all()
+    connection.execute(delete(memberships).where(mine))
+    for membership in made:
+        if membership.audience_id in there:
+            row = {**asdict(membership), "evaluated": clock.millis(membership.evaluated)}
+            connection.execute(insert(memberships).values(row))
+    return {row.audience_id: row.path for row in before}
 
 
 def _require(name: str) -> None:

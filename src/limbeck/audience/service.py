@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from limbeck.audience import evaluate
+from limbeck.audience import statements
 from limbeck.audience.definitions import Definitions
 from limbeck.audience.model import Audience, Membership, Status
 from limbeck.audience.pql import Rule, compile_rule
-from limbeck.engine import Engine, Table
+from limbeck.engine import Engine
 from limbeck.engine.sql import literal
 from limbeck.errors import InvalidInput, LimbeckError, WrongState
 from limbeck.files import Folder
@@ -92,13 +92,12 @@ class Audiences:
     def statuses(self, sandbox: Sandbox, identities: Sequence[Identity]) -> list[Status]:
         """Return the memberships of the person who has *identities*."""
         wanted = ", ".join(f"({literal(i.namespace)}, {literal(i.value)})" for i in identities)
-        found = []
-        for audience in self.definitions.all(sandbox):
-            path = self.file(audience.id)
-            if path is not None:
-                table = Table("limbeck_members_of", evaluate.MEMBERSHIP, (str(path),))
-                mine = f"(namespace, value) IN ({wanted}) HAVING count(*) > 0"
-                sql = f"SELECT {evaluate.TOGETHER} FROM limbeck_members_of WHERE {mine}"
-                with self._engine.session([table]) as session:
-                    found += [Status(audience.id, status, since) for status, since in session.fetch(sql)]
-        return found
+        found = self.definitions.memberships(sandbox)
+        if not found:
+            return []
+        tables = [statements.members(f"limbeck_members_{n}", self.folder.path(m.path)) for n, m in enumerate(found)]
+        rows = " UNION ALL ".join(f"SELECT {n} AS number, * FROM {table.name}" for n, table in enumerate(tables))
+        mine = f"SELECT * FROM ({rows}) WHERE (namespace, value) IN ({wanted})"
+        sql = f"SELECT number, {statements.TOGETHER} FROM ({mine}) GROUP BY number ORDER BY number"
+        with self._engine.session(tables) as session:
+            return [Status(found[n].audience_id, status, since) for n, status, since in session.fetch(sql)]

@@ -42,8 +42,11 @@ class Checks:
     def kind(self, flow: Resource) -> Kind:
         """Return what a flow does; raise `InvalidInput` unless it has one source and one target that fit."""
         origin = self._one(flow, "sourceConnection", "sourceConnectionIds")
-        target = self._one(flow, "targetConnection", "targetConnectionIds")
-        return kind_of(origin.spec_id, target.spec_id)
+        return kind_of(origin.spec_id, self.target(flow).spec_id)
+
+    def target(self, flow: Resource) -> Resource:
+        """Return where a flow leads; raise `InvalidInput` unless it has one target that is there."""
+        return self._one(flow, "targetConnection", "targetConnectionIds")
 
     def _connection_of(self, found: Resource) -> None:
         if not found.spec_id:
@@ -72,8 +75,7 @@ class Checks:
         if not flow.spec_id:
             raise InvalidInput("a flow names its kind: flowSpec: {id, version} is missing")
         spec, kind = flow_spec(flow.spec_id), self.kind(flow)
-        origin = self._one(flow, "sourceConnection", "sourceConnectionIds")
-        target = self._one(flow, "targetConnection", "targetConnectionIds")
+        origin, target = self._one(flow, "sourceConnection", "sourceConnectionIds"), self.target(flow)
         if origin.spec_id not in spec.sources or target.spec_id not in spec.targets:
             names = f"{connection_spec(origin.spec_id).name} to {connection_spec(target.spec_id).name}"
             raise InvalidInput(f"a flow of spec {spec.name} ({spec.id}) does not lead from {names}")

@@ -27,7 +27,7 @@ from limbeck.errors import InvalidInput
 from limbeck.files import Folder
 from limbeck.files.folder import sync
 from limbeck.flow.landingzone import LandingZone, zone_named
-from limbeck.flow.model import Metrics, Resource, Run
+from limbeck.flow.model import Metrics, Resource, Run, Runner
 from limbeck.flow.resources import Resources
 from limbeck.flow.runs import Runs
 from limbeck.lake import Dataset, Lake
@@ -48,7 +48,7 @@ class Written:
     lake_bytes: int
 
 
-class DatasetExport:
+class DatasetExport(Runner):
     """Runs the flows that lead from the data lake into the export area."""
 
     def __init__(self, resources: Resources, lake: Lake, engine: Engine, zone: LandingZone) -> None:

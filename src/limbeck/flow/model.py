@@ -104,6 +104,13 @@ class Run:
 class Runner(Protocol):
     """Does the work of one kind of flow."""
 
+    def check(self, flow: Resource, target: Resource) -> None:
+        """Raise the error of a flow that could never be run as it says, before it is stored; by default there is none.
+
+        Called inside a transaction, also when *target*, the flow's target connection, changes.
+        """
+        return
+
     def run(self, sandbox: Sandbox, flow: Resource, run: Run) -> Metrics:
         """Do what *flow* says, once, however often this is called for a *run* whose process was killed.
 

@@ -131,8 +131,8 @@ class FlowService:
     def _check(self, connection: Connection, sandbox: Sandbox, found: Resource) -> None:
         checks = Checks(connection, sandbox, self._lake, self._registry)
         checks.check(found)
-        if found.kind == "flow":
-            self._runner(checks.kind(found))
+        for flow in [found] if found.kind == "flow" else _led_to(connection, sandbox, found):
+            self._runner(checks.kind(flow)).check(flow, checks.target(flow))
 
     def _runner(self, kind: Kind) -> Runner:
         if kind not in self._runners:
@@ -149,12 +149,8 @@ class FlowService:
 
         Raise `WrongState` for a flow that is disabled.
         """
-        with self._store.write() as connection:
-            flow = resources.load(connection, sandbox, "flow", flow_id)
-            if not flow.is_enabled:
-                raise WrongState(f"flow {flow.id} is disabled; enable it first")
-            run_id = runs.add(connection, flow, payload)
-        return self.runs.get(sandbox, run_id)
+        (run,) = self._queue(sandbox, [(flow_id, payload)])
+        return run
 
     def run_datasets(self, sandbox: Sandbox, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Run]:
         """Queue an export of some of their datasets for each of several flows, or of none.
@@ -163,15 +159,19 @@ class FlowService:
         """
         for flow_id, dataset_ids in wanted:
             self._require_exported(sandbox, flow_id, dataset_ids)
-        return [self.run(sandbox, flow_id, datasets=list(dataset_ids)) for flow_id, dataset_ids in wanted]
+        return self._queue(sandbox, [(flow_id, {"datasets": list(dataset_ids)}) for flow_id, dataset_ids in wanted])
 
-    def run_audiences(self, sandbox: Sandbox, flow_id: str, audience_ids: Sequence[str]) -> Run:
-        """Queue a delivery of some of its audiences for a flow; raise `NotServed` if nothing delivers audiences."""
+    def run_audiences(self, sandbox: Sandbox, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Run]:
+        """Queue a delivery of some of their audiences for each of several flows, or of none.
+
+        Raise `InvalidInput` for a flow that delivers no audiences, `NotServed` if nothing does.
+        """
         self._runner("activation")
-        flow = self.resources.get(sandbox, "flow", flow_id)
-        if self._kind(sandbox, flow) != "activation":
-            raise InvalidInput(f"flow {flow.id} delivers no audiences: its flow spec is not allowed here")
-        return self.run(sandbox, flow.id, audiences=list(audience_ids))
+        for flow_id, _ in wanted:
+            flow = self.resources.get(sandbox, "flow", flow_id)
+            if self._kind(sandbox, flow) != "activation":
+                raise InvalidInput(f"flow {flow.id} delivers no audiences: its flow spec is not allowed here")
+        return self._queue(sandbox, [(flow_id, {"audiences": list(audience_ids)}) for flow_id, audience_ids in wanted])
 
     def work(self, run_id: str) -> None:
         """Do a run, or go on with it after a crash. Only the worker calls this."""
@@ -212,6 +212,16 @@ class FlowService:
         with suppress(LandingZoneError):
             return export.sweep(self.zone, self.runs)
         return 0
+
+    def _queue(self, sandbox: Sandbox, wanted: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Run]:
+        """Queue runs of several flows, each with its payload, or none; raise `WrongState` for one that is disabled."""
+        with self._store.write() as connection:
+            flows = [(resources.load(connection, sandbox, "flow", flow_id), payload) for flow_id, payload in wanted]
+            for flow, _ in flows:
+                if not flow.is_enabled:
+                    raise WrongState(f"flow {flow.id} is disabled; enable it first")
+            run_ids = [runs.add(connection, flow, payload) for flow, payload in flows]
+        return [self.runs.get(sandbox, run_id) for run_id in run_ids]
 
     def _metrics(self, run: Run) -> Metrics:
         with self._store.read() as connection:
@@ -261,6 +271,12 @@ def _arm(connection: Connection, flow: Resource, after: int | None = None) -> No
 def _disarm(connection: Connection, flow: Resource) -> None:
     mine = (jobs.c.kind == DUE, jobs.c.key.startswith(f"{flow.id}/"), jobs.c.status != "leased")
     connection.execute(delete(jobs).where(*mine))
+
+
+def _led_to(connection: Connection, sandbox: Sandbox, target: Resource) -> list[Resource]:
+    """Return the flows that lead to *target*; none for what is no target connection."""
+    flows = resources.every(connection, sandbox, "flow") if target.kind == "targetConnection" else []
+    return [flow for flow in flows if target.id in flow.body["targetConnectionIds"]]
 
 
 def _uses(flow: Resource, resource_id: str) -> bool:

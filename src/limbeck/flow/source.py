@@ -23,7 +23,7 @@ from limbeck.errors import InvalidInput
 from limbeck.files.folder import disk_full_named
 from limbeck.flow import mappings, runs
 from limbeck.flow.landingzone import Found, LandingZone
-from limbeck.flow.model import Metrics, Resource, Run
+from limbeck.flow.model import Metrics, Resource, Run, Runner
 from limbeck.flow.resources import Resources
 from limbeck.ingest import Ingest, InputFormat
 from limbeck.ingest.batches import Upload
@@ -51,7 +51,7 @@ class Picked:
     messages: tuple[str, ...]
 
 
-class FilePickup:
+class FilePickup(Runner):
     """Runs the flows that lead from the upload area into the data lake."""
 
     def __init__(
