@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -26,8 +27,10 @@ def newest(aep: Client, flow: str) -> str:
 
 
 def nothing_left(home: Path) -> None:
-    """No staged file is left."""
+    """No staged file is left, and none is named."""
     assert [p for p in (home / "staging").rglob("*") if p.is_file()] == []
+    with sqlite3.connect(home / "limbeck.db") as store:
+        assert store.execute("select name from staged_files").fetchall() == []
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import select
 
 from limbeck.engine import Engine
 from limbeck.errors import InvalidInput, WrongState
@@ -21,6 +22,7 @@ from limbeck.scope import Sandbox
 from limbeck.settings import Settings
 from limbeck.store import Store
 from limbeck.store.queue import Queue
+from limbeck.store.tables import staged_files
 from limbeck.xdm.arrow import arrow_schema
 from limbeck.xdm.types import Array, Field, Object, Scalar
 from tests.behaviour import children
@@ -135,7 +137,7 @@ def test_one_bad_row_fails_the_whole_batch_and_is_named(
     }
     assert 'did you mean "visits"' in str(error["rows"])
     assert not list(settings.scratch.iterdir())
-    assert not list(Folder(settings.staging).names())
+    assert left(settings, ingest) == ([], [])
 
 
 def test_at_most_a_hundred_samples_are_kept_and_all_rows_counted(ingest: Ingest, lake: Lake, dataset: Dataset) -> None:
@@ -212,7 +214,7 @@ def test_an_aborted_batch_is_gone(
     batch = ingest.open(dataset, {"format": "json"})
     ingest.upload(batch, "file", io.BytesIO(lines(row(1))))
     ingest.abort(batch)
-    assert not list(Folder(settings.staging).names())
+    assert left(settings, ingest) == ([], [])
     with pytest.raises(WrongState):
         ingest.complete(batch)
     with pytest.raises(WrongState):
@@ -287,6 +289,14 @@ def test_a_worker_killed_on_the_way_publishes_once(
     assert numbers(lake, engine, dataset) == ["1", "2"]
     assert lake.batches.by_id(batch.id).status == "success"
     assert lake.datasets.by_id(dataset.id).snapshot == 1
+    assert left(settings, ingest) == ([], [])
+
+
+def left(settings: Settings, ingest: Ingest) -> tuple[list[str], list[str]]:
+    """The staged files that are there, and those that are named."""
+    with ingest._store.read() as connection:
+        named = list(connection.execute(select(staged_files.c.name)).scalars())
+    return list(Folder(settings.staging).names()), named
 
 
 def exact_schema(dataset: Dataset) -> pa.Schema:

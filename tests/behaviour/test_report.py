@@ -47,7 +47,9 @@ def values(name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         "curves": {n: evaluate.curves(labels, s, probabilities=n == "model") for n, s in scores.items()},
         "candidates": {name: {"cv_roc_auc": 0.7, "settings": {"C": 0.1}}},
         "champion": name,
-        "importance": [{"feature": f"{name} {n}", "value": 0.1 / (n + 1)} for n in range(40)],
+        "importance": [
+            {"feature": f"{name} {n}", "value": 0.1 / (n + 1), "low": -0.01, "high": 0.2} for n in range(40)
+        ],
     }
     summary = {
         "title": name,

@@ -26,7 +26,7 @@ from limbeck.workflow import generate, models
 from limbeck.workflow.definition import Definition, ModelPart
 from limbeck.workflow.features import training_set
 from limbeck.workflow.models import Candidate
-from limbeck.workflow.train import Trained, probability, suspicious_features, train, tune
+from limbeck.workflow.train import Trained, folds, probability, suspicious_features, train, tune
 from tests.platforms import embedded
 
 FIRST, SECOND, LATER = (datetime(2026, month, 1) for month in (1, 2, 3))
@@ -164,7 +164,7 @@ def test_tuning_takes_the_settings_that_forecast_best(tmp_path: Path) -> None:
     frame = models.read(files(tmp_path, "train", known()))
     names = ["member", "visits", "member"]
     candidate = Candidate("one", lambda _, feature: make_pipeline(ByOne(feature)), tuple({"feature": n} for n in names))
-    found = tune(frame, candidate, 3, 5)
+    found = tune(frame, candidate, folds(frame, 3, 5))
     assert found.settings == {"feature": "visits"}
     assert found.roc_auc == pytest.approx(roc_auc_score(frame["label"], frame["visits"]), abs=0.02)
 
@@ -185,13 +185,13 @@ class Witness(ClassifierMixin, BaseEstimator):
         return np.full((len(inputs), 2), 0.5)
 
 
-@pytest.mark.parametrize("folds", [2, 5])
-def test_all_rows_of_a_person_are_in_one_fold(tmp_path: Path, folds: int) -> None:
+@pytest.mark.parametrize("count", [2, 5])
+def test_all_rows_of_a_person_are_in_one_fold(tmp_path: Path, count: int) -> None:
     numbers = pa.array(list(range(150)) * 2)
     frame = models.read(files(tmp_path, "train", with_column(known(), "person", numbers)))
     seen: list[tuple[set[float], list[float]]] = []
-    tune(frame, Candidate("witness", lambda _: Pipeline([("one", Witness(seen))]), ({},)), folds, 5)
-    assert len(seen) == folds
+    tune(frame, Candidate("witness", lambda _: Pipeline([("one", Witness(seen))]), ({},)), folds(frame, count, 5))
+    assert len(seen) == count
     assert not any(fitted & set(asked) for fitted, asked in seen)
     assert all(fitted | set(asked) == set(range(150)) for fitted, asked in seen)
     assert sorted(p for _, asked in seen for p in asked) == sorted(list(range(150)) * 2)

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from limbeck.workflow.evaluate import Numbers, Ranking, curves, evaluate, separation
+from limbeck.workflow.evaluate import Numbers, Ranking, compare, curves, evaluate, loss, placements, separation
 
 SOME = settings(max_examples=80, deadline=None)
 FEW = settings(max_examples=25, deadline=None)
@@ -158,6 +158,62 @@ def test_the_seed_decides_and_the_order_of_rows_does_not() -> None:
     again = evaluate(people[mixed], found.labels[mixed], found.scores[mixed], 50, 7)
     for name in MEASURES:
         assert again[name] == pytest.approx(first[name], abs=1e-12)
+
+
+@FEW
+@given(rows(most=20), st.integers(0, 99))
+def test_scores_are_compared_on_the_same_draws(found: Rows, seed: int) -> None:
+    people, other = np.array(found.people), found.scores[::-1]
+    both = compare(people, found.labels, {"one": found.scores, "other": other}, 10, seed)
+    assert both["one"] == evaluate(people, found.labels, found.scores, 10, seed)
+    assert both["other"] == evaluate(people, found.labels, other, 10, seed)
+
+
+# -- what a shuffled feature loses --------------------------------------------------------------------------------
+
+
+@SOME
+@given(rows())
+def test_placements_are_those_of_all_pairs(found: Rows) -> None:
+    wanted = []
+    for label, score in zip(found.labels, found.scores, strict=True):
+        side = 1 if label else -1
+        others = [side * (score - s) for s, other in zip(found.scores, found.labels, strict=True) if other != label]
+        wanted.append(sum((d > 0) + (d == 0) / 2 for d in others) / len(others))
+    made = placements(found.labels, found.scores)
+    assert made.tolist() == pytest.approx(wanted, abs=1e-12)
+    for side in (0, 1):
+        assert made[found.labels == side].mean() == pytest.approx(roc_auc_score(found.labels, found.scores))
+
+
+@SOME
+@given(rows(), rows())
+def test_a_loss_is_the_difference_of_the_areas_and_within_its_interval(found: Rows, other: Rows) -> None:
+    few = min(len(found.labels), len(other.labels))
+    labels, one, two = found.labels[:few], found.scores[:few], other.scores[:few]
+    assume(0 < labels.sum() < few)
+    made = loss(labels, placements(labels, one), placements(labels, two))
+    assert made["value"] == pytest.approx(roc_auc_score(labels, one) - roc_auc_score(labels, two), abs=1e-12)
+    assert made["low"] <= made["value"] <= made["high"]
+
+
+@pytest.mark.parametrize("noise", [0.5, 2.0])
+def test_the_interval_of_a_loss_covers_the_truth_as_often_as_it_says(noise: float) -> None:
+    """Of many samples of one world, 95 in 100, up to the luck of so few."""
+    draw = np.random.default_rng(8)
+
+    def world(people: int) -> tuple[Numbers, Numbers, Numbers]:
+        labels = (draw.random(people) < 0.2).astype(float)
+        scores = draw.normal(labels, 1.0)
+        return labels, scores, scores + noise * draw.standard_normal(people)
+
+    def lost(people: int) -> dict[str, float]:
+        labels, scores, worse = world(people)
+        return dict(loss(labels, placements(labels, scores), placements(labels, worse)))
+
+    truth = lost(400_000)["value"]
+    held = sum(found["low"] <= truth <= found["high"] for found in (lost(300) for _ in range(400)))
+    assert 370 <= held <= 392
 
 
 # -- curves -------------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ SANDBOXES = "/data/foundation/sandbox-management"
 SQL = "/limbeck/v1/sql"
 
 PAGE = 100
-POLL_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+POLL_S = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.7, 1.0)
 """Pauses between looks at a batch that is being promoted; the last one repeats."""
 
 CHUNK = 1024 * 1024

@@ -23,7 +23,7 @@ EXPORT_FLOW = "cd2fc47e-e838-4f38-a581-8fff2f99b63a"
 PICKUP_FLOW = "9753525b-82c7-4dce-8a9b-5ccfce2b9876"
 
 YEAR_S = 365 * 86_400
-POLL_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+POLL_S = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.7, 1.0)
 """Pauses between looks at a run; the last one repeats."""
 
 Pairs = Mapping[str, str] | Iterable[tuple[str, str]]

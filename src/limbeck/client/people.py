@@ -14,7 +14,7 @@ from limbeck.errors import InvalidInput, NotFound
 UPS = "/data/core/ups"
 PROFILE = "_xdm.context.profile"
 EVENT = "_xdm.context.experienceevent"
-POLL_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+POLL_S = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.7, 1.0)
 """Pauses between looks at a job; the last one repeats."""
 
 

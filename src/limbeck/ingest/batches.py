@@ -103,7 +103,7 @@ class Ingest:
         """Give a batch up; its staged files are deleted."""
         with self._store.write() as connection:
             _require_loading(batches.status_of(connection, batch.id))
-            batches.change(connection, batch.id, status="aborted", completed=clock.millis(clock.now()))
+            _end(connection, batch.id, status="aborted")
         self._staging.delete(batch.id)
 
     def promote(self, batch_id: str, mapping: Mapping[str, str] | None = None) -> None:
@@ -115,6 +115,7 @@ class Ingest:
         """
         batch = self._lake.batches.by_id(batch_id)
         if batch.status in ENDED:
+            self._staging.delete(batch_id)  # what a crash after its end left
             return
         self._lake.batches.mark(batch_id, status="staging")
         try:
@@ -151,8 +152,8 @@ class Ingest:
     def _fail(self, batch_id: str, error: LimbeckError) -> None:
         samples = list(error.details.get("samples", ()))
         entry = {"code": error.details.get("code", error.code), "description": str(error), "rows": samples}
-        text = json.dumps([entry], default=str)
-        self._lake.batches.mark(batch_id, status="failed", completed=clock.millis(clock.now()), errors=text)
+        with self._store.write() as connection:
+            _end(connection, batch_id, status="failed", errors=json.dumps([entry], default=str))
 
     def _staged(self, batch_id: str) -> list[StagedFile]:
         query = select(staged_files).where(staged_files.c.batch_id == batch_id).order_by(staged_files.c.name)
@@ -178,5 +179,10 @@ def _metrics(files: Sequence[StagedFile], made: Converted) -> dict[str, int]:
 
 
 def _succeed(connection: Connection, batch_id: str, metrics: Mapping[str, Any]) -> None:
-    moment = clock.millis(clock.now())
-    batches.change(connection, batch_id, status="success", completed=moment, metrics=json.dumps(dict(metrics)))
+    _end(connection, batch_id, status="success", metrics=json.dumps(dict(metrics)))
+
+
+def _end(connection: Connection, batch_id: str, **values: Any) -> None:
+    """End a batch. Its staged files are named no longer, so what a crash leaves of them is swept."""
+    batches.change(connection, batch_id, completed=clock.millis(clock.now()), **values)
+    connection.execute(delete(staged_files).where(staged_files.c.batch_id == batch_id))

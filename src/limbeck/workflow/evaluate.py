@@ -80,10 +80,20 @@ def evaluate(people: NDArray[Any], labels: Numbers, scores: Numbers, resamples: 
 
     A draw in which all have the same outcome says nothing about ranking, and is drawn again.
     """
-    ranking = Ranking(labels, scores)
-    value = ranking.measures(np.ones(len(labels)))
-    found = [ranking.measures(weights) for weights in _draws(people, ranking, resamples, seed)]
-    return {name: _interval(value[name], [f[name] for f in found]) for name in value}
+    return compare(people, labels, {"": scores}, resamples, seed)[""]
+
+
+def compare(
+    people: NDArray[Any], labels: Numbers, scores: Mapping[str, Numbers], resamples: int, seed: int
+) -> dict[str, dict[str, Measure]]:
+    """Return what `evaluate` finds for each of several scores of the same rows: all of them on the same draws."""
+    rankings = {name: Ranking(labels, found) for name, found in scores.items()}
+    value = {name: ranking.measures(np.ones(len(labels))) for name, ranking in rankings.items()}
+    drawn: dict[str, list[dict[str, float]]] = {name: [] for name in rankings}
+    for weights in _draws(people, labels, resamples, seed):
+        for name, ranking in rankings.items():
+            drawn[name].append(ranking.measures(weights[ranking.order]))
+    return {n: {m: _interval(value[n][m], [d[m] for d in drawn[n]]) for m in value[n]} for n in rankings}
 
 
 def by_share(
@@ -95,21 +105,21 @@ def by_share(
     """
     ranking, shares = Ranking(labels, scores), np.arange(1, 101) / 100
     value = ranking.precision(np.ones(len(labels)), shares)
-    found = [ranking.precision(weights, shares) for weights in _draws(people, ranking, resamples, seed)]
+    draws = _draws(people, labels, resamples, seed)
+    found = [ranking.precision(weights[ranking.order], shares) for weights in draws]
     low, high = np.quantile(found, [0.025, 0.975], axis=0)
     rows = zip(shares, value, low, high, strict=True)
     return [{"share": float(s), "value": float(v), "low": float(a), "high": float(b)} for s, v, a, b in rows]
 
 
-def _draws(people: NDArray[Any], ranking: Ranking, resamples: int, seed: int) -> Iterator[Numbers]:
-    """Yield the weights of the rows, in the ranking's order, of each draw of people."""
+def _draws(people: NDArray[Any], labels: Numbers, resamples: int, seed: int) -> Iterator[Numbers]:
+    """Yield the weights of the rows in each draw of people."""
     _, person = np.unique(people, return_inverse=True)
-    person_of_row = person[ranking.order]
     draw = np.random.default_rng(seed)
     while resamples:
         times = draw.multinomial(person.max() + 1, np.full(person.max() + 1, 1 / (person.max() + 1)))
-        weights = times[person_of_row].astype(np.float64)
-        if 0 < float(weights @ ranking.labels) < weights.sum():
+        weights = times[person].astype(np.float64)
+        if 0 < float(weights @ labels) < weights.sum():
             resamples -= 1
             yield weights
 
@@ -148,6 +158,31 @@ def _calibration(labels: Numbers, scores: Numbers) -> dict[str, list[float]]:
         "observed": [float(labels[part].mean()) for part in parts],
         "count": [float(len(part)) for part in parts],
     }
+
+
+def placements(labels: Numbers, scores: Numbers) -> Numbers:
+    """Return, for each row, the share of those with the other outcome that its score stands on the right side of.
+
+    Equal scores count half. The mean over the converters is the ROC-AUC, and so is that over the others.
+    """
+    from scipy.stats import rankdata
+
+    found, ranks = np.empty(len(labels)), rankdata(scores)
+    for mine, side in ((labels == 1, 1.0), (labels != 1, -1.0)):
+        above = (ranks[mine] - rankdata(scores[mine])) / np.count_nonzero(~mine)
+        found[mine] = above if side > 0 else 1 - above
+    return found
+
+
+def loss(labels: Numbers, whole: Numbers, shuffled: Numbers) -> Measure:
+    """Return what ROC-AUC loses between two `placements` of the same people, with its 95 % interval.
+
+    The interval is that of DeLong, DeLong and Clarke-Pearson (1988) for two ROC curves of the same people.
+    """
+    lost = [(whole - shuffled)[side] for side in (labels == 1, labels != 1)]
+    spread = 1.96 * float(np.sqrt(sum(side.var(ddof=min(1, len(side) - 1)) / len(side) for side in lost)))
+    value = float(lost[0].mean())
+    return {"value": value, "low": value - spread, "high": value + spread}
 
 
 def separation(labels: Numbers, values: Numbers) -> float:

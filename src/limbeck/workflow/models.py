@@ -32,7 +32,7 @@ TRUSTED = (
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A kind of model and the settings that tuning tries."""
+    """A kind of model and the settings that tuning tries. They concern the last step of the pipeline only."""
 
     name: str
     build: Callable[..., Pipeline]

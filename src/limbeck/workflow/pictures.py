@@ -110,13 +110,15 @@ def calibration(points: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def importance(features: Sequence[Mapping[str, Any]], most: int = 15) -> Figure:
-    """Draw what ROC-AUC loses when a feature (`feature`, `value`) is shuffled, for those that matter most."""
+    """Draw what ROC-AUC loses when a feature is shuffled (`feature`, `value`, `low`, `high`), for the first *most*."""
     with _styled():
         shown = features[:most]
         figure, axes = _axes("What the model looks at", width=2 * WIDTH, height=0.9 + 0.24 * len(shown))
-        axes.barh([f["feature"] for f in shown], [f["value"] for f in shown], color=COLOURS["model"])
+        values = [f["value"] for f in shown]
+        errors = [[f["value"] - f["low"] for f in shown], [f["high"] - f["value"] for f in shown]]
+        axes.barh([f["feature"] for f in shown], values, xerr=errors, color=COLOURS["model"], ecolor=GUIDE)
         axes.invert_yaxis()
-        axes.set_xlabel("ROC-AUC lost when the feature is shuffled")
+        axes.set_xlabel("ROC-AUC lost when the feature is shuffled, and its 95 % interval")
         return figure
 
 

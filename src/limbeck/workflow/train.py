@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limbeck.errors import InvalidInput
 from limbeck.workflow import evaluate, models
@@ -24,8 +25,20 @@ SUSPICIOUS = 0.95
 FREQUENT = 10
 """Rows that a text stands in to count by itself in the search for leaks."""
 
+DIGITS = 12
+"""Of a probability: those beyond depend on the rows beside it."""
+
 SHUFFLES = 3
 """How often a feature is shuffled to see what it is worth."""
+
+WITNESSES = 3000
+"""People of each outcome, at most, among whom features are shuffled: ROC-AUC does not depend on how many there are."""
+
+
+Rows = NDArray[np.int64]
+"""Numbers of rows."""
+Fold = tuple[Rows, Rows]
+"""The rows that a model is fitted on, and those that judge it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +81,16 @@ def train(
         _check_outcomes(name, frame, least)
     _refuse_leaks(known)
     with threadpool_limits(models.threads(known)):
-        found = [tune(known, c, part.folds, seed) for c in models.candidates(part.candidates, seed, tell)]
+        parts = folds(known, part.folds, seed)
+        found = [tune(known, candidate, parts) for candidate in models.candidates(part.candidates, seed, tell)]
         champion = max(found, key=lambda tuned: tuned.roc_auc)
         model = champion.candidate.build(known, **champion.settings).fit(_inputs(known), known["label"])
         return Trained(model, champion, _evaluation(model, champion, found, known, later, part, seed))
 
 
-def tune(known: pd.DataFrame, candidate: Candidate, folds: int, seed: int) -> Tuned:
-    """Return the settings of *candidate* with the best mean ROC-AUC over *folds* folds of people."""
-    parts = _folds(known, folds, seed)
-    scores = [np.mean([_fold_score(known, candidate, s, *part) for part in parts]) for s in candidate.settings]
+def tune(known: pd.DataFrame, candidate: Candidate, parts: Sequence[Fold]) -> Tuned:
+    """Return the settings of *candidate* with the best mean ROC-AUC over the folds *parts*."""
+    scores = np.mean([_fold_scores(known, candidate, *part) for part in parts], axis=0)
     best = int(np.argmax(scores))
     return Tuned(candidate, candidate.settings[best], float(scores[best]))
 
@@ -116,11 +129,15 @@ def _refuse_leaks(known: pd.DataFrame) -> None:
         )
 
 
-def _folds(known: pd.DataFrame, folds: int, seed: int) -> list[tuple[Any, Any]]:
+def folds(known: pd.DataFrame, count: int, seed: int) -> list[Fold]:
+    """Return up to *count* folds of people, with about as many converters in each.
+
+    A fold without both outcomes is left out; raise `InvalidInput` if none is left.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     converters = known.loc[known["label"] == 1, "entity_id"].nunique()
-    splitter = StratifiedGroupKFold(min(folds, converters), shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(min(count, converters), shuffle=True, random_state=seed)
     parts = list(splitter.split(known, known["label"], known["entity_id"]))
     usable = [p for p in parts if all(known["label"].iloc[side].nunique() == 2 for side in p)]
     if not usable:
@@ -128,16 +145,26 @@ def _folds(known: pd.DataFrame, folds: int, seed: int) -> list[tuple[Any, Any]]:
     return usable
 
 
-def _fold_score(known: pd.DataFrame, candidate: Candidate, settings: Mapping[str, Any], fit: Any, rest: Any) -> float:
+def _fold_scores(known: pd.DataFrame, candidate: Candidate, fit: Rows, rest: Rows) -> list[float]:
+    """Return the ROC-AUC of each of the candidate's settings; what precedes the last step is fitted once for all."""
     from sklearn.metrics import roc_auc_score
 
-    model = candidate.build(known, **settings).fit(_inputs(known.iloc[fit]), known["label"].iloc[fit])
-    return float(roc_auc_score(known["label"].iloc[rest], probability(model, known.iloc[rest])))
+    inputs, labels = _inputs(known), known["label"]
+    learnt, asked = inputs.iloc[fit], inputs.iloc[rest]
+    *before, _ = candidate.build(known, **candidate.settings[0])
+    for step in before:
+        learnt, asked = step.fit_transform(learnt), step.transform(asked)
+    found = []
+    for settings in candidate.settings:
+        model = candidate.build(known, **settings)[-1].fit(learnt, labels.iloc[fit])
+        forecast = model.predict_proba(asked)[:, 1].round(DIGITS)
+        found.append(float(roc_auc_score(labels.iloc[rest], forecast)))
+    return found
 
 
 def probability(model: Pipeline, frame: pd.DataFrame) -> evaluate.Numbers:
-    """Return the forecast probability of each row, rounded: its last digits depend on the rows beside it."""
-    found: evaluate.Numbers = model.predict_proba(_inputs(frame))[:, 1].round(12)
+    """Return the forecast probability of each row, rounded."""
+    found: evaluate.Numbers = model.predict_proba(_inputs(frame))[:, 1].round(DIGITS)
     return found
 
 
@@ -160,7 +187,7 @@ def _evaluation(
     people, labels = later["entity_id"].to_numpy(), later["label"].to_numpy(float)
     scores = {"model": probability(model, later)}
     scores |= {name: _baseline(columns, known, later) for name, columns in _baselines(part).items()}
-    measures = {n: evaluate.evaluate(people, labels, s, part.resamples, seed) for n, s in scores.items()}
+    measures = evaluate.compare(people, labels, scores, part.resamples, seed)
     return {
         "test": measures.pop("model"),
         "baselines": measures,
@@ -193,12 +220,25 @@ def _baseline(columns: Sequence[str], known: pd.DataFrame, later: pd.DataFrame) 
 
 
 def _importance(model: Pipeline, later: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
-    """Return what ROC-AUC loses when a feature of the test set is shuffled, largest loss first."""
-    from sklearn.inspection import permutation_importance
+    """Return what ROC-AUC loses when a feature of the test set is shuffled (`value`, `low`, `high`), largest first.
 
-    inputs = _inputs(later)
-    lost = permutation_importance(
-        model, inputs, later["label"], scoring="roc_auc", n_repeats=SHUFFLES, random_state=seed
-    ).importances_mean
-    order = np.argsort(-lost, kind="stable")
-    return [{"feature": inputs.columns[i], "value": float(lost[i])} for i in order]
+    Of each outcome at most `WITNESSES` people are asked; the interval says what that costs.
+    """
+    draw = np.random.default_rng(seed)
+    sample = later.iloc[_witnesses(later["label"].to_numpy(), draw)]
+    labels, inputs = sample["label"].to_numpy(float), _inputs(sample)
+    whole = evaluate.placements(labels, probability(model, sample))
+    orders = [draw.permutation(len(inputs)) for _ in range(SHUFFLES)]
+    found = []
+    for name in inputs.columns:
+        mixed = [inputs.assign(**{name: inputs[name].take(order).array}) for order in orders]
+        shuffled = np.mean([evaluate.placements(labels, probability(model, frame)) for frame in mixed], axis=0)
+        found.append({"feature": name, **evaluate.loss(labels, whole, shuffled)})
+    return sorted(found, key=lambda one: -one["value"])
+
+
+def _witnesses(labels: NDArray[Any], draw: np.random.Generator) -> Rows:
+    """Return the rows of at most `WITNESSES` people of each outcome, in their order."""
+    sides = [np.flatnonzero(labels == outcome) for outcome in (0, 1)]
+    chosen = [side if len(side) <= WITNESSES else draw.choice(side, WITNESSES, replace=False) for side in sides]
+    return np.sort(np.concatenate(chosen))
