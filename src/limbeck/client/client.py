@@ -164,6 +164,10 @@ class Client:
         patch = [{"op": "replace" if name in dataset.tags else "add", "path": path, "value": list(values)}]
         self._transport.call("PATCH", f"{CATALOG}/dataSets/{dataset.id}", json=patch)
 
+    def delete_dataset(self, dataset: Dataset) -> None:
+        """Delete a dataset and its rows, for good."""
+        self._transport.call("DELETE", f"{CATALOG}/dataSets/{dataset.id}")
+
     def batches(self, dataset: Dataset, status: str | None = None) -> list[Batch]:
         """Return the batches of *dataset*, newest first."""
         where = {"dataSet": dataset.id} | ({"status": status} if status else {})
