@@ -1100,41 +1100,56 @@ def test_two_columns_have_two_names(world: World) -> None:
 # -- killed -------------------------------------------------------------------------------------------------------
 
 
-def deliver(home: Path, flow: str, audience_id: str) -> None:
+def deliver(home: Path, flow: str) -> None:
     """What a user does."""
     with limbeck.connect(home) as aep:
-        aep.wait_run(aep.destinations.start(flow, aep.audiences.get(audience_id)))
+        aep.wait_run(aep.run_flow(flow))
 
 
-@pytest.mark.parametrize("point", ["activation.files-written", "activation.manifest-written"])
+KILLED = {
+    "activation.file-hidden": (0, 1),
+    "activation.file-hidden:2": (1, 1),
+    "activation.files-written": (2, 0),
+    "activation.file-hidden:3": (2, 1),
+    "activation.manifest-written": (3, 0),
+}
+"""Where it is killed, and how many files are to be seen then, and how many are hidden; the manifest is the last."""
+
+
+@pytest.mark.parametrize("point", KILLED)
 def test_a_killed_delivery_is_there_once(tmp_path: Path, point: str) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with embedded(home) as aep:
         world = World(aep, tmp_path)
-        world.tell("killed", {"userid": "k1"}, {"userid": "k2"})
-        audience = world.audience("killed")
-        flow = world.flow("killed", {"who": ID}, audience, template="%SEGMENT_ID%_%TIMESTAMP%")
+        world.tell("killed", *({"userid": f"k{n}", "number": n} for n in range(3)))
+        made = [world.audience("killed", "@.number < 2"), world.audience("killed", "@.number > 0")]
+        flow = world.flow("killed", {"who": ID}, made[0])
+        template = "%SEGMENT_ID%_%TIMESTAMP%"
+        selectors = [selector(audience.id, template) for audience in made]
+        world.patch(f"flows/{flow}", [{"op": "Replace", "path": SELECTORS, "value": selectors}])
     place = home / "landing-zone" / "dlz-destination" / "killed"
 
-    children.killed(deliver, home, flow, audience.id, crash_at=point)
+    children.killed(deliver, home, flow, crash_at=point)
 
-    before = sorted(p.name for p in place.iterdir())
+    names = sorted(p.name for p in place.iterdir())
+    hidden = [name for name in names if name.startswith(".")]
+    before = {name: (place / name).read_bytes() for name in names if name not in hidden}
     manifests = [name for name in before if name.startswith("manifest-")]
+    assert (len(before), len(hidden)) == KILLED[point]
     assert len(manifests) == (1 if point == "activation.manifest-written" else 0)
-    assert [bool(re.fullmatch(rf"{audience.id}_{STAMP}\.csv", n)) for n in before if n not in manifests] == [True]
     with embedded(home) as aep:
         (run,) = aep.flow_runs(flow)
         done = aep.wait_run(run)
-        assert (done.status, done.rows, done.files) == ("success", 2, 1)
+        assert (done.status, done.rows, done.files) == ("success", 4, 2)
         assert len(aep.flow_runs(flow)) == 1
-    after = sorted(p.name for p in place.iterdir())
-    assert set(before) <= set(after)
-    assert len(after) == 2
-    (file,) = (place / name for name in after if name.endswith(".csv"))
-    assert file.read_bytes() == b"who\nk1\nk2\n"
-    (manifest,) = (json.loads((place / name).read_text()) for name in after if name.startswith("manifest-"))
+    after = {p.name: p.read_bytes() for p in place.iterdir()}
+    assert {name: after[name] for name in before} == before
+    assert len(after) == 3
+    (manifest,) = (json.loads(content) for name, content in after.items() if name.startswith("manifest-"))
     assert manifest["flowRunId"] == run.id
-    assert [(f["name"], f["size"], f["rows"]) for f in manifest["exportResults"]] == [
-        (file.name, file.stat().st_size, 2)
-    ]
+    content = {made[0].id: b"who\nk0\nk1\n", made[1].id: b"who\nk1\nk2\n"}
+    for audience_id, result in zip(content, manifest["exportResults"], strict=True):
+        assert re.fullmatch(rf"{audience_id}_{STAMP}\.csv", result["name"])
+        assert after[result["name"]] == content[audience_id]
+        assert (result["size"], result["rows"]) == (len(content[audience_id]), 2)
