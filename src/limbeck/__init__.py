@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from limbeck.platform import Platform
     from limbeck.settings import Settings
     from limbeck.workflow.definition import Definition
-    from limbeck.workflow.run import run
+    from limbeck.workflow.run import run, steps
 
-__all__ = ["Client", "Definition", "LimbeckError", "Platform", "Settings", "connect", "run"]
+__all__ = ["Client", "Definition", "LimbeckError", "Platform", "Settings", "connect", "run", "steps"]
 
 _HOMES = {
     "Client": "limbeck.client",
@@ -31,6 +31,7 @@ _HOMES = {
     "Platform": "limbeck.platform",
     "Settings": "limbeck.settings",
     "run": "limbeck.workflow.run",
+    "steps": "limbeck.workflow.run",
 }
 
 

@@ -73,10 +73,31 @@ def run(
     written to *output* (a folder in the home). Raise `Forbidden` for a production sandbox without *yes_production*,
     `DefinitionError` and `InvalidInput` for what cannot be used: nothing is half-written, and the next run goes on.
     """
-    found = definition if isinstance(definition, Definition) else Definition.load(definition)
-    steps = Run(found, client, home, output, progress=progress)
-    with steps.working(yes_production=yes_production):
-        return steps.report()
+    with steps(definition, client, home, output, progress=progress, yes_production=yes_production) as found:
+        return found.report()
+
+
+@contextmanager
+def steps(
+    definition: Definition | Path | str,
+    client: Client,
+    home: Path | str | None = None,
+    output: Path | str | None = None,
+    *,
+    progress: Progress | None = None,
+    yes_production: bool = False,
+) -> Iterator[Run]:
+    """Give the steps of a definition one by one, as a notebook takes them; arguments and errors are those of `run`.
+
+    What was read within the block is at hand after it. Another run of the same definition waits for its end.
+
+    >>> with limbeck.steps("newsletter.toml", aep) as steps:   # doctest: +SKIP
+    ...     model = steps.model
+    """
+    loaded = definition if isinstance(definition, Definition) else Definition.load(definition)
+    found = Run(loaded, client, home, output, progress=progress)
+    with found.working(yes_production=yes_production):
+        yield found
 
 
 class Run:
@@ -95,10 +116,11 @@ class Run:
         self.seconds: dict[str, float] = {}
         self._client = client
         self._progress = progress or Silent()
-        self._home = Settings.load(home).home
-        self._folder = self._home / "workflow" / definition.name
-        self._output = Path(output) if output else self._home / "output" / definition.name
-        self._tracking = Tracking(self._home)
+        self.home = Settings.load(home).home
+        """Where working files and models are kept."""
+        self._folder = self.home / "workflow" / definition.name
+        self._output = Path(output) if output else self.home / "output" / definition.name
+        self._tracking = Tracking(self.home)
 
     @contextmanager
     def working(self, *, yes_production: bool = False) -> Iterator[None]:
@@ -400,7 +422,7 @@ class Run:
         if step not in ("generate", "explore", "featurize", "export") and (
             everything or not self._tracking.has(self.definition.name, self.model_key)
         ):
-            found.append(f"run and version of the model {self.definition.name} in {self._home / 'mlflow.db'}")
+            found.append(f"run and version of the model {self.definition.name} in {self.home / 'mlflow.db'}")
         outputs = {"run": (SCORES, REPORT, SUMMARY)}.get(
             step, (SCORES,) if step in ("score", "ingest", "activate") else ()
         )
