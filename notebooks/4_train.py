@@ -112,6 +112,7 @@ pictures.importance(found["importance"])
 # %%
 import mlflow
 
+os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 mlflow.set_tracking_uri(f"sqlite:///{steps.home / 'mlflow.db'}")
 run = mlflow.get_run(model.run_id)
 version = mlflow.MlflowClient().get_model_version_by_alias(definition.name, "champion")

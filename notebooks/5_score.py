@@ -73,10 +73,7 @@ scores["score"].describe(percentiles=[0.1, 0.5, 0.9, 0.99]).to_frame().T.assign(
 # forecast, with what was forecast and what came. `reached` should fall from line to line, and be near `forecast`.
 
 # %%
-import mlflow
-
-mlflow.set_tracking_uri(f"sqlite:///{steps.home / 'mlflow.db'}")
-champion = mlflow.sklearn.load_model(f"models:/{steps.model.name}/{steps.model.version}")
+champion = steps.pipeline
 later = models.read(steps.features["test"].files)
 later["forecast"] = champion.predict_proba(later[models.features_of(later)])[:, 1]
 tenth = 1 + (later["forecast"].rank(method="first", ascending=False) - 1) * 10 // len(later)

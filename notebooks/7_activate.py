@@ -41,6 +41,7 @@ import limbeck
 from limbeck.workflow import models, pictures
 from limbeck.workflow.campaign import ActivationPart, AudiencePart, Choice
 from limbeck.workflow.features import events, literal
+from limbeck.workflow.ingest import groups
 from limbeck.workflow.planner import Planner
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
@@ -102,12 +103,8 @@ pictures.thresholds(curve, planned.chosen.shown())
 # already. A cell stays blank where the test had fewer than 20 such people.
 
 # %%
-import mlflow
-
-mlflow.set_tracking_uri(f"sqlite:///{steps.home / 'mlflow.db'}")
-champion = mlflow.sklearn.load_model(f"models:/{steps.model.name}/{steps.model.version}")
 judged = models.read(steps.features["test"].files)
-judged["score"] = champion.predict_proba(judged[models.features_of(judged)])[:, 1].round(12)
+judged["score"] = steps.pipeline.predict_proba(judged[models.features_of(judged)])[:, 1].round(12)
 relation = events(definition, steps.tables, aep.tenant)
 
 
@@ -173,26 +170,22 @@ manifest
 delivered.head()
 
 # %% [markdown]
-# ## Who is held out
+# ## Who gets nothing
 #
-# The chosen who are in no file are the control group. It is drawn by a chance that is always the same for a person,
-# so it is the same tomorrow, and their profiles say so. Compare conversions of both groups *after* the campaign: the
-# difference is what it did. Without such a group, a good forecast looks like a good campaign.
+# The chosen who are in no file are of two kinds. The *control group* is drawn by a chance that is always the same for
+# a person, so it is the same tomorrow, and profiles say who is in it. Compare conversions of both groups *after* the
+# campaign: the difference is what it did. Without such a group, a good forecast looks like a good campaign. And who
+# has *opted out* of everything (`optInOut.globalOptout`, `privacyOptOuts`) is in no audience, whatever the rule says:
+# the platform sees to that, as AEP does. Mean scores of the first two lines should be alike.
 
 # %%
 identity = next((c.name for c in definition.activation.columns if c.source == "identity"), None)
-above = scores[scores["score"] >= chosen.threshold]
-members = set(delivered[identity]) if identity else set()
-held_out = above[~above["entity_id"].isin(members)]
-pd.DataFrame(
-    {
-        "people": {"delivered": len(delivered), "held out": len(held_out)},
-        "mean score": {
-            "delivered": above[above["entity_id"].isin(members)]["score"].mean(),
-            "held out": held_out["score"].mean(),
-        },
-    }
-)
+above = scores[scores["score"] >= chosen.threshold].copy()
+above["group"] = groups(above["entity_id"].tolist(), definition.seed, definition.audience.control)
+if identity:
+    silent = (above["group"] == "treatment") & ~above["entity_id"].isin(delivered[identity])
+    above.loc[silent, "group"] = "opted out"
+above.groupby("group").agg(people=("score", "size"), mean_score=("score", "mean")).sort_index(ascending=False).round(3)
 
 # %% [markdown]
 # ## Was the plan right?
@@ -214,30 +207,30 @@ if steps.generated is not None and identity:
 # %% [markdown]
 # ## What this notebook claims
 #
-# Delivered are exactly those with at least the chosen score, except for the control group, each once; the audience on
-# the platform, the manifest and the file agree; profiles know who is a member and who is held out; the table over
-# look-backs agrees with the plan where nobody is left out; and, where the truth is known, the mean true probability
-# of the delivered lies within the interval that the plan gave.
+# Delivered are exactly those with at least the chosen score, except for the control group and who has opted out, each
+# once; the audience on the platform, the manifest and the file agree; profiles know who is a member, who is held out,
+# and who has opted out; the table over look-backs agrees with the plan where nobody is left out; and, where the truth
+# is known, the mean true probability of the delivered lies within the interval that the plan gave.
 
 # %%
 namespace = definition.event_sources[0].identity.identity
-assert audience["size"] == delivery["rows"] == len(delivered)
-assert sum(int(entry["rows"]) for entry in manifest["exportResults"] if entry["name"] in delivery["files"]) == len(
-    delivered
-)
+listed = [entry for entry in manifest["exportResults"] if entry["name"] in delivery["files"]]
+assert audience["size"] == delivery["rows"] == len(delivered) == sum(int(entry["rows"]) for entry in listed)
 assert aep.audiences.get(audience["id"]).rule == planned.rule
-assert len(above) == chosen.people == len(delivered) + planned.control
+assert len(above) == chosen.people
+assert (above["group"] == "control").sum() == planned.control
 assert people.loc["ever"].tolist() == [reach.people for reach in planned.table]
 assert (people.astype(int).diff().dropna() >= 0).all(axis=None)
 if identity:
     assert delivered[identity].is_unique
-    assert members <= set(above["entity_id"])
-    assert len(held_out) == planned.control
-    for someone in [*sorted(members)[:10], *held_out["entity_id"].head(10)]:
-        person = aep.people.find(namespace, someone)
+    assert set(delivered[identity]) == set(above.loc[above["group"] == "treatment", "entity_id"])
+    for row in above.groupby("group").head(10).to_dict("records"):
+        person = aep.people.find(namespace, row["entity_id"])
         kept = person.entity[f"_{aep.tenant}"]["propensity"][definition.name]
-        assert (kept["group"] == "treatment") == (someone in members)
-        assert (person.audiences.get(audience["id"]) == "realized") == (someone in members)
+        assert (kept["group"] == "control") == (row["group"] == "control")
+        assert (person.audiences.get(audience["id"]) == "realized") == (row["group"] == "treatment")
+        if row["group"] == "opted out":
+            assert person.entity.get("optInOut", {}).get("globalOptout") or person.entity.get("privacyOptOuts")
 if true_share is not None:
     assert chosen.precision["low"] <= true_share <= chosen.precision["high"]
 aep.close()

@@ -16,7 +16,7 @@ from datetime import UTC
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from limbeck import clock, crash
 from limbeck.client import Client, Dataset
@@ -33,6 +33,9 @@ from limbeck.workflow.ingest import Ingested
 from limbeck.workflow.keys import key
 from limbeck.workflow.tracking import Kept, Tracking
 from limbeck.workflow.whole import PART, sweep, whole, whole_folder
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 SUMMARY, REPORT, SCORES = "summary.json", "report.html", "scores.parquet"
 
@@ -288,6 +291,11 @@ class Run:
         return self._tracking.keep(self.definition.name, model_key, found.model, params, metrics, evaluation)
 
     @cached_property
+    def pipeline(self) -> Pipeline:
+        """The champion itself: a scikit-learn pipeline over the features, as `models.read` reads them."""
+        return self._tracking.load(self.model)
+
+    @cached_property
     def scores(self) -> Path:
         """The file of everybody's score."""
         kept, features = self.model, self.features
@@ -296,7 +304,7 @@ class Run:
             if not path.is_file():
                 from limbeck.workflow.score import score
 
-                score(features["score"].files, self._tracking.load(kept), kept.name, kept.version, path)
+                score(features["score"].files, self.pipeline, kept.name, kept.version, path)
             crash.point("workflow.scored")
             _write(self._output / SCORES, path.read_bytes())
             return self._output / SCORES
