@@ -22,9 +22,20 @@ if TYPE_CHECKING:
     from limbeck.settings import Settings
     from limbeck.workflow.definition import Definition
     from limbeck.workflow.explain import explain
-    from limbeck.workflow.run import run
+    from limbeck.workflow.run import run, steps
 
-__all__ = ["Client", "Definition", "LimbeckError", "Platform", "Settings", "clean", "connect", "explain", "run"]
+__all__ = [
+    "Client",
+    "Definition",
+    "LimbeckError",
+    "Platform",
+    "Settings",
+    "clean",
+    "connect",
+    "explain",
+    "run",
+    "steps",
+]
 
 _HOMES = {
     "Client": "limbeck.client",
@@ -35,6 +46,7 @@ _HOMES = {
     "clean": "limbeck.housekeeping",
     "explain": "limbeck.workflow.explain",
     "run": "limbeck.workflow.run",
+    "steps": "limbeck.workflow.run",
 }
 
 

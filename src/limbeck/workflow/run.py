@@ -16,7 +16,7 @@ from datetime import UTC
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from limbeck import clock, crash
 from limbeck.client import Client, Dataset
@@ -33,6 +33,9 @@ from limbeck.workflow.ingest import Ingested
 from limbeck.workflow.keys import key
 from limbeck.workflow.tracking import Kept, Tracking
 from limbeck.workflow.whole import PART, sweep, whole, whole_folder
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 SUMMARY, REPORT, SCORES = "summary.json", "report.html", "scores.parquet"
 
@@ -85,10 +88,31 @@ def run(
     written to *output* (a folder in the home). Raise `Forbidden` for a production sandbox without *yes_production*,
     `DefinitionError` and `InvalidInput` for what cannot be used: nothing is half-written, and the next run goes on.
     """
-    found = definition if isinstance(definition, Definition) else Definition.load(definition)
-    steps = Run(found, client, home, output, progress=progress)
-    with steps.working(yes_production=yes_production):
-        return steps.report()
+    with steps(definition, client, home, output, progress=progress, yes_production=yes_production) as found:
+        return found.report()
+
+
+@contextmanager
+def steps(
+    definition: Definition | Path | str,
+    client: Client,
+    home: Path | str | None = None,
+    output: Path | str | None = None,
+    *,
+    progress: Progress | None = None,
+    yes_production: bool = False,
+) -> Iterator[Run]:
+    """Give the steps of a definition one by one, as a notebook takes them; arguments and errors are those of `run`.
+
+    What was read within the block is at hand after it. Another run of the same definition waits for its end.
+
+    >>> with limbeck.steps("newsletter.toml", aep) as steps:   # doctest: +SKIP
+    ...     model = steps.model
+    """
+    loaded = definition if isinstance(definition, Definition) else Definition.load(definition)
+    found = Run(loaded, client, home, output, progress=progress)
+    with found.working(yes_production=yes_production):
+        yield found
 
 
 class Run:
@@ -107,10 +131,11 @@ class Run:
         self.seconds: dict[str, float] = {}
         self._client = client
         self._progress = progress or Silent()
-        self._home = Settings.load(home).home
-        self._folder = self._home / latest.WORKFLOW / definition.name
-        self._output = Path(output) if output else self._home / "output" / definition.name
-        self._tracking = Tracking(self._home)
+        self.home = Settings.load(home).home
+        """Where working files and models are kept."""
+        self._folder = self.home / latest.WORKFLOW / definition.name
+        self._output = Path(output) if output else self.home / "output" / definition.name
+        self._tracking = Tracking(self.home)
         self._uses: set[str] = set()
 
     @contextmanager
@@ -307,6 +332,11 @@ class Run:
         return self._tracking.keep(self.definition.name, model_key, found.model, params, metrics, evaluation)
 
     @cached_property
+    def pipeline(self) -> Pipeline:
+        """The champion itself: a scikit-learn pipeline over the features, as `models.read` reads them."""
+        return self._tracking.load(self.model)
+
+    @cached_property
     def scores(self) -> Path:
         """The file of everybody's score."""
         kept, features = self.model, self.features
@@ -315,7 +345,7 @@ class Run:
             if not path.is_file():
                 from limbeck.workflow.score import score
 
-                score(features["score"].files, self._tracking.load(kept), kept.name, kept.version, path)
+                score(features["score"].files, self.pipeline, kept.name, kept.version, path)
             crash.point("workflow.scored")
             _write(self._output / SCORES, path.read_bytes())
             return self._output / SCORES
@@ -444,7 +474,7 @@ class Run:
         if step not in ("generate", "explore", "featurize", "export") and (
             everything or not self._tracking.has(self.definition.name, self.model_key)
         ):
-            found.append(f"run and version of the model {self.definition.name} in {self._home / 'mlflow.db'}")
+            found.append(f"run and version of the model {self.definition.name} in {self.home / 'mlflow.db'}")
         outputs = {"run": (SCORES, REPORT, SUMMARY)}.get(
             step, (SCORES,) if step in ("score", "ingest", "activate") else ()
         )

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -118,7 +119,9 @@ class Tracking:
 
     def _client(self) -> MlflowClient:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        from mlflow import MlflowClient
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "IProgress not found")  # in notebooks: no widgets, no matter
+            from mlflow import MlflowClient
 
         for library in ("mlflow", "alembic"):
             logging.getLogger(library).setLevel(logging.ERROR)
