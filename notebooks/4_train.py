@@ -140,7 +140,7 @@ def trees(frame, *, leaf):
 
 
 mine = models.Candidate("extra_trees", trees, ({"leaf": 20}, {"leaf": 60}))
-tuned = train.tune(known, mine, definition.model.folds, definition.seed)
+tuned = train.tune(known, mine, train.folds(known, definition.model.folds, definition.seed))
 fitted = mine.build(known, **tuned.settings).fit(known[inputs], known["label"])
 chances = fitted.predict_proba(later[inputs])[:, 1]
 outcome = later["label"].to_numpy(float)
