@@ -116,7 +116,7 @@ def with_days(frame, cutoff):
 
 
 now, then = with_days(scores, definition.cutoffs.score), with_days(judged, definition.cutoffs.test)
-look_backs = {"7 days": 7, "14 days": 14, "28 days": 28, "56 days": 56, "ever": np.inf}
+look_backs = {"1 day": 1, "3 days": 3, "7 days": 7, "14 days": 14, "28 days": 28, "ever": np.inf}
 columns = {f"{r['threshold']:.3f}  ({r['share']:.0%})": r["threshold"] for r in rows}
 people, rates = pd.DataFrame(index=look_backs, columns=columns), pd.DataFrame(index=look_backs, columns=columns)
 for name, days in look_backs.items():

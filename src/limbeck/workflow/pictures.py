@@ -93,6 +93,7 @@ def funnel(stages: Sequence[Mapping[str, Any]]) -> Figure:
         for place, count in enumerate(people):
             axes.annotate(f" {count:,} · {count / first:.0%}", (count, place), va="center")
         axes.set_xlim(0, max([*people, 1]) * 1.15)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel("people")
         return figure
 
@@ -200,7 +201,12 @@ def surface(rates: pd.DataFrame, people: pd.DataFrame, rows: str, columns: str) 
     with _styled():
         colours, most = (BLANK, COLOURS["model"]), max(float(np.nanmax(rates.to_numpy(float), initial=0)), 0.01)
         figure = _heat(
-            "Propensity and reach", rates, "converters; written: people", colours, (0, most), _texts(people, ",.0f")
+            "Propensity, reach and look-back",
+            rates,
+            "converters; written: people",
+            colours,
+            (0, most),
+            _texts(people, ",.0f"),
         )
         figure.axes[0].set(xlabel=columns, ylabel=rows)
         _percent(figure.axes[1].yaxis)
