@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Query, Request
@@ -117,18 +118,18 @@ def explore(
         if not path.is_file():
             raise NotFound(f"there is no file {object_path!r} in the upload area")
         return flowshapes.preview(preview(caller.platform.engine, path))
-    root = zone.path("upload", "")
     found = zone.entries("" if object_type == "root" else object_path)
-    return [
-        {
-            "type": "folder" if p.is_dir() else "file",
-            "name": p.name,
-            "path": p.relative_to(root).as_posix(),
-            "canPreview": p.is_file(),
-            "canFetchSchema": p.is_file(),
-        }
-        for p in found
-    ]
+    return [_entry(path, zone.path("upload", "")) for path in found]
+
+
+def _entry(path: Path, root: Path) -> dict[str, Any]:
+    return {
+        "type": "folder" if path.is_dir() else "file",
+        "name": path.name,
+        "path": path.relative_to(root).as_posix(),
+        "canPreview": path.is_file(),
+        "canFetchSchema": path.is_file(),
+    }
 
 
 # -- runs ------------------------------------------------------------------------------------------------------
