@@ -1025,6 +1025,15 @@ def test_a_delivery_that_is_done_twice_is_there_once(world: World) -> None:
     assert len(world.manifests("repeated")) == 2
 
 
+def test_flows_are_listed_in_the_order_of_whatever_they_hold(world: World) -> None:
+    for name in ("ordered b", "ordered a"):
+        world.flow(name, {"who": ID})
+    names = [f["name"] for f in world.get("flows", orderBy="name")["items"]]
+    assert names == sorted(names)
+    for key in ("-name", "transformations", "-inheritedAttributes", "nothing", "transformations.x"):
+        assert sorted(f["name"] for f in world.get("flows", orderBy=key)["items"]) == names
+
+
 def test_of_several_flows_all_are_run_or_none(world: World) -> None:
     audience = world.audience("several")
     good, off = (world.flow(f"several {n}", {"who": ID}, audience) for n in ("good", "off"))
