@@ -100,7 +100,7 @@ assert ingested.rows == len(scores)
 assert aep.sql(f"SELECT count(*) FROM {quoted(ingested.dataset.table)}").scalar() >= len(scores)
 assert runs[0].status == "success"
 prefix = f"_{aep.tenant}.propensity.{definition.name}"
-for row in scores.sample(min(20, len(scores)), random_state=1).to_dict("records"):
+for row in scores.sample(min(10, len(scores)), random_state=1).to_dict("records"):
     found = aep.people.find(namespace, row["entity_id"])
     kept = found.entity[f"_{aep.tenant}"]["propensity"][definition.name]
     assert (kept["score"], kept["rank"]) == (row["score"], row["rank"])

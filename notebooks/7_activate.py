@@ -224,7 +224,7 @@ assert (people.astype(int).diff().dropna() >= 0).all(axis=None)
 if identity:
     assert delivered[identity].is_unique
     assert set(delivered[identity]) == set(above.loc[above["group"] == "treatment", "entity_id"])
-    for row in above.groupby("group").head(10).to_dict("records"):
+    for row in above.groupby("group").head(5).to_dict("records"):
         person = aep.people.find(namespace, row["entity_id"])
         kept = person.entity[f"_{aep.tenant}"]["propensity"][definition.name]
         assert (kept["group"] == "control") == (row["group"] == "control")

@@ -11,6 +11,8 @@ from typing import Any
 import jupytext
 from nbclient import NotebookClient
 
+from tests.notebooks import kernels
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 STEPS = (
@@ -73,6 +75,7 @@ def changed(name: str, definition: Path | str, home: Path | str | None, config: 
 
 def run(notebook: Any, folder: Path = FOLDER) -> Any:
     """Run a notebook in a kernel of its own, in *folder*, and return it with its outputs."""
+    kernels.use()
     found = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     return found.execute()
 
