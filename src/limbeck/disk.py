@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 
 from limbeck import crash, ids
 from limbeck.errors import HomeError
@@ -25,21 +26,30 @@ class Leftover:
 
 def size(path: Path) -> int:
     """Return the bytes of a file, or of all files in a folder; what is gone has none, links are not followed."""
-    try:
-        if path.is_symlink() or not path.is_dir():
-            return path.lstat().st_size
-        return sum(size(inner) for inner in path.iterdir())
-    except FileNotFoundError:
-        return 0
+    return _measured(path)[0]
 
 
 def leftover(path: Path, why: str, before: float | None = None) -> Leftover | None:
-    """Return *path* as something that may go; None if it has gone, or changed after *before* (seconds since 1970)."""
-    try:
-        changed = path.lstat().st_mtime
-    except FileNotFoundError:
+    """Return *path* as something that may go; None if it has gone, or changed after *before* (seconds since 1970).
+
+    A folder changes with whatever lies in it.
+    """
+    taken, changed = _measured(path)
+    if not changed or (before is not None and changed >= before):
         return None
-    return Leftover(path, size(path), why) if before is None or changed < before else None
+    return Leftover(path, taken, why)
+
+
+def _measured(path: Path) -> tuple[int, float]:
+    """Return bytes and the time of the newest change, 0 for what is gone."""
+    try:
+        stat = path.lstat()
+        if not S_ISDIR(stat.st_mode):
+            return stat.st_size, stat.st_mtime
+        found = [_measured(inner) for inner in path.iterdir()]
+    except FileNotFoundError:
+        return 0, 0.0
+    return sum(taken for taken, _ in found), max([stat.st_mtime, *(changed for _, changed in found)])
 
 
 def is_part(name: str) -> bool:

@@ -110,7 +110,7 @@ def littered_shop(place: Shop) -> Shop:
 def answers(home: Path) -> list[Any]:
     """What there is to ask: the rows of each table, a person, the audience, and the deliveries."""
     with limbeck.connect(home) as aep:
-        rows = [aep.sql(f'select * from "{d.table}" order by 1').table().to_pylist() for d in aep.datasets()]
+        rows = [sorted(map(str, aep.sql(f'select * from "{d.table}"').table().to_pylist())) for d in aep.datasets()]
         person = aep.people.find("CRMID", "c0001")
         assert person is not None
         delivered = aep.landing_zone("export").list("limbeck/shop/activation")
@@ -151,7 +151,7 @@ def test_a_dry_run_lists_what_the_next_one_removes_and_nobody_misses_it(littered
     home = littered_shop.home
     before, asked, whole = everything(home), answers_of_a_copy(home), outcome(home)
     exports = {path for path in before if path.name.startswith("exportTime=2020") and "features" in path.parts}
-    assert len(exports) == 6 or not littered_shop.earlier & {p.name for p in before}
+    assert len(exports) == 6
 
     dry = clean(home, dry_run=True)
 

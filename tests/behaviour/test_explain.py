@@ -21,7 +21,7 @@ from limbeck.errors import InvalidInput, NotFound
 from limbeck.workflow.ingest import CONTROL, groups
 from tests import shop
 from tests.behaviour.test_run_crashes import DEFINITION
-from tests.platforms import served
+from tests.platforms import ORG, served
 from tests.shop_definition import kept, models, scores, tables
 from tests.shop_definition import limbeck as command
 
@@ -61,6 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     with (folder / "people.csv").open("a") as people:
         people.write(f"{STRANGER},77,north\n")
     (folder / "shop.toml").write_text(DEFINITION)
+    assert command("credentials", "create", "--org", ORG, "--home", folder / "home").returncode == 0
     with limbeck.connect(folder / "home") as aep:
         return Shop(folder, limbeck.run(folder / "shop.toml", aep, folder / "home"))
 

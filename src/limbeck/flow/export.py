@@ -38,7 +38,7 @@ HIDDEN = re.compile(r"\.export-[0-9a-f]{24}-(?P<run>[0-9a-f-]{36})")
 """The name of the folder in which the export of a dataset is written."""
 
 EXPORTED = re.compile(r"exportTime=(?P<time>\d{14})")
-EXPORTED_FILE = re.compile(r"part-\d{5}-(?P<run>[0-9a-f-]{36})(\.gz)?\.parquet")
+EXPORTED_FILE = re.compile(r"part-\d{5,}-(?P<run>[0-9a-f-]{36})(\.gz)?\.parquet")
 """The names of an export and of its files."""
 
 COMPRESSIONS: dict[str, Compression] = {"NONE": "uncompressed", "GZIP": "gzip"}
