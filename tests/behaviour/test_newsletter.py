@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from limbeck.client import Client
 from limbeck.workflow import synthetic
 from limbeck.workflow.definition import Definition
+from limbeck.workflow.ingest import CONTROL, groups
 from limbeck.workflow.run import Run
 from tests.crash import run
 from tests.platforms import embedded
@@ -122,6 +124,58 @@ def test_the_labels_are_as_frequent_as_the_truth_says(story: Story) -> None:
     measures = "avg(probability), sqrt(sum(probability * (1 - probability))) / count(*)"
     ((expected, error),) = ask(story.made[0], f"select {measures} from truth where cutoff = '2026-04-09'")
     assert abs(story.summary["base_rate"] - expected) < 4 * error
+
+
+# -- what is delivered --------------------------------------------------------------------------------------------
+
+
+def delivered(story: Story) -> list[str]:
+    """The people in the file that the summary names."""
+    found = story.summary["activation"]
+    (name,) = found["files"]
+    path = story.home / "landing-zone" / "dlz-destination" / found["path"] / name
+    with path.open(newline="") as handle:
+        return [row["userid"] for row in csv.DictReader(handle)]
+
+
+def test_the_delivered_convert_as_often_as_planned(story: Story) -> None:
+    """By their true probabilities, against the range that the plan gave; everybody would be far below it."""
+    truth, planned = story.truth(), story.summary["audience"]["planned"]
+    rate = planned["precision"]
+    found = float(np.mean([truth[person] for person in delivered(story)]))
+    assert rate["low"] <= found <= rate["high"], (found, rate)
+    assert float(np.mean(list(truth.values()))) < rate["low"] / 2
+    assert rate["high"] - rate["low"] < 0.2
+
+
+def test_the_plan_the_audience_and_the_file_agree_to_the_person(story: Story) -> None:
+    scores = pq.read_table(story.run.scores).to_pylist()
+    planned, audience = story.summary["audience"]["planned"], story.summary["audience"]
+    chosen = {row["entity_id"] for row in scores if row["score"] >= planned["threshold"]}
+    best = sorted((row["score"] for row in scores), reverse=True)[round(0.1 * len(scores)) - 1]
+    assert chosen == {row["entity_id"] for row in scores if row["score"] >= best}
+    rows = delivered(story)
+    held = {p for p, group in zip(sorted(chosen), groups(sorted(chosen), 11, 0.1), strict=True) if group == CONTROL}
+
+    gone = {person for (person,) in ask(story.made[0], "select userid from profiles where opted_out")} & chosen - held
+
+    assert set(rows) == chosen - held - gone
+    assert held
+    assert gone
+    told = [planned["people"], audience["size"], story.summary["activation"]["control"], audience["opted_out"]]
+    assert told == [len(chosen), len(rows), len(held), len(gone)]
+
+    status = {person: people_status(story, person) for person in chosen}
+    assert {person for person, found in status.items() if found == "realized"} == set(rows)
+    others = sorted({row["entity_id"] for row in scores} - chosen)[::50]
+    assert {people_status(story, person) for person in others} == {None}
+
+
+def people_status(story: Story, person: str) -> str | None:
+    """What a profile says of the audience."""
+    found = story.client.people.find("ECID", person)
+    assert found is not None
+    return found.audiences.get(story.summary["audience"]["id"])
 
 
 # -- what is done once --------------------------------------------------------------------------------------------

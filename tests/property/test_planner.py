@@ -69,8 +69,16 @@ def reached(scores: Sequence[float], curve: Curve, threshold: float) -> dict[str
         "people": people,
         "share": people / len(scores),
         "precision": precision,
-        "conversions": {name: people * rate for name, rate in precision.items()},
+        "conversions": counted(people, precision),
     }
+
+
+def counted(people: int, precision: Mapping[str, float]) -> dict[str, float]:
+    """The range of the number: the rate's own, and two standard deviations of a count at that rate, crosswise."""
+    middle = people * precision["value"]
+    chance = 1.96 * (middle * (1 - precision["value"])) ** 0.5
+    below, above = (((people * precision[end] - middle) ** 2 + chance**2) ** 0.5 for end in ("low", "high"))
+    return {"value": middle, "low": max(0.0, middle - below), "high": min(float(people), middle + above)}
 
 
 def best(scores: Sequence[float], share: float) -> float:

@@ -114,7 +114,8 @@ def _campaign_text(value: Mapping[str, Any]) -> str:
     made, delivered = value.get("audience"), value.get("activation")
     lines = []
     if made:
-        lines.append(f"audience {made['name']}: {made['size']:,} people by {made['rule']}")
+        without = f"; {made['opted_out']:,} more have opted out" if made["opted_out"] else ""
+        lines.append(f"audience {made['name']}: {made['size']:,} people by {made['rule']}{without}")
     if delivered:
         files = ", ".join(delivered["files"])
         lines.append(f"delivered {delivered['rows']:,} rows as {files}; {delivered['control']:,} people are held out")

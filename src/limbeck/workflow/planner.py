@@ -1,7 +1,9 @@
 """Whom to choose: reach, precision and expected conversions by threshold, and the rule that says it in PQL.
 
 Precision is what the test set showed: the conversion rate of the share of people with the highest scores, with its
-bootstrap interval (`evaluate.by_share`). Reach is counted in the scores that will be used.
+bootstrap interval (`evaluate.by_share`): 95 times in 100 it holds the rate at which such people convert. How many of
+the chosen do is a matter of chance beside that, so the interval of conversions is wider. Reach is counted in the scores
+that will be used.
 """
 
 from __future__ import annotations
@@ -31,9 +33,9 @@ class Reach:
     share: float
     """Of all who were scored."""
     precision: Measure
-    """Conversion rate to expect: `value`, `low`, `high`."""
+    """Conversion rate of such people: `value`, `low`, `high`."""
     conversions: Measure
-    """Conversions to expect."""
+    """Conversions to expect, and the range in which their number will lie 95 times in 100."""
 
     def shown(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -64,7 +66,7 @@ class Planner:
         people = int(np.searchsorted(-self._scores, -threshold, side="right"))
         share = people / len(self._scores)
         precision = {name: float(self._precision(share, name)) for name in ("value", "low", "high")}
-        return Reach(threshold, people, share, precision, {name: rate * people for name, rate in precision.items()})
+        return Reach(threshold, people, share, precision, _conversions(people, precision))
 
     def choose(self, choice: Choice) -> Reach:
         """Return the reach that *choice* asks for; raise `InvalidInput` if nothing satisfies it."""
@@ -113,6 +115,14 @@ class Planner:
         """Return what the test set showed for a share of the people, or for several."""
         shares = [row["share"] for row in self._by_share]
         return np.interp(share, shares, [row[name] for row in self._by_share])
+
+
+def _conversions(people: int, precision: Measure) -> Measure:
+    """Return how many of *people* will convert: not knowing the rate and the chance of each add up as variances."""
+    value, chance = precision["value"], 1.96**2 * people * precision["value"] * (1 - precision["value"])
+    below, above = (np.hypot(people * (precision[end] - value), np.sqrt(chance)) for end in ("low", "high"))
+    found = {"value": people * value, "low": people * value - below, "high": people * value + above}
+    return {name: float(np.clip(number, 0, people)) for name, number in found.items()}
 
 
 def rule(score_path: str, threshold: float, group_path: str | None = None) -> str:

@@ -127,6 +127,8 @@ def _plan(summary: Mapping[str, Any], planned: Planned) -> str:
         _picture(pictures.reach(table, planned.chosen.shown()), "Propensity and reach")
         + _chosen(summary, planned)
         + _table(head, rows, numbers=True)
+        + '<p class="quiet">In brackets: the rate at which such people convert lies there 95 times in 100; so does the '
+        "number of conversions, in which the chance of each person counts too.</p>\n"
     )
 
 
@@ -156,6 +158,8 @@ def _chosen(summary: Mapping[str, Any], planned: Planned) -> str:
             f"The audience {escape(made['name'])} has {made['size']:,} members as of {_moment(made['evaluated'])}, by "
             f"the rule <code>{escape(made['rule'])}</code>."
         )
+    if made and made["opted_out"]:
+        told.append(f"{made['opted_out']:,} of the chosen have opted out of everything, and are no members.")
     if delivered:
         files = ", ".join(f"<code>{escape(name)}</code>" for name in delivered["files"])
         told.append(f"{delivered['rows']:,} rows were delivered to the landing zone: {files}.")

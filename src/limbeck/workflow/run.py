@@ -388,7 +388,9 @@ class Run:
         with self._step("activate"):
             made = self._audience(part, planned)
             crash.point("workflow.audience-made")
-            return {"audience": made, **self._activation(made, planned)}
+            opted_out = planned.chosen.people - planned.control - made["size"]
+            told = {**made, "planned": planned.chosen.shown(), "opted_out": opted_out}
+            return {"audience": told, **self._activation(made, planned)}
 
     def _audience(self, part: AudiencePart, planned: activate.Planned) -> dict[str, Any]:
         key_ = key("audience", ("activate", "planner"), part.name, planned.rule, self.score_key)
