@@ -870,7 +870,7 @@ def test_an_audience_that_cannot_be_delivered(world: World) -> None:
     world.deliver(flow, good)
     assert list(world.files("cannot").values()) == [b"who\ncannot-1\n"]
     failed = [r for r in world.aep.flow_runs(flow) if r.status == "failed"]
-    assert len(failed) == 6
+    assert len(failed) == 5, "what is not in the flow was refused before there was a run"
     for run in failed:
         assert world.metrics(run.id)["recordSummary"]["outputRecordCount"] == 0
         assert world.metrics(run.id)["fileSummary"]["outputFileCount"] == 0
@@ -1028,10 +1028,10 @@ def test_a_delivery_that_is_done_twice_is_there_once(world: World) -> None:
 def test_flows_are_listed_in_the_order_of_whatever_they_hold(world: World) -> None:
     for name in ("ordered b", "ordered a"):
         world.flow(name, {"who": ID})
-    names = [f["name"] for f in world.get("flows", orderBy="name")["items"]]
+    names = [f["name"] for f in world.get("flows", orderBy="name", limit=1000)["items"]]
     assert names == sorted(names)
     for key in ("-name", "transformations", "-inheritedAttributes", "nothing", "transformations.x"):
-        assert sorted(f["name"] for f in world.get("flows", orderBy=key)["items"]) == names
+        assert sorted(f["name"] for f in world.get("flows", orderBy=key, limit=1000)["items"]) == names
 
 
 def test_of_several_flows_all_are_run_or_none(world: World) -> None:

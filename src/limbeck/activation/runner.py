@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from limbeck.activation.delivery import Deliveries, Order
-from limbeck.activation.plan import Plan
+from limbeck.activation.plan import Plan, selected_audiences
 from limbeck.errors import InvalidInput
 from limbeck.flow.landingzone import LandingZone
 from limbeck.flow.model import Metrics, Resource, Run, Runner
@@ -25,13 +27,19 @@ class ActivationRunner(Runner):
         """Raise `InvalidInput` or `NotServed` for a flow that could not be delivered as it says."""
         Plan.of(flow.body, target.body)
 
+    def check_run(self, flow: Resource, payload: Mapping[str, Any]) -> None:
+        """Raise `InvalidInput` for an audience that is not in the flow."""
+        _asked(selected_audiences(flow.body), payload)
+
     def run(self, sandbox: Sandbox, flow: Resource, run: Run) -> Metrics:
         """Deliver, and count; raise what keeps the files from being written.
 
         A run that was killed and is done again writes files of the same names: its own time stands in them.
         """
         target = self._resources.get(sandbox, "targetConnection", str(flow.body["targetConnectionIds"][0]))
-        plan = _asked(Plan.of(flow.body, target.body), run)
+        plan = Plan.of(flow.body, target.body)
+        wanted = _asked([s.audience_id for s in plan.audiences], run.payload)
+        plan = replace(plan, audiences=tuple(s for s in plan.audiences if s.audience_id in wanted))
         folder = self._zone.path("export", plan.path)
         found = self._deliveries.deliver(sandbox, Order(plan, folder, run.id, run.created))
         files = [path for delivered in found for path, _ in delivered.files]
@@ -44,11 +52,10 @@ class ActivationRunner(Runner):
         )
 
 
-def _asked(plan: Plan, run: Run) -> Plan:
-    """Return *plan* with the audiences that *run* names, each once; all of them if it names none."""
-    wanted = list(dict.fromkeys(str(i) for i in run.payload.get("audiences", ())))
-    selected = {s.audience_id: s for s in plan.audiences}
+def _asked(known: Sequence[str], payload: Mapping[str, Any]) -> list[str]:
+    """Return the audiences that a run asks for, each of which is *known*; all of them if it names none."""
+    wanted = [str(audience_id) for audience_id in payload.get("audiences", ())]
     for audience_id in wanted:
-        if audience_id not in selected:
+        if audience_id not in known:
             raise InvalidInput(f"audience {audience_id} is not in the flow; add it to its segmentSelectors first")
-    return replace(plan, audiences=tuple(selected[i] for i in wanted)) if wanted else plan
+    return wanted or list(known)

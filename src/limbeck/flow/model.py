@@ -111,6 +111,10 @@ class Runner(Protocol):
         """
         return
 
+    def check_run(self, flow: Resource, payload: Mapping[str, Any]) -> None:
+        """Raise the error of a run that *flow* could not do, before it is queued; by default there is none."""
+        return
+
     def run(self, sandbox: Sandbox, flow: Resource, run: Run) -> Metrics:
         """Do what *flow* says, once, however often this is called for a *run* whose process was killed.
 

@@ -221,13 +221,19 @@ class FlowService:
             yield from export.leftovers(self.zone, self.runs, before)
 
     def _queue(self, sandbox: Sandbox, wanted: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Run]:
-        """Queue runs of several flows, each with its payload, or none; raise `WrongState` for one that is disabled."""
+        """Queue runs of several flows, each with its payload, or none.
+
+        Raise `WrongState` for a flow that is disabled, and what its runner says against it.
+        """
         with self._store.write() as connection:
-            flows = [(resources.load(connection, sandbox, "flow", flow_id), payload) for flow_id, payload in wanted]
-            for flow, _ in flows:
+            checks = Checks(connection, sandbox, self._lake, self._registry)
+            run_ids = []
+            for flow_id, payload in wanted:
+                flow = resources.load(connection, sandbox, "flow", flow_id)
                 if not flow.is_enabled:
                     raise WrongState(f"flow {flow.id} is disabled; enable it first")
-            run_ids = [runs.add(connection, flow, payload) for flow, payload in flows]
+                self._runner(checks.kind(flow)).check_run(flow, payload)
+                run_ids.append(runs.add(connection, flow, payload))
         return [self.runs.get(sandbox, run_id) for run_id in run_ids]
 
     def _metrics(self, run: Run) -> Metrics:
