@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -30,6 +32,18 @@ def test_reads_nested_rows(engine: Engine, events: Table) -> None:
     with engine.session([events]) as session:
         rows = session.reader("SELECT id, web.url AS url FROM events ORDER BY id").read_all()
     assert rows.to_pydict() == {"id": [1, 2, 3], "url": ["a", "b", None]}
+
+
+def test_nothing_is_drawn_in_an_interactive_shell(tmp_path: Path) -> None:
+    """DuckDB takes a program without a file for one, as it takes a notebook, and would draw the progress of queries."""
+    setting = "SELECT current_setting('enable_progress_bar')"
+    script = (
+        f"import duckdb, pathlib; from limbeck.engine import Engine; asked = {setting!r}\n"
+        f"with Engine(pathlib.Path({str(tmp_path)!r})).session() as session:\n"
+        "    print(duckdb.execute(asked).fetchall(), session.fetch(asked))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[(True,)] [(False,)]"
 
 
 def test_a_table_without_files_is_empty(engine: Engine, events: Table) -> None:

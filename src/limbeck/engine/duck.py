@@ -178,6 +178,7 @@ def _connect(mib: int, threads: int, folder: Path, ordered: bool) -> Iterator[du
 def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[Table], files: Sequence[str]) -> None:
     paths = sorted({*files, *(f for t in tables for f in t.files)})
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # DuckDB draws one in notebooks and interactive shells
     connection.execute(f"SET allowed_paths = [{', '.join(map(literal, paths))}]")
     connection.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
     connection.execute("SET enable_external_access = false")

@@ -162,6 +162,7 @@ def _opened(source: Source, files: Mapping[str, Sequence[Path]], folder: Path) -
         ":memory:", config={"memory_limit": MEMORY, "temp_directory": str(folder / "spill")}
     ) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")  # DuckDB draws one in notebooks and interactive shells
         try:
             for alias, paths in files.items():
                 connection.execute(f"CREATE VIEW {_quoted(alias)} AS {_reader(connection, source, paths)}")
