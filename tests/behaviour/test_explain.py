@@ -18,7 +18,9 @@ import pytest
 import limbeck
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, NotFound
+from limbeck.workflow.generate import CLASSES, IN_PROFILE
 from limbeck.workflow.ingest import CONTROL, groups
+from limbeck.workflow.sources import field_group
 from tests import shop
 from tests.behaviour.test_run_crashes import DEFINITION
 from tests.platforms import ORG, served
@@ -63,7 +65,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     (folder / "shop.toml").write_text(DEFINITION)
     assert command("credentials", "create", "--org", ORG, "--home", folder / "home").returncode == 0
     with limbeck.connect(folder / "home") as aep:
+        link(aep, folder / "crm.json", "c0001", "one@example.com")
         return Shop(folder, limbeck.run(folder / "shop.toml", aep, folder / "home"))
+
+
+def link(aep: Client, file: Path, customer: str, mail: str) -> None:
+    """Say in a dataset of Profile that somebody has an address."""
+    types = {f"_{aep.tenant}.customer": "string", f"_{aep.tenant}.mail": "string"}
+    body = field_group("crm fields", CLASSES["profile"], types, aep.tenant)
+    assert body is not None
+    schema = aep.create_schema("crm", CLASSES["profile"], [aep.create_field_group(body).id])
+    aep.create_identity(schema, f"_{aep.tenant}.customer", "CRMID")
+    aep.create_identity(schema, f"_{aep.tenant}.mail", "Email", primary=False)
+    aep.enable_profile(schema)
+    file.write_text(json.dumps({f"_{aep.tenant}": {"customer": customer, "mail": mail}}))
+    aep.upload(aep.create_dataset("crm", schema, IN_PROFILE), file)
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +174,14 @@ def test_the_namespace_may_be_said_and_the_definition_too(place: Shop, aep: Clie
     expected = ask(place, aep, "c0001")
     assert ask(place, aep, "CRMID:c0001", place.toml) == expected
     assert expected["definition"] == {"name": "shop", "title": "shop", "path": str(place.toml)}
+
+
+def test_another_identity_of_theirs_does_too(place: Shop, aep: Client) -> None:
+    expected = ask(place, aep, "c0001")
+    assert expected["identities"] == {"CRMID": ["c0001"], "Email": ["one@example.com"]}
+    found = ask(place, aep, "Email:one@example.com")
+    assert found["profile"] == {"namespace": "Email", "id": "one@example.com"}
+    assert {**found, "profile": None} == {**expected, "profile": None}
 
 
 def test_a_server_says_the_same(place: Shop, aep: Client) -> None:
