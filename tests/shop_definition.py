@@ -182,7 +182,7 @@ def kept(home: Path, *folders: str) -> dict[str, str]:
     found = {}
     for folder in folders or ("lake", "models", "output", "workflow"):
         for path in (home / folder).rglob("*"):
-            if path.is_file() and path.parent.name != "_delta_log" and path.name != "lock":
+            if path.is_file() and path.parent.name != "_delta_log" and path.name not in ("lock", "latest.json"):
                 found[str(path.relative_to(home))] = hashlib.blake2b(path.read_bytes()).hexdigest()
     return found
 
@@ -190,7 +190,7 @@ def kept(home: Path, *folders: str) -> dict[str, str]:
 def unfinished(home: Path) -> list[str]:
     """Files and folders in a home that are no results: parts, and files on the way."""
     folders = [home / "workflow", home / "output"]
-    known = ("explore-", "lock", "report.html", "score-", "scores", "summary.json", "test-", "train-")
+    known = ("explore-", "latest.json", "lock", "report.html", "score-", "scores", "summary.json", "test-", "train-")
     return [str(path) for folder in folders for path in folder.glob("*/*") if not path.name.startswith(known)]
 
 

@@ -17,12 +17,25 @@ __version__ = VERSION
 if TYPE_CHECKING:
     from limbeck.client import Client
     from limbeck.errors import LimbeckError
+    from limbeck.housekeeping import clean
     from limbeck.platform import Platform
     from limbeck.settings import Settings
     from limbeck.workflow.definition import Definition
-    from limbeck.workflow.run import run
+    from limbeck.workflow.explain import explain
+    from limbeck.workflow.run import run, steps
 
-__all__ = ["Client", "Definition", "LimbeckError", "Platform", "Settings", "connect", "run"]
+__all__ = [
+    "Client",
+    "Definition",
+    "LimbeckError",
+    "Platform",
+    "Settings",
+    "clean",
+    "connect",
+    "explain",
+    "run",
+    "steps",
+]
 
 _HOMES = {
     "Client": "limbeck.client",
@@ -30,7 +43,10 @@ _HOMES = {
     "LimbeckError": "limbeck.errors",
     "Platform": "limbeck.platform",
     "Settings": "limbeck.settings",
+    "clean": "limbeck.housekeeping",
+    "explain": "limbeck.workflow.explain",
     "run": "limbeck.workflow.run",
+    "steps": "limbeck.workflow.run",
 }
 
 

@@ -25,6 +25,13 @@ def file_lock(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def lock_if_free(path: Path) -> Iterator[bool]:
+    """Hold the lock on the file *path* as `file_lock` does if nobody else holds it; give whether that is so."""
+    with path.open("a+b") as handle:
+        yield _try_lock(handle)
+
+
 class HeldLock:
     """An exclusive lock that a process holds for as long as it lives."""
 

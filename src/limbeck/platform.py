@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from limbeck import clock
 from limbeck.access import Access
 from limbeck.activation import ActivationRunner, Deliveries, selected_audiences
 from limbeck.audience import Audiences, SegmentJobs
 from limbeck.audience.jobs import EVALUATE
+from limbeck.disk import Leftover
 from limbeck.engine import Engine
 from limbeck.errors import HomeError
 from limbeck.files import Folder
@@ -22,11 +25,13 @@ from limbeck.flow.service import DUE
 from limbeck.flow.source import FilePickup
 from limbeck.flow.specs import Kind
 from limbeck.identity import Identities
+from limbeck.identity.service import CURSOR as IDENTITY_CURSOR
 from limbeck.ingest import batches
 from limbeck.ingest.batches import Ingest
-from limbeck.lake import Lake
+from limbeck.lake import Lake, maintain
+from limbeck.lake.delta import CURSOR as DELTA_CURSOR
 from limbeck.lake.delta import DeltaLogs
-from limbeck.lake.maintain import sweep
+from limbeck.lake.maintain import Expired, sweep
 from limbeck.profile import Profiles
 from limbeck.query.service import QueryService
 from limbeck.registry import Registry
@@ -35,6 +40,9 @@ from limbeck.settings import Settings
 from limbeck.store import Store
 from limbeck.store.queue import Job
 from limbeck.worker import Handler, Worker
+
+FEED_READERS = (DELTA_CURSOR, IDENTITY_CURSOR)
+"""Who follows the feed of published snapshots."""
 
 
 class Platform:
@@ -85,6 +93,26 @@ class Platform:
         """Finish the job in hand and close the home."""
         self.worker.stop()
         self.store.close()
+
+    def expirable(self, older_than: timedelta) -> Expired:
+        """Return the old versions of tables that `expire` would forget now."""
+        return maintain.expirable(self.store, max(older_than, self.settings.retention), FEED_READERS)
+
+    def expire(self, older_than: timedelta) -> int:
+        """Forget the versions of tables that are older than *older_than*, but not before the retention; return how
+        many. Current ones stay, and those that who follows the feed has yet to read.
+        """
+        return maintain.expire(self.store, self.settings, max(older_than, self.settings.retention), FEED_READERS)
+
+    def leftovers(self, older_than: timedelta, forgotten: frozenset[str] = frozenset()) -> Iterator[Leftover]:
+        """Yield what nothing needs any more: orphans, scratch, and exports older than *older_than*; all a day at least,
+        for what is younger may belong to something that goes on.
+
+        Files of the lake that only the rows of *forgotten* name count as orphans.
+        """
+        yield from maintain.orphans(self.store, self.settings, forgotten=forgotten)
+        yield from maintain.spills(self.settings)
+        yield from self.flows.leftovers(clock.now() - max(older_than, timedelta(seconds=maintain.ORPHAN_AGE_S)))
 
     def uses_of_audience(self, sandbox: Sandbox, audience_id: str) -> list[str]:
         """Return what uses an audience, in words."""

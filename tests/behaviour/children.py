@@ -17,10 +17,13 @@ _CONTEXT.set_forkserver_preload(
     [
         "alembic.config",
         "deltalake",
+        "ipykernel.kernelapp",
         "limbeck.api.server",
         "limbeck.cli.app",
         "limbeck.workflow.report",
         "limbeck.workflow.run",
+        "lightgbm",
+        "matplotlib.backends.backend_agg",
         "matplotlib.figure",
         "mlflow.sklearn",
         "mlflow.store.tracking.sqlalchemy_store",

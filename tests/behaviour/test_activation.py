@@ -23,20 +23,24 @@ from limbeck.activation import files
 from limbeck.client import Client, Dataset
 from limbeck.client.people import Audience
 from limbeck.errors import (
+    DiskFull,
     EtagMissing,
     InvalidInput,
     LandingZoneError,
     LimbeckError,
     NotFound,
+    NotServed,
     StaleEtag,
     WrongState,
 )
 from tests.behaviour import children
+from tests.disks import disk
 from tests.platforms import embedded, served
 
 PROFILE = "https://ns.adobe.com/xdm/context/profile"
 IN_PROFILE = {"unifiedProfile": ["enabled:true"], "unifiedIdentity": ["enabled:true"]}
 FLOW = "/data/foundation/flowservice"
+ADHOC = "/data/core/activation/disflowprovider/adhocrun"
 SELECTORS = "/transformations/0/params/segmentSelectors/selectors"
 FIELDS: dict[str, dict[str, Any]] = {
     **{name: {"type": "string"} for name in ("userid", "email", "test", "text", "more")},
@@ -157,6 +161,13 @@ class World:
         (before,) = self.get(path)["items"]
         headers = {"If-Match": before["etag"] if etag is None else etag}
         self.aep._transport.call("PATCH", f"{FLOW}/{path}", json=list(operations), headers=headers)
+
+    def demand(self, wanted: Mapping[str, Any]) -> list[str]:
+        """Ask for audiences by flow, on demand; give the id of the run of each."""
+        body = {"activationInfo": dict(wanted)}
+        headers = {"Accept": "application/vnd.adobe.adhoc.activation+json; version=2"}
+        order = self.aep._transport.call("POST", ADHOC, json=body, headers=headers)["order"]
+        return [str(told["statusURL"]).rpartition("/")[2] for told in order]
 
     def start(self, flow: str) -> str:
         """Run a dataflow as it stands; give the id of the run."""
@@ -344,14 +355,63 @@ def test_a_carriage_return_does_not_end_a_row(world: World) -> None:
     assert told(world, "returns", texts, ",", csvOptions={"delimiter": ","}) == [shown(text) for text in texts]
 
 
-def test_how_nothing_is_written_is_done_or_refused(world: World) -> None:
-    world.tell("null", {"userid": "null-1"})
-    columns, params = {"who": ID, "text": "@.text"}, {"csvOptions": {"delimiter": ",", "nullValue": "null"}}
-    try:
-        content = world.delivered("null", columns, world.audience("null"), params=params)
-    except LimbeckError:
-        return
-    assert content == b"who,text\nnull-1,null\n"
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, b"who,text\nn1,\nn2,\nn3,null\n"),
+        ({"nullValue": "null"}, b'who,text\nn1,null\nn2,\nn3,"null"\n'),
+        ({"emptyValue": '""'}, b'who,text\nn1,\nn2,""\nn3,null\n'),
+        ({"nullValue": '""', "emptyValue": "null"}, b'who,text\nn1,""\nn2,null\nn3,null\n'),
+        ({"nullValue": "", "emptyValue": "", "delimiter": "tab"}, b"who\ttext\nn1\t\nn2\t\nn3\tnull\n"),
+    ],
+)
+def test_how_nothing_is_written(world: World, options: Row, expected: bytes) -> None:
+    if world.aep.audiences.named("null") is None:
+        world.tell("null", {"userid": "n1"}, {"userid": "n2", "text": ""}, {"userid": "n3", "text": "null"})
+        world.audience("null")
+    audience = world.aep.audiences.named("null")
+    assert audience is not None
+    name = f"null {sorted(options)}"
+    content = world.delivered(name, {"who": ID, "text": "@.text"}, audience, params={"csvOptions": options})
+    assert content == expected
+
+
+@pytest.mark.parametrize("quote", ['"', "\\0000"])
+@pytest.mark.parametrize("escape", ["\\", "'"])
+@pytest.mark.parametrize("delimiter", [",", "|"])
+def test_texts_come_back_whatever_quotes_and_escapes(world: World, quote: str, escape: str, delimiter: str) -> None:
+    """Read with the same options: a reader without quotes takes what follows an escape as it is."""
+    texts = [text for text in [*TEXTS, *FORMULAS, "\r", "'\\'", '\\"'] if text]
+    if world.aep.audiences.named("escapes") is None:
+        world.tell("escapes", *({"userid": f"e{n:03}", "text": text} for n, text in enumerate(texts)))
+        world.audience("escapes")
+    audience = world.aep.audiences.named("escapes")
+    assert audience is not None
+    options = {"delimiter": delimiter, "quote": quote, "escape": escape}
+    name = f"escapes {len(quote)} {ord(escape)} {ord(delimiter)}"
+    content = world.delivered(name, {"who": ID, "text": "@.text"}, audience, params={"csvOptions": options})
+    quoting = csv.QUOTE_MINIMAL if quote == '"' else csv.QUOTE_NONE
+    lines = io.StringIO(content.decode(), newline="")
+    found = list(csv.reader(lines, delimiter=delimiter, escapechar=escape, doublequote=False, quoting=quoting))
+    assert [text for _, text in found[1:]] == [shown(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lineSep": "\n"}, "csvOptions.lineSep is not served; a CSV file takes delimiter, quote, escape, nullValue"),
+        ({"header": False}, "csvOptions.header is not served"),
+        ({"quote": "'"}, 'csvOptions.quote is "\'"; it is a double quote'),
+        ({"escape": "#"}, "csvOptions.escape is '#'; it is a backslash"),
+        ({"nullValue": "NA"}, "csvOptions.nullValue is 'NA'; it is null"),
+        ({"emptyValue": ["null"]}, "csvOptions.emptyValue is"),
+        ({"delimiter": {}}, "csvOptions.delimiter is {}; it is a comma"),
+        (["delimiter"], "csvOptions is .*; it is an object"),
+    ],
+)
+def test_an_option_that_is_not_done_is_refused_when_it_is_asked_for(world: World, options: Any, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        world.flow(f"option {said[11:18]}", {"who": ID}, params={"csvOptions": options})
 
 
 def test_a_row_of_nothing_is_a_row(world: World) -> None:
@@ -552,14 +612,56 @@ def test_an_identity_may_be_mandatory(world: World) -> None:
     assert list(world.files("mandatory").values()) == [b"who\ni1\n"]
 
 
+def email_key() -> dict[str, Any]:
+    return {"primaryFields": [{"fieldType": "IDENTITY", "identityNamespace": "email", "attributePath": ""}]}
+
+
 def test_a_namespace_as_key_gives_a_row_an_identity(world: World) -> None:
-    world.tell("namespace", {"userid": "k1", "email": "k1@x"}, {"userid": "k2", "email": "k2@x"})
-    world.tell("namespace", {"userid": "k1", "email": "k3@x"})
+    world.tell("namespace", {"userid": "k1", "email": "k1@x", "text": "one"}, {"userid": "k2", "email": "k2@x"})
+    world.tell("namespace", {"userid": "k1", "email": "k3@x", "text": "one"}, {"userid": "k4"})
     audience = world.audience("namespace")
-    key = [{"fieldType": "IDENTITY", "identityNamespace": "Email", "attributePath": ""}]
-    flow = world.flow("namespace", {"mail": "identityMap.Email"}, audience, primaryFields=key)
-    world.deliver(flow, audience)
-    assert list(world.files("namespace").values()) == [b"mail\nk1@x\nk2@x\nk3@x\n"]
+    columns = {"mail": "identityMap.Email", "who": ID, "text": "@.text"}
+    metrics = world.deliver(world.flow("namespace", columns, audience, **email_key()), audience)
+    assert list(world.files("namespace").values()) == [b"mail,who,text\nk1@x,k1,one\nk2@x,k2,\nk3@x,k1,one\n"]
+    assert metrics["recordSummary"] == {
+        "inputRecordCount": 4,  # k1 has two e-mail addresses; k4 has none and is skipped
+        "outputRecordCount": 3,
+        "skippedRecordCount": 1,
+        "failedRecordCount": 0,
+    }
+    assert [f["rows"] for f in world.manifests("namespace")[0]["exportResults"]] == [3]
+
+
+def test_a_namespace_as_key_need_not_be_a_column_and_the_mandatory_holds_for_each_row(world: World) -> None:
+    world.tell("unseen", {"userid": "u1", "email": "u1@x", "text": "a"}, {"userid": "u2", "email": "u2@x"})
+    world.tell("unseen", {"userid": "u1", "email": "u3@x", "text": "a"})
+    audience = world.audience("unseen")
+    needed = ["identityMap.Email", "segmentMembership.status", f"{world.ours}.text"]
+    flow = world.flow("unseen", {"who": ID}, audience, mandatoryFields=needed, **email_key())
+    summary = world.deliver(flow, audience)["recordSummary"]
+    assert list(world.files("unseen").values()) == [b"who\nu1\nu1\n"]
+    assert (summary["inputRecordCount"], summary["skippedRecordCount"]) == (3, 1)
+
+
+def test_the_rows_of_a_random_crowd_with_a_namespace_as_key(world: World) -> None:
+    """A slow reference: each e-mail address of each member once, in their order."""
+    chance = random.Random(8)
+    mails = {f"m{n:02}": [f"m{n:02}-{k}@x" for k in range(chance.randrange(4))] for n in range(30)}
+    for k in range(4):
+        world.tell(
+            "mails",
+            *(
+                {"userid": u, "flag": True, **({"email": found[k]} if k < len(found) else {})}
+                for u, found in mails.items()
+            ),
+        )
+    audience = world.audience("mails")
+    flow = world.flow("mails", {"mail": "identityMap.Email", "who": ID}, audience, **email_key())
+    summary = world.deliver(flow, audience)["recordSummary"]
+    (content,) = world.files("mails").values()
+    assert cells(content)[1:] == sorted([mail, user] for user, found in mails.items() for mail in found)
+    lacking = sum(not found for found in mails.values())
+    assert summary["outputRecordCount"] + lacking == summary["inputRecordCount"]
 
 
 @pytest.mark.parametrize(
@@ -579,14 +681,22 @@ def test_a_field_that_nobody_has_is_refused_as_mandatory_and_as_key(world: World
         world.deliver(flow, audience)
 
 
-def test_a_key_is_no_namespace_with_an_attribute(world: World) -> None:
-    audience = world.audience("mixed")
-    key = [
-        {"fieldType": "IDENTITY", "identityNamespace": "Email", "attributePath": ""},
-        {"fieldType": "ATTRIBUTE", "attributePath": f"{world.ours}.text"},
-    ]
-    with pytest.raises(InvalidInput):
-        world.deliver(world.flow("mixed", {"who": ID}, audience, primaryFields=key), audience)
+NAMESPACE = {"fieldType": "IDENTITY", "identityNamespace": "Email", "attributePath": ""}
+ATTRIBUTE = {"fieldType": "ATTRIBUTE", "attributePath": "_x.text"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        [NAMESPACE, ATTRIBUTE],
+        [NAMESPACE, NAMESPACE],
+        [ATTRIBUTE] * 3,
+        [{"fieldType": "ATTRIBUTE", "attributePath": "segmentMembership.status"}],
+    ],
+)
+def test_a_key_is_one_namespace_or_one_or_two_attributes(world: World, key: list[Row]) -> None:
+    with pytest.raises(InvalidInput, match="one namespace, or one or two attributes"):
+        world.flow("mixed", {"who": ID}, primaryFields=key)
 
 
 @pytest.mark.parametrize(("form", "compression"), [("csv", "NONE"), ("csv", "GZIP"), ("parquet", "NONE")])
@@ -808,6 +918,36 @@ def test_a_folder_that_cannot_be_written_is_named_and_the_next_run_is_good(world
     assert [r.status for r in world.aep.flow_runs(flow)] == ["success", "failed"]
 
 
+def test_a_folder_without_rights_is_named_and_the_next_run_is_good(world: World, home: Path) -> None:
+    world.tell("rights", {"userid": "rights-1"})
+    audience = world.audience("rights")
+    flow = world.flow("rights", {"who": ID}, audience)
+    place = home / "landing-zone" / "dlz-destination" / "rights"
+
+    with disk(place, "ro,size=64k"), pytest.raises(LandingZoneError, match="rights is not writable; give it rights"):
+        world.deliver(flow, audience)
+
+    assert list(place.iterdir()) == []
+    world.deliver(flow, audience)
+    assert list(world.files("rights").values()) == [b"who\nrights-1\n"]
+    assert [r.status for r in world.aep.flow_runs(flow)] == ["success", "failed"]
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_delivered(world: World, home: Path) -> None:
+    world.tell("full", *({"userid": f"full-{n}", "text": f"{n:06}" * 200} for n in range(200)))
+    audience = world.audience("full")
+    flow = world.flow("full", {"who": ID, "text": "@.text"}, audience)
+    place = home / "landing-zone" / "dlz-destination" / "full"
+
+    with disk(place, "size=64k"):
+        with pytest.raises(DiskFull, match="disk of the landing zone"):
+            world.deliver(flow, audience)
+        assert list(place.iterdir()) == []
+
+    assert world.deliver(flow, audience)["recordSummary"]["outputRecordCount"] == 200
+    assert [len(m["exportResults"]) for m in world.manifests("full")] == [1]
+
+
 def test_a_file_that_cannot_be_put_into_place_leaves_no_manifest(world: World, home: Path) -> None:
     world.tell("place", {"userid": "place-1"})
     audience = world.audience("place")
@@ -857,48 +997,168 @@ def test_selecting_replaces_what_was_selected_and_changes_nothing_that_is_so(wor
 def test_an_audience_is_in_a_flow_once(world: World) -> None:
     audience = world.audience("doubled")
     flow = world.flow("doubled", {"who": ID}, audience)
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput, match=f"{audience.id} is in the flow already"):
         world.patch(f"flows/{flow}", [{"op": "add", "path": f"{SELECTORS}/-", "value": selector(audience.id)}])
+    world.deliver(flow, audience)
+    assert len(world.files("doubled")) == 1
+
+
+def test_an_audience_that_is_asked_for_twice_is_delivered_once(world: World) -> None:
+    world.tell("asked", {"userid": "asked-1"})
+    audience = world.audience("asked")
+    flow = world.flow("asked", {"who": ID}, audience)
+    first, second = world.demand({flow: [audience.id, audience.id]})
+    assert first == second
+    assert world.aep.wait_run(first).files == 1
+    assert list(world.files("asked").values()) == [b"who\nasked-1\n"]
+
+
+def test_a_delivery_that_is_done_twice_is_there_once(world: World) -> None:
+    world.tell("repeated", {"userid": "repeated-1"})
+    audience = world.audience("repeated")
+    flow = world.flow("repeated", {"who": ID}, audience)
+    found = []
+    for _ in range(2):
+        world.deliver(flow, audience)
+        found.append(world.files("repeated"))
+    assert found[0] == found[1] == {f"{audience.id}.csv": b"who\nrepeated-1\n"}
+    assert len(world.manifests("repeated")) == 2
+
+
+def test_flows_are_listed_in_the_order_of_whatever_they_hold(world: World) -> None:
+    for name in ("ordered b", "ordered a"):
+        world.flow(name, {"who": ID})
+    names = [f["name"] for f in world.get("flows", orderBy="name")["items"]]
+    assert names == sorted(names)
+    for key in ("-name", "transformations", "-inheritedAttributes", "nothing", "transformations.x"):
+        assert sorted(f["name"] for f in world.get("flows", orderBy=key)["items"]) == names
+
+
+def test_of_several_flows_all_are_run_or_none(world: World) -> None:
+    audience = world.audience("several")
+    good, off = (world.flow(f"several {n}", {"who": ID}, audience) for n in ("good", "off"))
+    world.aep._transport.call("POST", f"{FLOW}/flows/{off}/action", params={"op": "disable"})
+    for other, kind in (("nowhere", NotFound), (off, WrongState)):
+        with pytest.raises(kind):
+            world.demand({good: [audience.id], other: [audience.id]})
+    for wanted in ({}, {good: []}, {good: audience.id}, {good: [audience.id], off: None}):
+        with pytest.raises(InvalidInput, match="lists the audiences of each flow"):
+            world.demand(wanted)
+    assert list(world.aep.flow_runs(good)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "said"),
+    [
+        ({"exportMode": "FIRST_FULL_THEN_INCREMENTAL"}, NotServed, "delivers all members, DAILY_FULL_EXPORT"),
+        ({"id": ""}, InvalidInput, "names its audience: value.id is missing"),
+    ],
+)
+def test_a_selector_that_cannot_be_done_is_refused(
+    world: World, change: Row, kind: type[LimbeckError], said: str
+) -> None:
+    flow = world.flow("selector", {"who": ID})
+    wrong = selector("a")
+    wrong["value"] |= change
+    with pytest.raises(kind, match=said):
+        world.patch(f"flows/{flow}", [{"op": "Add", "path": f"{SELECTORS}/-", "value": wrong}])
+
+
+def test_files_are_not_encrypted_and_who_asks_for_it_is_told(world: World) -> None:
+    with pytest.raises(NotServed, match="encryptionAlgo is 'PGPGPG'"):
+        world.flow("secret", {"who": ID}, params={"encryptionSpecs": {"encryptionAlgo": "PGPGPG", "publicKey": "x"}})
+    world.flow("open", {"who": ID}, params={"encryptionSpecs": {"encryptionAlgo": "NONE"}})
+
+
+GENERAL = "/transformations/0/params"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("/transformations", 1, "transformations is 1; it is a list of objects"),
+        (f"{GENERAL}/segmentSelectors", [], "segmentSelectors is .*; it is an object"),
+        (SELECTORS, [1], "selectors is .*; it is a list of objects"),
+        (f"{SELECTORS}/-", {"value": "x"}, "value is 'x'; it is an object"),
+        (f"{GENERAL}/mandatoryFields", "x", "mandatoryFields is 'x'; it is a list"),
+        (f"{GENERAL}/primaryFields", ["x"], "primaryFields lists objects with a fieldType; found 'x'"),
+        (f"{GENERAL}/primaryFields", [{"fieldType": "IDENTITY"}], "lacks its identityNamespace"),
+        (f"{GENERAL}/primaryFields", [{"fieldType": "ATTRIBUTE"}], "lacks its attributePath"),
+    ],
+)
+def test_a_flow_that_cannot_be_read_is_refused_when_it_is_stored(
+    world: World, path: str, value: Any, said: str
+) -> None:
+    flow = world.flow("unreadable", {"who": ID})
+    before = world.get(f"flows/{flow}")
+    with pytest.raises(InvalidInput, match=said):
+        world.patch(f"flows/{flow}", [{"op": "Add", "path": path, "value": value}])
+    assert world.get(f"flows/{flow}") == before
+
+
+def test_two_columns_have_two_names(world: World) -> None:
+    flow = world.flow("columns twice", {"who": ID})
+    (body,) = world.get(f"flows/{flow}")["items"]
+    (column,) = body["transformations"][0]["params"]["profileSelectors"]["selectors"]
+    with pytest.raises(InvalidInput, match="two columns are called 'who'"):
+        world.patch(
+            f"flows/{flow}", [{"op": "Add", "path": f"{GENERAL}/profileSelectors/selectors/-", "value": column}]
+        )
 
 
 # -- killed -------------------------------------------------------------------------------------------------------
 
 
-def deliver(home: Path, flow: str, audience_id: str) -> None:
+def deliver(home: Path, flow: str) -> None:
     """What a user does."""
     with limbeck.connect(home) as aep:
-        aep.wait_run(aep.destinations.start(flow, aep.audiences.get(audience_id)))
+        aep.wait_run(aep.run_flow(flow))
 
 
-@pytest.mark.parametrize("point", ["activation.files-written", "activation.manifest-written"])
+KILLED = {
+    "activation.file-hidden": (0, 1),
+    "activation.file-hidden:2": (1, 1),
+    "activation.files-written": (2, 0),
+    "activation.file-hidden:3": (2, 1),
+    "activation.manifest-written": (3, 0),
+}
+"""Where it is killed, and how many files are to be seen then, and how many are hidden; the manifest is the last."""
+
+
+@pytest.mark.parametrize("point", KILLED)
 def test_a_killed_delivery_is_there_once(tmp_path: Path, point: str) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with embedded(home) as aep:
         world = World(aep, tmp_path)
-        world.tell("killed", {"userid": "k1"}, {"userid": "k2"})
-        audience = world.audience("killed")
-        flow = world.flow("killed", {"who": ID}, audience, template="%SEGMENT_ID%_%TIMESTAMP%")
+        world.tell("killed", *({"userid": f"k{n}", "number": n} for n in range(3)))
+        made = [world.audience("killed", "@.number < 2"), world.audience("killed", "@.number > 0")]
+        flow = world.flow("killed", {"who": ID}, made[0])
+        template = "%SEGMENT_ID%_%TIMESTAMP%"
+        selectors = [selector(audience.id, template) for audience in made]
+        world.patch(f"flows/{flow}", [{"op": "Replace", "path": SELECTORS, "value": selectors}])
     place = home / "landing-zone" / "dlz-destination" / "killed"
 
-    children.killed(deliver, home, flow, audience.id, crash_at=point)
+    children.killed(deliver, home, flow, crash_at=point)
 
-    before = sorted(p.name for p in place.iterdir())
+    names = sorted(p.name for p in place.iterdir())
+    hidden = [name for name in names if name.startswith(".")]
+    before = {name: (place / name).read_bytes() for name in names if name not in hidden}
     manifests = [name for name in before if name.startswith("manifest-")]
+    assert (len(before), len(hidden)) == KILLED[point]
     assert len(manifests) == (1 if point == "activation.manifest-written" else 0)
-    assert [bool(re.fullmatch(rf"{audience.id}_{STAMP}\.csv", n)) for n in before if n not in manifests] == [True]
     with embedded(home) as aep:
         (run,) = aep.flow_runs(flow)
         done = aep.wait_run(run)
-        assert (done.status, done.rows, done.files) == ("success", 2, 1)
+        assert (done.status, done.rows, done.files) == ("success", 4, 2)
         assert len(aep.flow_runs(flow)) == 1
-    after = sorted(p.name for p in place.iterdir())
-    assert set(before) <= set(after)
-    assert len(after) == 2
-    (file,) = (place / name for name in after if name.endswith(".csv"))
-    assert file.read_bytes() == b"who\nk1\nk2\n"
-    (manifest,) = (json.loads((place / name).read_text()) for name in after if name.startswith("manifest-"))
+    after = {p.name: p.read_bytes() for p in place.iterdir()}
+    assert {name: after[name] for name in before} == before
+    assert len(after) == 3
+    (manifest,) = (json.loads(content) for name, content in after.items() if name.startswith("manifest-"))
     assert manifest["flowRunId"] == run.id
-    assert [(f["name"], f["size"], f["rows"]) for f in manifest["exportResults"]] == [
-        (file.name, file.stat().st_size, 2)
-    ]
+    content = {made[0].id: b"who\nk0\nk1\n", made[1].id: b"who\nk1\nk2\n"}
+    for audience_id, result in zip(content, manifest["exportResults"], strict=True):
+        assert re.fullmatch(rf"{audience_id}_{STAMP}\.csv", result["name"])
+        assert after[result["name"]] == content[audience_id]
+        assert (result["size"], result["rows"]) == (len(content[audience_id]), 2)

@@ -24,7 +24,10 @@ from limbeck.settings import Settings
 from tests.platforms import ORG, command
 from tests.shop_definition import SOURCES, kept, limbeck, models, scores, tables, unfinished, write
 
-COMMANDS = ("run", "generate", "explore", "featurize", "train", "score", "sql", "serve", "credentials")
+COMMANDS = (
+    *("run", "generate", "explore", "featurize", "train", "score", "sql", "serve", "credentials"),
+    *("explain", "clean", "connect"),
+)
 HEAVY = ("fastapi", "duckdb", "pandas", "sklearn", "pyarrow", "sqlalchemy", "mlflow", "httpx")
 SETS = ("train", "test", "score")
 MEASURES = {"roc_auc", "pr_auc", "lift_at_10", "brier"}

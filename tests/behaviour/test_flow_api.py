@@ -292,6 +292,7 @@ def test_the_upload_area_is_explored(aep: Client) -> None:
 
 
 def test_exportable_datasets_are_listed_in_pages(aep: Client) -> None:
+    score_dataset(aep, "exportable too")
     dataset, _ = score_dataset(aep, "exportable")
     for spec in (SOURCE, TARGET):
         path = f"{FLOW}/connectionSpecs/{spec}/configs"

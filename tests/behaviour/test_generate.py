@@ -137,8 +137,23 @@ def test_other_rows_are_another_dataset_of_the_same_name(shop: Shop) -> None:
     assert (first.dataset.name, second.dataset.name) == (shop.name, shop.name)
     assert first.dataset.table != second.dataset.table
     assert (shop.count(first.dataset), shop.count(second.dataset)) == (3, 4)
-    assert same(shop.find("k1"), first)
+    assert shop.find("k1") is None  # out of Profile, and what is enabled again does not bring its rows back
     assert same(shop.find("k2"), second)
+
+
+def test_rows_that_are_wanted_again_are_loaded_again_and_stand_alone_in_profile(shop: Shop) -> None:
+    first = shop.load("k1")
+    shop.write([*ROWS, "zoe,4,2026-01-03,buy"])
+    second = shop.load("k2")
+    assert len(shop.aep.people.events("CRMID", "zoe")) == 1
+    shop.write(ROWS)
+
+    third = shop.load("k1")
+
+    assert same(shop.find("k1"), third)
+    assert shop.aep.people.events("CRMID", "zoe") == []
+    assert {d.id for d in shop.aep.datasets(shop.name)} == {second.dataset.id, third.dataset.id}
+    assert first.dataset.id != third.dataset.id
 
 
 def test_other_columns_are_another_schema(shop: Shop) -> None:

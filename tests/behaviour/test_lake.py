@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pyarrow.parquet as pq
 import pytest
 
@@ -9,7 +11,7 @@ from limbeck.engine import Engine
 from limbeck.errors import CommitConflict, DuplicateTable, NotFound, SnapshotExpired
 from limbeck.lake import Dataset, Lake, batches, feed
 from limbeck.lake.datasets import table_name
-from limbeck.lake.maintain import compact, expire, sweep
+from limbeck.lake.maintain import compact, expirable, expire, orphans, sweep
 from limbeck.lake.publish import Publication, place, publish
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
@@ -212,6 +214,35 @@ def test_expired_snapshots_go_with_the_files_only_they_needed(
     assert [s.id for s in lake.history(dataset)] == [3]
     with pytest.raises(SnapshotExpired):
         numbers(lake, engine, dataset, since=1)
+
+
+def test_what_a_listener_has_yet_to_read_is_not_forgotten(
+    store: Store, lake: Lake, engine: Engine, settings: Settings, dataset: Dataset
+) -> None:
+    for number in (1, 2, 3, 4):
+        write(lake, settings, dataset, number)
+    compact(store, lake, engine, lake.datasets.by_id(dataset.id))
+    listeners, long_ago = ("one", "two"), timedelta(days=-1)
+    second = feed.changes(store, 0)[1].position
+    for name, at in (("one", feed.head(store)), ("two", second)):
+        with store.write() as connection:
+            feed.move(connection, name, at)
+
+    expected = expirable(store, long_ago, listeners)
+    assert (expected.snapshots, expected.files) == (2, frozenset())
+    assert expire(store, settings, long_ago, listeners) == 2
+    for change in feed.changes(store, second):
+        assert numbers(lake, engine, dataset, change.snapshot - 1, change.snapshot) == thrice(change.snapshot)
+
+    with store.write() as connection:
+        feed.move(connection, "two", feed.head(store))
+    rest = expirable(store, long_ago, listeners)
+    assert (rest.snapshots, len(rest.files)) == (2, 4)
+    foreseen = {o.path for o in orphans(store, settings, -60, forgotten=rest.files)}
+    assert expire(store, settings, long_ago, listeners) == 2
+    assert {o.path for o in orphans(store, settings, -60)} == foreseen
+    assert sweep(store, settings, older_than_s=-60) == 4
+    assert numbers(lake, engine, dataset) == thrice(1, 2, 3, 4)
 
 
 def test_the_sweep_leaves_young_files_alone(lake: Lake, store: Store, settings: Settings, dataset: Dataset) -> None:

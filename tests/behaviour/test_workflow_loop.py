@@ -17,9 +17,11 @@ import pytest
 
 import limbeck
 from limbeck.client import Client
+from limbeck.errors import InvalidInput, LandingZoneError
 from limbeck.workflow.ingest import CONTROL, TREATMENT, groups
 from tests import shop
 from tests.behaviour.test_run_crashes import DEFINITION
+from tests.disks import disk
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
@@ -284,3 +286,36 @@ def test_a_lost_output_is_written_again(place: Shop, fewer: State) -> None:
     assert found.files == before.files
     assert found.scores == before.scores
     assert found.summary["activation"] == before.summary["activation"]
+
+
+# -- what goes wrong ----------------------------------------------------------------------------------------------
+
+
+def test_a_column_that_no_profile_has_is_told_and_nothing_is_delivered(place: Shop, fewer: State) -> None:
+    assert fewer.summary
+    before = place.run(DEFINITION)
+    wrong = DEFINITION.replace(COLUMNS, COLUMNS.replace("{tenant}.age", "{tenant}.agee"))
+    ours = f"_{place.aep.tenant}"
+    with pytest.raises(
+        InvalidInput, match=f"to 'age' reads '{ours}.agee', which no profile.*did you mean \"{ours}.age\""
+    ):
+        place.run(wrong)
+    after = place.run(DEFINITION)
+    assert after.files == before.files
+    assert after.summary["activation"] == before.summary["activation"]
+
+
+def test_a_folder_without_rights_is_told_and_the_same_run_goes_on(place: Shop, fewer: State) -> None:
+    assert fewer.summary
+    before = place.run(DEFINITION)
+    shorter = DEFINITION.replace(COLUMNS, COLUMNS.replace('age = "{tenant}.age"', ""))
+    folder = place.home / "landing-zone" / "dlz-destination" / DELIVERED
+    with (
+        disk(folder, "ro,size=64k"),
+        pytest.raises(LandingZoneError, match=f"{DELIVERED} is not writable; give it rights"),
+    ):
+        place.run(shorter)
+    after = place.run(shorter)
+    assert {name: after.files[name] for name in before.files} == before.files
+    assert len(after.files) == len(before.files) + 2
+    assert [row.keys() for row in after.delivered] == [{"customer", "score"}] * len(before.delivered)

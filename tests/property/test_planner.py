@@ -206,7 +206,7 @@ def test_money_is_counted_as_it_is_written(budget: float, cost: float, count: in
 def test_a_budget_for_nobody_says_why() -> None:
     with pytest.raises(InvalidInput, match=r"audience\.budget is 1, which pays for nobody at 2 each"):
         choose([0.1, 0.2], FALLING, "budget", 1, 2)
-    with pytest.raises(InvalidInput, match="2 people, but more than these have the highest score"):
+    with pytest.raises(InvalidInput, match="2 people, but more than these have the highest score; give more"):
         choose([0.2, 0.2, 0.2, 0.1], FALLING, "budget", 2)
 
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from limbeck import crash
 from limbeck.activation.csv_text import CsvText
 from limbeck.activation.form import Form
 from limbeck.errors import LandingZoneError
@@ -90,6 +91,7 @@ def _whole(path: Path, run_id: str) -> Iterator[Path]:
         with zone_named(path.parent):
             yield beside
             sync(beside)
+            crash.point("activation.file-hidden")
             beside.replace(path)
             sync(path.parent)
     finally:

@@ -107,8 +107,9 @@ def get_batch(caller: Reading, batch_id: str) -> dict[str, dict[str, Any]]:
 
 
 def _shape(caller: Caller, dataset: Dataset) -> dict[str, Any]:
-    newest = caller.platform.lake.batches.find(caller.sandbox, dataset_id=dataset.id, limit=1)
-    return shapes.dataset(dataset, caller.principal.org_id, newest[0] if newest else None)
+    lake = caller.platform.lake
+    newest = lake.batches.find(caller.sandbox, dataset_id=dataset.id, limit=1)
+    return shapes.dataset(dataset, caller.principal.org_id, lake.measure(dataset), newest[0] if newest else None)
 
 
 def _trimmed(tags: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Query, Request
@@ -95,7 +96,8 @@ def list_exportable_datasets(caller: Reading, spec_id: str, start: int = 0, limi
     """GET /connectionSpecs/{id}/configs: the datasets that can be exported."""
     connection_spec(spec_id)
     found = caller.platform.lake.datasets.all(caller.sandbox)
-    end = min(start + limit, len(found))
+    start = max(0, start)
+    end = min(start + max(1, limit), len(found))
     items = [{"id": d.id, "name": d.name} for d in found[start:end]]
     return {"items": items, "pageInfo": {"start": start, "end": end, "total": len(found), "hasNext": end < len(found)}}
 
@@ -116,18 +118,18 @@ def explore(
         if not path.is_file():
             raise NotFound(f"there is no file {object_path!r} in the upload area")
         return flowshapes.preview(preview(caller.platform.engine, path))
-    root = zone.path("upload", "")
     found = zone.entries("" if object_type == "root" else object_path)
-    return [
-        {
-            "type": "folder" if p.is_dir() else "file",
-            "name": p.name,
-            "path": p.relative_to(root).as_posix(),
-            "canPreview": p.is_file(),
-            "canFetchSchema": p.is_file(),
-        }
-        for p in found
-    ]
+    return [_entry(path, zone.path("upload", "")) for path in found]
+
+
+def _entry(path: Path, root: Path) -> dict[str, Any]:
+    return {
+        "type": "folder" if path.is_dir() else "file",
+        "name": path.name,
+        "path": path.relative_to(root).as_posix(),
+        "canPreview": path.is_file(),
+        "canFetchSchema": path.is_file(),
+    }
 
 
 # -- runs ------------------------------------------------------------------------------------------------------
@@ -306,6 +308,11 @@ def _at(item: Any, key: str) -> Any:
     return item
 
 
+def _rank(value: Any) -> tuple[str, Any]:
+    """Return what puts any two JSON values in an order."""
+    return type(value).__name__, value if isinstance(value, str | int | float) else str(value)
+
+
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) or str(value) in ("True", "False") else str(value)
 
@@ -316,6 +323,5 @@ def _page(
     if token is not None and not token.isdecimal():
         raise InvalidInput(f"continuationToken is {token!r}; take it from _links.next.href of the page before")
     if order:
-        key = order.lstrip("-")
-        items = sorted(items, key=lambda i: (str(type(_at(i, key))), _at(i, key)), reverse=order.startswith("-"))
+        items = sorted(items, key=lambda i: _rank(_at(i, order.lstrip("-"))), reverse=order.startswith("-"))
     return flowshapes.page(items, int(token or 0), max(1, limit), path)

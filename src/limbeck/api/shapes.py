@@ -11,7 +11,7 @@ from limbeck import clock
 from limbeck.audience import Audience, Membership, SegmentJob, Status
 from limbeck.errors import LimbeckError
 from limbeck.identity import Identity
-from limbeck.lake import Batch, Dataset
+from limbeck.lake import Batch, Dataset, Measure
 from limbeck.profile import Event, Profile
 from limbeck.scope import Sandbox
 
@@ -44,7 +44,7 @@ def sandbox(value: Sandbox) -> dict[str, Any]:
     }
 
 
-def dataset(value: Dataset, org_id: str, last_batch: Batch | None) -> dict[str, Any]:
+def dataset(value: Dataset, org_id: str, measure: Measure, last_batch: Batch | None) -> dict[str, Any]:
     """Return a dataset as Catalog shows it (section 5.1)."""
     shape: dict[str, Any] = {
         "name": value.name,
@@ -61,6 +61,7 @@ def dataset(value: Dataset, org_id: str, last_batch: Batch | None) -> dict[str, 
         "state": "DRAFT",
         "namespace": "ACP",
         "classification": {"dataBehavior": value.schema.behaviour, "managedBy": "CUSTOMER"},
+        "extensions": {"adobe_lakeHouse": {"metrics": {"rowCount": measure.rows, "storageSize": measure.bytes}}},
     }
     if last_batch is not None:
         shape |= {"lastBatchId": last_batch.id, "lastBatchStatus": last_batch.status}

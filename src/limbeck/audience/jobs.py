@@ -53,13 +53,7 @@ class SegmentJobs:
 
         Raise `InvalidInput` for none, `NotFound` for an unknown one.
         """
-        wanted = list(dict.fromkeys(audience_ids))
-        if wanted == [EVERY]:
-            wanted = [audience.id for audience in self._audiences.definitions.all(sandbox)]
-        if not wanted:
-            raise InvalidInput("a job evaluates at least one audience; none was named, or there is none")
-        for audience_id in wanted:
-            self._audiences.definitions.get(sandbox, audience_id)
+        wanted = self._wanted(sandbox, list(dict.fromkeys(audience_ids)))
         made, moment = ids.new_uuid(), clock.now()
         row = {
             "status": "QUEUED",
@@ -118,6 +112,15 @@ class SegmentJobs:
         metrics = _metrics(job, clock.millis(clock.now()), Outcome(0))
         told = {"errors": json.dumps([{"message": reason}]), "metrics": json.dumps(metrics)}
         self._move(job_id, ("QUEUED", "PROCESSING"), status="FAILED", **told)
+
+    def _wanted(self, sandbox: Sandbox, audience_ids: Sequence[str]) -> list[str]:
+        definitions = self._audiences.definitions
+        found = (
+            definitions.all(sandbox) if audience_ids == [EVERY] else [definitions.get(sandbox, i) for i in audience_ids]
+        )
+        if not found:
+            raise InvalidInput("a job evaluates at least one audience; none was named, or there is none")
+        return [audience.id for audience in found]
 
     def _publish(self, job: SegmentJob, outcome: Outcome, metrics: dict[str, Any]) -> None:
         """Name the members' files, and end the job, in one transaction; the files are there before."""

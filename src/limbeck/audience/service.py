@@ -11,7 +11,7 @@ from limbeck.audience import statements
 from limbeck.audience.definitions import Definitions
 from limbeck.audience.model import Audience, Membership, Status
 from limbeck.audience.pql import Rule, compile_rule
-from limbeck.engine import Engine
+from limbeck.engine import Engine, Table
 from limbeck.engine.sql import literal
 from limbeck.errors import InvalidInput, LimbeckError, WrongState
 from limbeck.files import Folder
@@ -91,13 +91,13 @@ class Audiences:
 
     def statuses(self, sandbox: Sandbox, identities: Sequence[Identity]) -> list[Status]:
         """Return the memberships of the person who has *identities*."""
-        wanted = ", ".join(f"({literal(i.namespace)}, {literal(i.value)})" for i in identities)
-        found = self.definitions.memberships(sandbox)
-        if not found:
+        files = {str(self.folder.path(m.path)): m.audience_id for m in self.definitions.memberships(sandbox)}
+        if not files:
             return []
-        tables = [statements.members(f"limbeck_members_{n}", self.folder.path(m.path)) for n, m in enumerate(found)]
-        rows = " UNION ALL ".join(f"SELECT {n} AS number, * FROM {table.name}" for n, table in enumerate(tables))
-        mine = f"SELECT * FROM ({rows}) WHERE (namespace, value) IN ({wanted})"
-        sql = f"SELECT number, {statements.TOGETHER} FROM ({mine}) GROUP BY number ORDER BY number"
-        with self._engine.session(tables) as session:
-            return [Status(found[n].audience_id, status, since) for n, status, since in session.fetch(sql)]
+        table = Table("limbeck_memberships", statements.MEMBERSHIP, tuple(files), exact=True, origin=True)
+        wanted = ", ".join(f"({literal(i.namespace)}, {literal(i.value)})" for i in identities)
+        mine = f"SELECT * FROM {table.name} WHERE (namespace, value) IN ({wanted})"
+        with self._engine.session([table]) as session:
+            rows = session.fetch(f"SELECT limbeck_file, {statements.TOGETHER} FROM ({mine}) GROUP BY limbeck_file")
+        found = {file: (status, since) for file, status, since in rows}
+        return [Status(audience_id, *found[file]) for file, audience_id in files.items() if file in found]

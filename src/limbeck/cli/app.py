@@ -79,6 +79,53 @@ def sql(
         output.current().table(rows.column_names, [tuple(row.values()) for row in rows.to_pylist()])
 
 
+@app.command()
+def explain(
+    profile: Annotated[str, typer.Argument(help="NAMESPACE:id, or an id in the namespace of the definition.")],
+    definition: Annotated[
+        Path | None, typer.Argument(metavar="[DEFINITION]", help="A TOML file; that of the latest run if not given.")
+    ] = None,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show one person: events, features, score, audiences. Runs no step."""
+    from limbeck.cli import explain as explained
+
+    output.choose(json)
+    asked = definition or explained.latest(home)
+    with _connected(home, config, json) as client:
+        explained.explain(client, profile, asked, home)
+
+
+@app.command()
+def connect(
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    sandbox: SandboxOption = None,
+) -> None:
+    """Prove that the connection works: where it leads, what is there, how large it is."""
+    from limbeck.cli import home as homes
+
+    output.choose(json)
+    homes.connect(home, config, sandbox)
+
+
+@app.command()
+def clean(
+    home: HomeOption = None,
+    older_than: Annotated[str, typer.Option(help="Age from which things go: '7 days', '12 hours'.")] = "7 days",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would go; remove nothing.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Free the disk of a home: orphans, old versions and exports, results no longer in use."""
+    from limbeck.cli import home as homes
+
+    output.choose(json)
+    homes.clean(home, older_than, dry_run=dry_run)
+
+
 app.command()(serve)
 app.add_typer(credentials, name="credentials")
 

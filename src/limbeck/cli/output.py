@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -16,6 +17,21 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from limbeck.errors import LimbeckError
+
+WIDE = 4096
+"""Columns of a table that goes into a file or a pipe, where nothing is to be wrapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows under the names of their columns."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+Part = Rows | str
+"""A part of a result for people: a table, or lines of text."""
 
 
 class Output(Protocol):
@@ -30,6 +46,9 @@ class Output(Protocol):
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Give rows."""
 
+    def sections(self, value: Mapping[str, Any], parts: Sequence[Part]) -> None:
+        """Give a result of several parts: *value* to programs, *parts* to people."""
+
     def error(self, failure: LimbeckError) -> None:
         """Say what went wrong."""
 
@@ -42,6 +61,8 @@ class TextOutput:
 
     def __init__(self) -> None:
         self._out = Console(highlight=False, soft_wrap=True)
+        if not self._out.is_terminal:
+            self._out.width = WIDE
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
@@ -54,10 +75,18 @@ class TextOutput:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print a table."""
-        shown = Table(*(Column(Text(c)) for c in columns), box=None, header_style="bold")
+        shown = Table(*(Column(Text(c), overflow="fold") for c in columns), box=None, header_style="bold")
         for row in rows:
             shown.add_row(*(Text("" if v is None else str(v)) for v in row))
         self._out.print(shown)
+
+    def sections(self, value: Mapping[str, Any], parts: Sequence[Part]) -> None:
+        """Print *parts*, one below the other."""
+        for part in parts:
+            if isinstance(part, str):
+                self._out.print(part, markup=False)
+            else:
+                self.table(part.columns, part.rows)
 
     def error(self, failure: LimbeckError) -> None:
         """Print the message, and up to five of the rows that were rejected."""
@@ -92,6 +121,10 @@ class JsonOutput:
         found = [dict(zip(columns, row, strict=True)) for row in rows]
         sys.stdout.write(json.dumps(_json(found), indent=2, default=str) + "\n")
 
+    def sections(self, value: Mapping[str, Any], parts: Sequence[Part]) -> None:
+        """Print *value*."""
+        self.result(value, "")
+
     def error(self, failure: LimbeckError) -> None:
         """Print code, message and details."""
         body = {"code": failure.code, "message": str(failure), "details": dict(failure.details)}
@@ -101,6 +134,16 @@ class JsonOutput:
     def step(self, name: str) -> Iterator[None]:
         """Programs do not want progress."""
         yield
+
+
+def in_bytes(count: int) -> str:
+    """Return a size as people read it: 999 B, 1.5 kB, 20.0 MB."""
+    size, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 999.95 or unit == "TB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
 
 
 def _json(value: Any) -> Any:

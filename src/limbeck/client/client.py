@@ -36,6 +36,7 @@ IMPORT = "/data/foundation/import"
 EXPORT = "/data/foundation/export"
 SANDBOXES = "/data/foundation/sandbox-management"
 SQL = "/limbeck/v1/sql"
+HEALTH = "/health"
 
 PAGE = 100
 POLL_S = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.7, 1.0)
@@ -69,6 +70,22 @@ class Client:
     def tenant(self) -> str:
         """The tenant id; custom fields live under `_{tenant}`."""
         return str(self._registry("GET", "/stats")["tenantId"])
+
+    @property
+    def org_id(self) -> str:
+        """The organisation in whose name requests are sent."""
+        return self._transport.org_id
+
+    @cached_property
+    def server_version(self) -> str | None:
+        """The version of the Limbeck that answers; None for AEP, which has none."""
+        return str(self._transport.call("GET", HEALTH)["version"]) if self._is_limbeck else None
+
+    def sandboxes(self) -> list[str]:
+        """Return the names of the organisation's sandboxes, whatever the one of this client."""
+        headers = {"x-sandbox-name": "prod"}
+        found = self._transport.call("GET", f"{SANDBOXES}/sandboxes", headers=headers)["sandboxes"]
+        return sorted(str(sandbox["name"]) for sandbox in found)
 
     @cached_property
     def sandbox_type(self) -> str:
@@ -163,6 +180,10 @@ class Client:
         path = "/tags/" + name.replace("~", "~0").replace("/", "~1")
         patch = [{"op": "replace" if name in dataset.tags else "add", "path": path, "value": list(values)}]
         self._transport.call("PATCH", f"{CATALOG}/dataSets/{dataset.id}", json=patch)
+
+    def delete_dataset(self, dataset: Dataset) -> None:
+        """Delete a dataset and its rows, for good."""
+        self._transport.call("DELETE", f"{CATALOG}/dataSets/{dataset.id}")
 
     def batches(self, dataset: Dataset, status: str | None = None) -> list[Batch]:
         """Return the batches of *dataset*, newest first."""
@@ -391,7 +412,9 @@ def _schema(body: Mapping[str, Any]) -> Schema:
 def _dataset(dataset_id: str, body: Mapping[str, Any]) -> Dataset:
     tags = body.get("tags", {})
     table = tags.get("adobe/pqs/table", [body["name"]])[0]
-    return Dataset(dataset_id, body["name"], table, str(body.get("version", "")), tags)
+    told = body.get("extensions", {}).get("adobe_lakeHouse", {}).get("metrics", {})
+    measures = (None if told.get(name) is None else int(told[name]) for name in ("rowCount", "storageSize"))
+    return Dataset(dataset_id, body["name"], table, str(body.get("version", "")), tags, *measures)
 
 
 def _batch(body: Mapping[str, Any]) -> Batch:

@@ -31,6 +31,9 @@ class Dataset:
     version: str
     """Changes with every snapshot."""
     tags: Mapping[str, Sequence[str]]
+    rows: int | None = None
+    bytes: int | None = None
+    """What its current version holds, and takes as files; None where Catalog does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

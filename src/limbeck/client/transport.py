@@ -22,6 +22,7 @@ class Transport:
     def __init__(self, http: httpx.Client, token: Token, *, org_id: str, client_id: str, sandbox: str) -> None:
         self._http = http
         self._token = token
+        self.org_id = org_id
         self._headers = {"x-api-key": client_id, "x-gw-ims-org-id": org_id, "x-sandbox-name": sandbox}
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
@@ -72,12 +73,22 @@ class ClientCredentials:
         if time.monotonic() >= self._until:
             with _network_named():
                 response = self._http.post(self._url, data=self._form)
+            if response.status_code in (404, 405):
+                raise InvalidInput(f"{self._url} gives no tokens; correct the endpoint in the file of --config")
             if response.status_code >= 400:
-                raise Unauthenticated(f"{self._url} gave no token: {_told(response)}")
-            answer = response.json()
-            self._token = answer["access_token"]
-            self._until = time.monotonic() + max(0, int(answer["expires_in"]) - 300)
+                told = f"{self._url} gave no token: {_told(response)}"
+                raise Unauthenticated(f"{told}; check client_id and client_secret in the file of --config")
+            self._take(response)
         return self._token
+
+    def _take(self, response: httpx.Response) -> None:
+        try:
+            answer = response.json()
+            token, lifetime = str(answer["access_token"]), int(answer["expires_in"])
+        except (ValueError, KeyError, TypeError) as error:
+            told = f"{self._url} answers, but not as a platform does"
+            raise InvalidInput(f"{told}; correct the endpoint in the file of --config") from error
+        self._token, self._until = token, time.monotonic() + max(0, lifetime - 300)
 
 
 def raise_for(response: httpx.Response) -> None:
@@ -125,4 +136,13 @@ def _network_named() -> Iterator[None]:
     try:
         yield
     except httpx.TransportError as error:
-        raise InvalidInput(f"the platform cannot be reached: {error}; check the endpoint of --config") from error
+        told = f"the platform cannot be reached: {_asked(error)}{error}"
+        raise InvalidInput(f"{told}; check the endpoint of --config") from error
+
+
+def _asked(error: httpx.TransportError) -> str:
+    try:
+        url = error.request.url
+    except RuntimeError:
+        return ""  # it did not come so far
+    return f"{url.scheme}://{url.netloc.decode()}: "

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from limbeck import clock, crash
+from limbeck.disk import Leftover, is_part, leftover
 from limbeck.engine import Engine
 from limbeck.engine.duck import Compression
 from limbeck.engine.sql import quoted
@@ -35,6 +36,10 @@ from limbeck.scope import Sandbox
 
 HIDDEN = re.compile(r"\.export-[0-9a-f]{24}-(?P<run>[0-9a-f-]{36})")
 """The name of the folder in which the export of a dataset is written."""
+
+EXPORTED = re.compile(r"exportTime=(?P<time>\d{14})")
+EXPORTED_FILE = re.compile(r"part-\d{5,}-(?P<run>[0-9a-f-]{36})(\.gz)?\.parquet")
+"""The names of an export and of its files."""
 
 COMPRESSIONS: dict[str, Compression] = {"NONE": "uncompressed", "GZIP": "gzip"}
 
@@ -123,17 +128,50 @@ def compression(target: Resource) -> Compression:
 
 def sweep(zone: LandingZone, runs: Runs) -> int:
     """Remove the hidden folders that killed exports left behind, unless their run goes on; return how many."""
-    count = 0
+    hidden = [path for path in _folders(zone) if _is_over(path, runs)]
+    for path in hidden:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(hidden)
+
+
+def leftovers(zone: LandingZone, runs: Runs, before: datetime) -> Iterator[Leftover]:
+    """Yield what `sweep` removes, and whole exports from before *before*: folders that hold files of exports only."""
+    for path in _folders(zone):
+        found = None
+        if is_part(path.name) or _is_over(path, runs):
+            found = leftover(path, "an export that was interrupted")
+        elif _is_export(path, runs, before):
+            found = leftover(path, f"an export from before {before:%Y-%m-%d %H:%M}", before.timestamp())
+        if found is not None:
+            yield found
+
+
+def _folders(zone: LandingZone) -> Iterator[Path]:
+    """Yield the folders of the export area that are exports, or on the way there."""
     for parent, folders, _ in os.walk(zone.area("export")):
         for name in list(folders):
-            hidden = HIDDEN.fullmatch(name)
-            if hidden or name.startswith("exportTime="):
+            if HIDDEN.fullmatch(name) or name.lstrip(".").startswith("exportTime="):
                 folders.remove(name)
-            run = runs.by_id(hidden["run"]) if hidden else None
-            if hidden and (run is None or run.is_ended):
-                shutil.rmtree(Path(parent) / name, ignore_errors=True)
-                count += 1
-    return count
+                yield Path(parent) / name
+
+
+def _is_over(path: Path, runs: Runs) -> bool:
+    hidden = HIDDEN.fullmatch(path.name)
+    return hidden is not None and _has_ended(hidden["run"], runs)
+
+
+def _has_ended(run_id: str, runs: Runs) -> bool:
+    run = runs.by_id(run_id)
+    return run is None or run.is_ended
+
+
+def _is_export(path: Path, runs: Runs, before: datetime) -> bool:
+    """Whether a folder was made by exports before *before*, and all that lies in it."""
+    time = EXPORTED.fullmatch(path.name)
+    if time is None or time["time"] >= f"{before:%Y%m%d%H%M%S}":
+        return False
+    files = [EXPORTED_FILE.fullmatch(file.name) for file in path.iterdir()]
+    return bool(files) and all(f is not None and _has_ended(f["run"], runs) for f in files)
 
 
 def _appear(hidden: Path, home: Path, moment: datetime) -> Path:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
 from limbeck import clock
+from limbeck.disk import Leftover
 from limbeck.errors import (
     Conflict,
     Internal,
@@ -212,6 +214,11 @@ class FlowService:
         with suppress(LandingZoneError):
             return export.sweep(self.zone, self.runs)
         return 0
+
+    def leftovers(self, before: datetime) -> Iterator[Leftover]:
+        """Yield what killed exports left behind, and the exports from before *before*."""
+        with suppress(LandingZoneError):
+            yield from export.leftovers(self.zone, self.runs, before)
 
     def _queue(self, sandbox: Sandbox, wanted: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Run]:
         """Queue runs of several flows, each with its payload, or none; raise `WrongState` for one that is disabled."""

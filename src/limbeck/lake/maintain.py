@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Set
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, update
 
 from limbeck import clock, crash, ids
+from limbeck.disk import Leftover, is_part, leftover
 from limbeck.engine import Engine
 from limbeck.engine.sql import quoted
 from limbeck.files import Folder
+from limbeck.lake.feed import position
 from limbeck.lake.model import Dataset
 from limbeck.lake.publish import place
 from limbeck.lake.service import Lake
 from limbeck.settings import Settings
 from limbeck.store import Store
-from limbeck.store.tables import data_files, datasets, memberships, snapshots, staged_files
+from limbeck.store.tables import data_files, datasets, feed, memberships, snapshots, staged_files
 
 ORPHAN_AGE_S = 24 * 3600
 """Files younger than this may belong to a write that is still going on, and are left alone."""
@@ -64,52 +66,106 @@ def compact(store: Store, lake: Lake, engine: Engine, dataset: Dataset) -> int:
     return len(paths)
 
 
-def expire(store: Store, settings: Settings) -> int:
-    """Forget snapshots older than the retention, except each dataset's current one, and the files that only
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Snapshots that may be forgotten, and the paths of files that only they need."""
+
+    snapshots: int
+    files: frozenset[str]
+
+
+def expirable(store: Store, age: timedelta, readers: Sequence[str] = ()) -> Expired:
+    """Return what `expire` would forget now."""
+    with store.read() as connection:
+        old = _old(connection, age, readers)
+        count = connection.execute(select(func.count()).select_from(snapshots).where(old)).scalar_one()
+        files = connection.execute(select(data_files.c.path).where(_only_for(old))).scalars()
+        return Expired(count, frozenset(files))
+
+
+def expire(store: Store, settings: Settings, age: timedelta | None = None, readers: Sequence[str] = ()) -> int:
+    """Forget snapshots older than *age* (the retention), except each dataset's current one, and the files that only
     they needed; return how many snapshots that was. The files become orphans, which `sweep` removes.
+
+    What listeners of the feed by the names *readers* have yet to read is kept.
     """
-    horizon = clock.millis(clock.now()) - int(settings.retention.total_seconds() * 1000)
-    current = select(datasets.c.snapshot).where(datasets.c.id == snapshots.c.dataset_id).scalar_subquery()
-    oldest = select(func.min(snapshots.c.id)).where(snapshots.c.dataset_id == data_files.c.dataset_id).scalar_subquery()
+    with store.write() as connection:
+        old = _old(connection, settings.retention if age is None else age, readers)
+        connection.execute(delete(data_files).where(_only_for(old)))
+        return connection.execute(delete(snapshots).where(old)).rowcount
+
+
+def _old(connection: Connection, age: timedelta, readers: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition of snapshots that may be forgotten."""
+    horizon = clock.millis(clock.now()) - int(age.total_seconds() * 1000)
+    current = select(datasets.c.snapshot).where(datasets.c.id == snapshots.c.dataset_id).correlate(snapshots)
+    old = and_(snapshots.c.created < horizon, snapshots.c.id != current.scalar_subquery())
+    if not readers:
+        return old
+    read = min(position(connection, name) for name in readers)
+    unread = select(func.min(feed.c.snapshot)).where(
+        feed.c.dataset_id == snapshots.c.dataset_id, feed.c.position > read
+    )
+    needed = unread.correlate(snapshots).scalar_subquery() - 1  # a listener reads from the snapshot before
+    return and_(old, snapshots.c.id < func.coalesce(needed, snapshots.c.id + 1))
+
+
+def _only_for(old: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition of files that only *old* snapshots need."""
+    mine = snapshots.c.dataset_id == data_files.c.dataset_id
+    oldest = select(func.min(snapshots.c.id)).where(mine, not_(old)).correlate(data_files).scalar_subquery()
     compacted = data_files.alias("compacted")
     last_of_compaction = (
         select(func.max(compacted.c.last_snapshot))
         .where(compacted.c.made_by == data_files.c.replaced_by)
+        .correlate(data_files)
         .scalar_subquery()
     )
-    with store.write() as connection:
-        old = delete(snapshots).where(snapshots.c.created < horizon, snapshots.c.id != current)
-        count = connection.execute(old).rowcount
-        replaced = data_files.c.replaced_by.is_not(None) & (last_of_compaction <= oldest)
-        removed = data_files.c.removed_snapshot <= oldest
-        connection.execute(delete(data_files).where(replaced | removed))
-    return count
+    replaced = data_files.c.replaced_by.is_not(None) & (last_of_compaction <= oldest)
+    return or_(replaced, data_files.c.removed_snapshot <= oldest)
 
 
 def sweep(store: Store, settings: Settings, older_than_s: float = ORPHAN_AGE_S) -> int:
     """Delete files that no row names and that are older than *older_than_s*; return how many."""
+    count = 0
+    for orphan in orphans(store, settings, older_than_s):
+        orphan.path.unlink(missing_ok=True)
+        count += 1
+    for spill in spills(settings, older_than_s):
+        shutil.rmtree(spill.path, ignore_errors=True)
+    return count
+
+
+def orphans(
+    store: Store, settings: Settings, older_than_s: float = ORPHAN_AGE_S, forgotten: Set[str] = frozenset()
+) -> Iterator[Leftover]:
+    """Yield the files that no row names, or only the rows of *forgotten*, and that are older than *older_than_s*."""
     with store.read() as connection:
-        kept = set(connection.execute(select(data_files.c.path)).scalars())
+        kept = set(connection.execute(select(data_files.c.path)).scalars()) - forgotten
         logs = {f"{id}/_delta_log" for id in connection.execute(select(datasets.c.id)).scalars()}
         members = set(connection.execute(select(memberships.c.path)).scalars())
         staged = set(connection.execute(select(staged_files.c.path)).scalars())
     before = time.time() - older_than_s
-    orphans = [
-        *_orphans(Folder(settings.lake), kept, before, logs),
-        *_orphans(Folder(settings.staging), staged, before),
-        *_orphans(Folder(settings.home / "audiences"), members, before),
-    ]
-    for path in orphans:
-        path.unlink(missing_ok=True)
-    for folder in settings.scratch.iterdir():
-        if folder.stat().st_mtime < before:
-            shutil.rmtree(folder, ignore_errors=True)
-    return len(orphans)
+    yield from _orphans(Folder(settings.lake), kept, "no table needs it", before, logs)
+    yield from _orphans(Folder(settings.staging), staged, "uploaded for a batch that is done or was given up", before)
+    yield from _orphans(Folder(settings.home / "audiences"), members, "members of an earlier evaluation", before)
 
 
-def _orphans(folder: Folder, kept: set[str], before: float, kept_folders: Set[str] = frozenset()) -> Iterator[Path]:
+def spills(settings: Settings, older_than_s: float = ORPHAN_AGE_S) -> Iterator[Leftover]:
+    """Yield the folders of scratch in which nobody has worked for *older_than_s*."""
+    before = time.time() - older_than_s
+    for path in settings.scratch.iterdir():
+        if path.is_dir():
+            spill = leftover(path, "a statement or job that is over", None if is_part(path.name) else before)
+            if spill is not None:
+                yield spill
+
+
+def _orphans(
+    folder: Folder, kept: Set[str], why: str, before: float, kept_folders: Set[str] = frozenset()
+) -> Iterator[Leftover]:
     for name in folder.names():
-        path = folder.path(name)
-        within = name.rpartition("/")[0]
-        if name not in kept and within not in kept_folders and path.stat().st_mtime < before:
-            yield path
+        if name not in kept and name.rpartition("/")[0] not in kept_folders:
+            orphan = leftover(folder.path(name), why, before)
+            if orphan is not None:
+                yield orphan

@@ -59,6 +59,15 @@ class DataFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """How much a dataset holds."""
+
+    rows: int
+    bytes: int
+    """Of its files."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One state of a dataset; later ones only add to it, unless their operation says otherwise."""
 

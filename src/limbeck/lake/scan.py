@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
 from limbeck import clock
 from limbeck.errors import SnapshotExpired
-from limbeck.lake.model import DataFile, Dataset, Snapshot
+from limbeck.lake.model import DataFile, Dataset, Measure, Snapshot
 from limbeck.store import Store
 from limbeck.store.tables import data_files, snapshots
 
@@ -58,6 +58,15 @@ def files_where(store: Store, condition: ColumnElement[bool]) -> list[DataFile]:
     with store.read() as connection:
         rows = connection.execute(select(data_files).where(condition).order_by(data_files.c.path)).all()
     return [_file(row) for row in rows]
+
+
+def measure(store: Store, dataset: Dataset) -> Measure:
+    """Return how many rows and bytes the files of the current snapshot have."""
+    columns = data_files.c
+    current = and_(columns.dataset_id == dataset.id, columns.removed_snapshot.is_(None), columns.replaced_by.is_(None))
+    with store.read() as connection:
+        found = connection.execute(select(func.sum(columns.rows), func.sum(columns.bytes)).where(current)).one()
+    return Measure(int(found[0] or 0), int(found[1] or 0))
 
 
 def history(store: Store, dataset: Dataset) -> list[Snapshot]:

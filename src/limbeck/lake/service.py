@@ -14,7 +14,7 @@ from limbeck.files import Folder
 from limbeck.lake import batches, scan
 from limbeck.lake.batches import Batch, Batches
 from limbeck.lake.datasets import Datasets
-from limbeck.lake.model import DataFile, Dataset, Snapshot, Tags
+from limbeck.lake.model import DataFile, Dataset, Measure, Snapshot, Tags
 from limbeck.lake.publish import Publication, add_snapshot, fingerprint_of, place, publish
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
@@ -125,6 +125,10 @@ class Lake:
             files=tuple(str(self.folder.path(f.path)) for f in files),
             exact={f.fingerprint for f in files} == {fingerprint_of(schema)},
         )
+
+    def measure(self, dataset: Dataset) -> Measure:
+        """Return how many rows and bytes *dataset* has now."""
+        return scan.measure(self._store, dataset)
 
     def history(self, dataset: Dataset) -> list[Snapshot]:
         """Return the snapshots of *dataset* that are kept, oldest first."""

@@ -49,8 +49,8 @@ class DeliveredColumn:
 class ActivationPart:
     """What is delivered."""
 
-    format: str
-    columns: tuple[DeliveredColumn, ...]
+    format: str = "csv"
+    columns: tuple[DeliveredColumn, ...] = (DeliveredColumn("identity", "identity"), DeliveredColumn("score", "score"))
 
 
 def audience(table: Table, title: str) -> AudiencePart:
@@ -70,12 +70,12 @@ def audience(table: Table, title: str) -> AudiencePart:
 
 def activation(table: Table) -> ActivationPart:
     """Read the table `[activation]`."""
-    kind = table.choice("format", FORMATS, "csv")
+    plain = ActivationPart()
+    kind = table.choice("format", FORMATS, plain.format)
     columns = table.table("columns", optional=True)
     found: Sequence[DeliveredColumn] = [DeliveredColumn(n, columns.text(n)) for n in columns.keys()]  # noqa: SIM118
     table.close()
-    plain = (DeliveredColumn("identity", "identity"), DeliveredColumn("score", "score"))
-    return ActivationPart(kind, tuple(found) or plain)
+    return ActivationPart(kind, tuple(found) or plain.columns)
 
 
 def _choice(table: Table, by: str) -> Choice:

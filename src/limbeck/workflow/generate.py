@@ -73,9 +73,15 @@ def load(
 
 
 def _retire(client: Client, source: Source, key: str) -> None:
-    """Take the datasets of other rows of *source* out of people's profiles: what they say is no longer so."""
+    """Take the datasets of other rows of *source* out of people's profiles: what they say is no longer so.
+
+    One of the same rows that was taken out before is deleted: it can't come back, and the rows are here again.
+    """
     for dataset in client.datasets(source.dataset):
-        if dataset.tags.get(KEY_TAG, [key]) != [key] and dataset.tags.get("unifiedProfile") == ["enabled:true"]:
+        rows = list(dataset.tags.get(KEY_TAG, ()))
+        if rows == [key] and not _in_profile(dataset):
+            client.delete_dataset(dataset)
+        elif rows and rows != [key] and _in_profile(dataset):
             client.set_tag(dataset, "unifiedProfile", ["enabled:false"])
 
 
@@ -101,7 +107,12 @@ def _existing(client: Client, source: Source) -> Loaded:
 
 
 def _made_for(client: Client, source: Source, key: str) -> list[Dataset]:
-    return [d for d in client.datasets(source.dataset) if list(d.tags.get(KEY_TAG, ())) == [key]]
+    """Return the datasets of these rows. One that was retired is none: what it holds would not come into Profile."""
+    return [d for d in client.datasets(source.dataset) if list(d.tags.get(KEY_TAG, ())) == [key] and _in_profile(d)]
+
+
+def _in_profile(dataset: Dataset) -> bool:
+    return list(dataset.tags.get("unifiedProfile", ())) == ["enabled:true"]
 
 
 def _create(client: Client, source: Source, prepared: Prepared, key: str) -> Dataset:

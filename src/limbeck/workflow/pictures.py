@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from matplotlib.figure import Figure
+
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.axis import Axis
 
 Curves = Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
 """Curves by model (`model` and the baselines), then by kind: what `evaluate.curves` gives."""
 
+Texts = Sequence[Sequence[str]]
+"""What stands in the cells of a heat map."""
+
+BLANK = "#ffffff"
 COLOURS = {"model": "#0b6e74", "rule": "#c2703d", "rfm": "#8a8f98"}
 GUIDE = "#c9ccd1"
 WIDTH, HEIGHT = 4.6, 3.4
 """Inches of one picture."""
+CELL = 0.3
+"""Inches of a cell of a heat map."""
+LETTER = 0.07
+"""Inches of a letter beside or below one, about."""
+WRITTEN = 12
+"""Columns of a heat map up to which its values stand in the cells."""
+BINS = 40
+DPI = 110
+"""Dots per inch in a notebook."""
+DAY_S = 86_400
 
 STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # names may hold a dollar sign
@@ -34,6 +53,34 @@ STYLE: dict[Any, Any] = {
 }
 
 
+class Picture(Figure):
+    """A figure that a notebook shows as the value of a cell, with or without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        with _styled():
+            held = io.BytesIO()
+            self.savefig(held, format="png", dpi=DPI)
+            return held.getvalue()
+
+
+def timeline(
+    days: Sequence[datetime], events: Sequence[int], cutoffs: Mapping[str, Sequence[datetime]], within: timedelta
+) -> Figure:
+    """Draw the events of each day, the cutoffs by what they are for, and the time after each in which labels arise."""
+    with _styled():
+        figure, axes = _axes("Events by day, and the times of the labels", "day (UTC)", "events", 2 * WIDTH)
+        axes.plot(_times(days), events, color=COLOURS["rfm"], linewidth=1.2)
+        for (name, moments), colour in zip(cutoffs.items(), (*COLOURS.values(), GUIDE), strict=False):
+            for n, (begin, end) in enumerate(zip(_times(moments), _times(m + within for m in moments), strict=True)):
+                axes.axvline(begin, color=colour, linestyle="--", label="" if n else f"cutoff of {name}")
+                axes.axvspan(begin, end, color=colour, alpha=0.12, linewidth=0)
+        axes.xaxis_date()
+        axes.set_ylim(0, None)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.legend(frameon=False, loc="lower left")
+        return figure
+
+
 def funnel(stages: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw how many people reached each stage (`stage`, `people`), with their share of the first."""
     with _styled():
@@ -46,14 +93,33 @@ def funnel(stages: Sequence[Mapping[str, Any]]) -> Figure:
         for place, count in enumerate(people):
             axes.annotate(f" {count:,} · {count / first:.0%}", (count, place), va="center")
         axes.set_xlim(0, max([*people, 1]) * 1.15)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel("people")
         return figure
+
+
+def together(shares: pd.DataFrame) -> Figure:
+    """Draw the share of those who have one thing (row) that have the other too (column)."""
+    with _styled():
+        colours = (BLANK, COLOURS["model"])
+        figure = _heat("What people have together", shares, "share", colours, (0, 1), _texts(shares, ".0%"))
+        figure.axes[0].set(xlabel="also have", ylabel="of those who have")
+        _percent(figure.axes[1].yaxis)
+        return figure
+
+
+def correlations(matrix: pd.DataFrame) -> Figure:
+    """Draw the correlation of each row with each column, from -1 to 1."""
+    with _styled():
+        colours = (COLOURS["rule"], BLANK, COLOURS["model"])
+        return _heat("What goes together", matrix, "correlation, -1 to 1", colours, (-1, 1), _texts(matrix, ".2f"))
 
 
 def roc(curves: Curves) -> Figure:
     """Draw the share of converters found against the share of others taken along."""
     with _styled():
         figure, axes = _axes("ROC", "others taken along", "converters found")
+        _percent(axes.xaxis, axes.yaxis)
         axes.plot([0, 1], [0, 1], color=GUIDE, linestyle="--")
         return _lines(figure, axes, curves, "roc")
 
@@ -62,6 +128,7 @@ def precision_recall(curves: Curves, base_rate: float) -> Figure:
     """Draw the share of converters among those chosen, against the share of converters found."""
     with _styled():
         figure, axes = _axes("Precision and recall", "converters found (recall)", "converters among chosen (precision)")
+        _percent(axes.xaxis, axes.yaxis)
         axes.axhline(base_rate, color=GUIDE, linestyle="--")
         axes.set_ylim(0, 1.02)
         return _lines(figure, axes, curves, "pr")
@@ -71,6 +138,7 @@ def gains(curves: Curves) -> Figure:
     """Draw the share of converters found against the share of people chosen, highest scores first."""
     with _styled():
         figure, axes = _axes("Gains", "people chosen, best first", "converters found")
+        _percent(axes.xaxis, axes.yaxis)
         axes.plot([0, 1], [0, 1], color=GUIDE, linestyle="--")
         return _lines(figure, axes, curves, "gains")
 
@@ -79,6 +147,7 @@ def lift(curves: Curves) -> Figure:
     """Draw how many times the base rate the chosen convert, against the share of people chosen."""
     with _styled():
         figure, axes = _axes("Lift", "people chosen, best first", "times the base rate")
+        _percent(axes.xaxis)
         axes.axhline(1, color=GUIDE, linestyle="--")
         return _lines(figure, axes, curves, "lift")
 
@@ -87,6 +156,8 @@ def reach(table: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None =
     """Draw precision, with its range, against how many people are chosen (`people`, `precision`); mark *chosen*."""
     with _styled():
         figure, axes = _axes("Propensity and reach", "people chosen, best first", "converters among them", 2 * WIDTH)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        _percent(axes.yaxis)
         people = [row["people"] for row in table]
         value, low, high = ([row["precision"][name] for row in table] for name in ("value", "low", "high"))
         axes.fill_between(people, low, high, color=COLOURS["model"], alpha=0.15, linewidth=0)
@@ -98,10 +169,68 @@ def reach(table: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None =
         return figure
 
 
+def thresholds(table: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None = None) -> Figure:
+    """Draw how many people have at least a score, and the conversions to expect of them with their range.
+
+    Rows have `threshold`, `people` and `conversions`; mark *chosen*.
+    """
+    with _styled():
+        figure, axes = _axes("Reach by threshold", "least score (probability)", "people", 2 * WIDTH)
+        rows = sorted(table, key=lambda row: row["threshold"])
+        least = [row["threshold"] for row in rows]
+        value, low, high = ([row["conversions"][name] for row in rows] for name in ("value", "low", "high"))
+        axes.plot(least, [row["people"] for row in rows], color=COLOURS["rfm"], linewidth=2.0, label="people reached")
+        axes.plot(least, value, color=COLOURS["model"], linewidth=2.0, label="conversions to expect")
+        axes.fill_between(least, low, high, color=COLOURS["model"], alpha=0.15, linewidth=0)
+        if chosen is not None:
+            place = (chosen["threshold"], chosen["people"])
+            axes.axvline(place[0], color=COLOURS["rule"], linestyle="--")
+            axes.annotate(f" {chosen['people']:,} chosen", place, color=COLOURS["rule"])
+        axes.set_yscale("symlog", linthresh=10)
+        axes.set_ylim(0, None)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.legend(frameon=False)
+        return figure
+
+
+def surface(rates: pd.DataFrame, people: pd.DataFrame, rows: str, columns: str) -> Figure:
+    """Draw conversion rates over two ways to choose people, called *rows* and *columns*, and in each cell its people.
+
+    Both tables have the same rows and columns; a rate that nobody shows may be missing.
+    """
+    with _styled():
+        colours, most = (BLANK, COLOURS["model"]), max(float(np.nanmax(rates.to_numpy(float), initial=0)), 0.01)
+        figure = _heat(
+            "Propensity, reach and look-back",
+            rates,
+            "converters; written: people",
+            colours,
+            (0, most),
+            _texts(people, ",.0f"),
+        )
+        figure.axes[0].set(xlabel=columns, ylabel=rows)
+        _percent(figure.axes[1].yaxis)
+        return figure
+
+
+def distribution(scores: Sequence[float], base_rate: float, threshold: float | None = None) -> Figure:
+    """Draw how many people have which score, with the *base_rate*, and from which *threshold* on they are chosen."""
+    with _styled():
+        figure, axes = _axes("Scores", "score (probability)", "people", 2 * WIDTH)
+        axes.hist(scores, bins=BINS, color=COLOURS["model"])
+        axes.axvline(base_rate, color=COLOURS["rfm"], linestyle="--", label="base rate")
+        if threshold is not None:
+            axes.axvline(threshold, color=COLOURS["rule"], linestyle="--", label="chosen from here on")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.legend(frameon=False)
+        return figure
+
+
 def calibration(points: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the outcome of each tenth of the people (`observed`) against its forecast (`predicted`)."""
     with _styled():
         figure, axes = _axes("Calibration", "forecast", "outcome")
+        _percent(axes.xaxis, axes.yaxis)
         end = max(*points["predicted"], *points["observed"], 0.01) * 1.08
         axes.plot([0, end], [0, end], color=GUIDE, linestyle="--")
         axes.plot(points["predicted"], points["observed"], color=COLOURS["model"], marker="o", markersize=4)
@@ -137,9 +266,7 @@ def _styled() -> Any:
 
 
 def _axes(title: str, x: str = "", y: str = "", width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Picture(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     axes.set(title=title, xlabel=x, ylabel=y)
     return figure, axes
@@ -152,3 +279,41 @@ def _lines(figure: Figure, axes: Axes, curves: Curves, kind: str) -> Figure:
     axes.set_xlim(0, 1)
     axes.legend(frameon=False)
     return figure
+
+
+def _percent(*axes: Axis) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    for axis in axes:
+        axis.set_major_formatter(PercentFormatter(1))
+
+
+def _times(moments: Iterable[datetime]) -> list[float]:
+    return [moment.replace(tzinfo=UTC).timestamp() / DAY_S for moment in moments]
+
+
+def _heat(
+    title: str, table: pd.DataFrame, told: str, colours: Sequence[str], limits: tuple[float, float], texts: Texts
+) -> Figure:
+    """Draw a table as coloured cells, with *texts* in them if the columns are few; *told* is what the colours say."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    few = len(table.columns) <= WRITTEN
+    beside, below = (1.0 + LETTER * max(len(str(n)) for n in names) for names in (table.index, table.columns))
+    width = beside + 1.0 + (2 if few else 1) * CELL * len(table.columns)
+    figure, axes = _axes(title, width=width, height=below + CELL * len(table))
+    scale = LinearSegmentedColormap.from_list(title, list(colours))
+    values = table.to_numpy(float)
+    image = axes.imshow(values, scale, vmin=limits[0], vmax=limits[1], aspect="auto")
+    axes.set_xticks(range(len(table.columns)), list(map(str, table.columns)), rotation=90)
+    axes.set_yticks(range(len(table)), list(map(str, table.index)))
+    figure.colorbar(image, label=told)
+    for row, line in enumerate(texts if few else ()):
+        for column, text in enumerate(line):
+            light = abs(values[row, column]) < 0.6 * limits[1]
+            axes.annotate(text, (column, row), ha="center", va="center", color="black" if light else "white")
+    return figure
+
+
+def _texts(table: pd.DataFrame, form: str) -> Texts:
+    return [["" if value != value else format(value, form) for value in line] for line in table.to_numpy()]

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limbeck.errors import InvalidInput
 from limbeck.workflow.campaign import Choice
@@ -49,6 +50,11 @@ class Planner:
         if not len(scores):
             raise InvalidInput("nobody was scored; there is nobody to choose")
         self._scores = np.sort(np.asarray(scores, float))[::-1]
+        falling, counts = np.unique(-self._scores, return_counts=True)
+        self._thresholds = -falling
+        """Every score that somebody has, the highest first: people with the same one stay together."""
+        self._people = np.cumsum(counts)
+        """How many have at least that score."""
         self._by_share = by_share
 
     def table(self) -> list[Reach]:
@@ -59,7 +65,7 @@ class Planner:
         """Return what everybody with a score of at least *threshold* would bring."""
         people = int(np.searchsorted(-self._scores, -threshold, side="right"))
         share = people / len(self._scores)
-        precision = {name: self._precision(share, name) for name in ("value", "low", "high")}
+        precision = {name: float(self._precision(share, name)) for name in ("value", "low", "high")}
         return Reach(threshold, people, share, precision, _conversions(people, precision))
 
     def choose(self, choice: Choice) -> Reach:
@@ -77,39 +83,38 @@ class Planner:
         return float(self._scores[count - 1])
 
     def _precise(self, wanted: float) -> Reach:
-        """Return the largest reach whose precision is at least *wanted*; people with the same score stay together."""
-        for row in sorted(self._by_share, key=lambda row: -row["share"]):
-            if row["value"] >= wanted and (found := self._within(row["share"], wanted)):
-                return found
-        best = max(row["value"] for row in self._by_share)
-        raise InvalidInput(
-            f"audience.precision is {wanted:g}, but even the best percent of the people converted at {best:.3f} in the "
-            "test, or more than these have the highest score; ask for less, or choose by top"
-        )
-
-    def _within(self, share: float, wanted: float) -> Reach | None:
-        """Return the largest reach of at most *share* that keeps the precision *wanted*."""
-        for score in np.unique(self._scores[: int(share * len(self._scores) + 1e-9)]):
-            found = self.at(float(score))
-            if found.share <= share + 1e-9 and found.precision["value"] >= wanted - 1e-12:
-                return found
-        return None
+        """Return the largest reach whose precision is at least *wanted*."""
+        found = self._largest(self._precision(self._people / len(self._scores), "value") >= wanted)
+        if found is None:
+            best = max(row["value"] for row in self._by_share)
+            raise InvalidInput(
+                f"audience.precision is {wanted:g}, but even the best percent of the people converted at {best:.3f} in "
+                "the test, or more than these have the highest score; ask for less, or choose by top"
+            )
+        return found
 
     def _affordable(self, budget: float, cost: float) -> Reach:
-        """Return the largest reach that the budget pays for; people with the same score stay together."""
+        """Return the largest reach that the budget pays for."""
+        # in decimal: 4.35 / 0.05 is 86.99… in floats
         count = int(min(Decimal(repr(budget)) // Decimal(repr(cost)), Decimal(len(self._scores))))
         if count < 1:
             raise InvalidInput(f"audience.budget is {budget:g}, which pays for nobody at {cost:g} each")
-        if count < len(self._scores) and self._scores[count] == self._scores[count - 1]:
-            above = self._scores[self._scores > self._scores[count - 1]]
-            if not len(above):
-                raise InvalidInput(f"the budget pays for {count} people, but more than these have the highest score")
-            return self.at(float(above[-1]))
-        return self.at(float(self._scores[count - 1]))
+        found = self._largest(self._people <= count)
+        if found is None:
+            raise InvalidInput(
+                f"audience.budget is {budget:g}, which pays for {count} people, but more than these have the highest "
+                "score; give more, or choose by top"
+            )
+        return found
 
-    def _precision(self, share: float, name: str) -> float:
+    def _largest(self, fits: NDArray[np.bool_]) -> Reach | None:
+        """Return the reach of the lowest threshold that *fits*; None if none does."""
+        return self.at(float(self._thresholds[fits][-1])) if fits.any() else None
+
+    def _precision(self, share: Any, name: str) -> Any:
+        """Return what the test set showed for a share of the people, or for several."""
         shares = [row["share"] for row in self._by_share]
-        return float(np.interp(share, shares, [row[name] for row in self._by_share]))
+        return np.interp(share, shares, [row[name] for row in self._by_share])
 
 
 def _conversions(people: int, precision: Measure) -> Measure:

@@ -11,19 +11,19 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from limbeck import clock, crash
 from limbeck.client import Client, Dataset
 from limbeck.errors import Forbidden, InvalidInput
 from limbeck.lock import file_lock
 from limbeck.settings import Settings
-from limbeck.workflow import activate, explore, export, featurize, generate, ingest, sources
+from limbeck.workflow import activate, explore, export, featurize, generate, ingest, latest, sources
 from limbeck.workflow.campaign import AudiencePart
 from limbeck.workflow.definition import Definition, Source
 from limbeck.workflow.explore import Exploration
@@ -33,6 +33,9 @@ from limbeck.workflow.ingest import Ingested
 from limbeck.workflow.keys import key
 from limbeck.workflow.tracking import Kept, Tracking
 from limbeck.workflow.whole import PART, sweep, whole, whole_folder
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 SUMMARY, REPORT, SCORES = "summary.json", "report.html", "scores.parquet"
 
@@ -45,6 +48,18 @@ class Progress(Protocol):
 
     def step(self, name: str) -> AbstractContextManager[None]:
         """Hear that a step begins, and with the context's end that it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What the steps of a definition have left, as far as they are done."""
+
+    datasets: Mapping[str, Loaded]
+    """By the definition's names; empty before `generate`."""
+    features: tuple[Path, ...] = ()
+    """Files of the scoring set; none before `export`."""
+    model: Kept | None = None
+    scores: Path | None = None
 
 
 class Silent:
@@ -73,10 +88,31 @@ def run(
     written to *output* (a folder in the home). Raise `Forbidden` for a production sandbox without *yes_production*,
     `DefinitionError` and `InvalidInput` for what cannot be used: nothing is half-written, and the next run goes on.
     """
-    found = definition if isinstance(definition, Definition) else Definition.load(definition)
-    steps = Run(found, client, home, output, progress=progress)
-    with steps.working(yes_production=yes_production):
-        return steps.report()
+    with steps(definition, client, home, output, progress=progress, yes_production=yes_production) as found:
+        return found.report()
+
+
+@contextmanager
+def steps(
+    definition: Definition | Path | str,
+    client: Client,
+    home: Path | str | None = None,
+    output: Path | str | None = None,
+    *,
+    progress: Progress | None = None,
+    yes_production: bool = False,
+) -> Iterator[Run]:
+    """Give the steps of a definition one by one, as a notebook takes them; arguments and errors are those of `run`.
+
+    What was read within the block is at hand after it. Another run of the same definition waits for its end.
+
+    >>> with limbeck.steps("newsletter.toml", aep) as steps:   # doctest: +SKIP
+    ...     model = steps.model
+    """
+    loaded = definition if isinstance(definition, Definition) else Definition.load(definition)
+    found = Run(loaded, client, home, output, progress=progress)
+    with found.working(yes_production=yes_production):
+        yield found
 
 
 class Run:
@@ -95,10 +131,12 @@ class Run:
         self.seconds: dict[str, float] = {}
         self._client = client
         self._progress = progress or Silent()
-        self._home = Settings.load(home).home
-        self._folder = self._home / "workflow" / definition.name
-        self._output = Path(output) if output else self._home / "output" / definition.name
-        self._tracking = Tracking(self._home)
+        self.home = Settings.load(home).home
+        """Where working files and models are kept."""
+        self._folder = self.home / latest.WORKFLOW / definition.name
+        self._output = Path(output) if output else self.home / "output" / definition.name
+        self._tracking = Tracking(self.home)
+        self._uses: set[str] = set()
 
     @contextmanager
     def working(self, *, yes_production: bool = False) -> Iterator[None]:
@@ -109,11 +147,36 @@ class Run:
             )
         _writable(self._folder)
         _writable(self._output)
-        with file_lock(self._folder / "lock"):
+        with file_lock(self._folder / latest.LOCK):
             sweep(self._folder)
             for name in (SUMMARY, REPORT, SCORES):  # the user may keep other things in that folder
                 sweep(self._output, f"{name}.*")
-            yield
+            try:
+                yield
+            finally:
+                self._remember()
+
+    def _remember(self, *, whole_run: bool = False) -> None:
+        latest.write(self._folder, self.definition.path, self._output, self._uses, whole_run=whole_run)
+
+    def _result(self, name: str) -> Path:
+        """Return where the result called *name* is kept, and note that it is in use."""
+        self._uses.add(name)
+        return self._folder / name
+
+    def look(self) -> Done:
+        """Return what is done. Nothing is done for it, nor written."""
+        found = {
+            s.dataset: generate.find(self._client, s, self.source_keys[s.dataset]) for s in self.definition.sources
+        }
+        datasets = {name: loaded for name, loaded in found.items() if loaded is not None}
+        if len(datasets) < len(found):
+            return Done({})
+        self.datasets = datasets  # step 1 is done; the keys of the others depend on it
+        features = tuple(sorted(self._result(f"score-{self.feature_key}").glob("*.parquet")))
+        kept = self._tracking.look(self.definition.name, self.model_key)
+        scores = self._scores_of(kept) if kept else None
+        return Done(datasets, features, kept, scores if scores and scores.is_file() else None)
 
     # -- step 1 ---------------------------------------------------------------------------------------------------
 
@@ -143,19 +206,22 @@ class Run:
     @cached_property
     def generated(self) -> Path | None:
         """The folder of the synthetic data, made now if it is not there; None for a definition without any."""
-        part, folder = self.definition.generator, self._generated_folder
-        if part is not None and not folder.is_dir():
+        part = self.definition.generator
+        if part is None:
+            return None
+        folder = self._generated_folder
+        if not folder.is_dir():
             from limbeck.workflow import synthetic
 
             self._progress.note(f"generating {part.people:,} people and their {part.days} days")
             with whole_folder(folder) as beside:
                 synthetic.generate(part, beside, self.definition.cutoffs.all, self.definition.goal.within)
                 crash.point("workflow.data-generated")
-        return folder if part is not None else None
+        return folder
 
     @property
     def _generated_folder(self) -> Path:
-        return self._folder / f"synthetic-{self.generated_key}"
+        return self._result(f"synthetic-{self.generated_key}")
 
     @cached_property
     def generated_key(self) -> str:
@@ -196,7 +262,7 @@ class Run:
         """Counts of the events and the funnel."""
         stages = [asdict(stage) for stage in explore.stages(self.definition)]
         modules = ("features", "explore")
-        path = self._folder / f"explore-{key('explore', modules, self.definition.rules, stages, self._inputs)}.json"
+        path = self._result(f"explore-{key('explore', modules, self.definition.rules, stages, self._inputs)}.json")
         with self._step("explore"):
             if not path.is_file():
                 with featurize.conditions_named(self._client, self.definition, self.tables):
@@ -215,7 +281,7 @@ class Run:
         """The datasets of the training, the test and the scoring set."""
         tables, feature_key = self.tables, self.feature_key
         with self._step("featurize"), featurize.conditions_named(self._client, self.definition, tables):
-            if not all((self._folder / f"{name}-{feature_key}").is_dir() for name in SETS):
+            if not all(self._result(f"{name}-{feature_key}").is_dir() for name in SETS):
                 featurize.check(self._client, self.definition, tables)
             return {name: self._feature_table(name, tables, feature_key) for name in SETS}
 
@@ -233,7 +299,7 @@ class Run:
         with self._step("export"):
             found = {}
             for name, dataset in tables.items():
-                files = export.export(self._client, dataset, path, self._folder / f"{name}-{self.feature_key}")
+                files = export.export(self._client, dataset, path, self._result(f"{name}-{self.feature_key}"))
                 crash.point("workflow.exported")
                 found[name] = featurize.describe(name, dataset, files)
             featurize.check_labels(found)
@@ -266,18 +332,26 @@ class Run:
         return self._tracking.keep(self.definition.name, model_key, found.model, params, metrics, evaluation)
 
     @cached_property
+    def pipeline(self) -> Pipeline:
+        """The champion itself: a scikit-learn pipeline over the features, as `models.read` reads them."""
+        return self._tracking.load(self.model)
+
+    @cached_property
     def scores(self) -> Path:
         """The file of everybody's score."""
         kept, features = self.model, self.features
-        path = self._folder / f"scores-{key('score', ('models', 'score'), self.model_key, kept.version)}.parquet"
+        path = self._scores_of(kept)
         with self._step("score"):
             if not path.is_file():
                 from limbeck.workflow.score import score
 
-                score(features["score"].files, self._tracking.load(kept), kept.name, kept.version, path)
+                score(features["score"].files, self.pipeline, kept.name, kept.version, path)
             crash.point("workflow.scored")
             _write(self._output / SCORES, path.read_bytes())
             return self._output / SCORES
+
+    def _scores_of(self, kept: Kept) -> Path:
+        return self._result(f"scores-{key('score', ('models', 'score'), self.model_key, kept.version)}.parquet")
 
     # -- steps 6 and 7 --------------------------------------------------------------------------------------------
 
@@ -319,10 +393,8 @@ class Run:
             return {"audience": told, **self._activation(made, planned)}
 
     def _audience(self, part: AudiencePart, planned: activate.Planned) -> dict[str, Any]:
-        path = (
-            self._folder
-            / f"audience-{key('audience', ('activate', 'planner'), part.name, planned.rule, self.score_key)}.json"
-        )
+        key_ = key("audience", ("activate", "planner"), part.name, planned.rule, self.score_key)
+        path = self._result(f"audience-{key_}.json")
         if path.is_file() and activate.is_current(self._client, made := json.loads(path.read_text())):
             return dict(made)
         made = activate.audience(self._client, part.name, planned)
@@ -350,6 +422,7 @@ class Run:
         with self._step("report"):
             report.write(summary, kept.evaluation, exploration, planned, self._output / REPORT)
         summary["seconds"] = {name: round(taken, 2) for name, taken in self.seconds.items()}
+        self._remember(whole_run=True)
         _write(self._output / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
         return summary
 
@@ -360,6 +433,7 @@ class Run:
         return {
             "name": definition.name,
             "title": definition.title,
+            "definition": str(definition.path.absolute()),
             "rows": {
                 "events": sum(self.exploration["events"].values()),
                 "profiles": self.exploration["people"],
@@ -402,7 +476,7 @@ class Run:
         if step not in ("generate", "explore", "featurize", "export") and (
             everything or not self._tracking.has(self.definition.name, self.model_key)
         ):
-            found.append(f"run and version of the model {self.definition.name} in {self._home / 'mlflow.db'}")
+            found.append(f"run and version of the model {self.definition.name} in {self.home / 'mlflow.db'}")
         outputs = {"run": (SCORES, REPORT, SUMMARY)}.get(
             step, (SCORES,) if step in ("score", "ingest", "activate") else ()
         )

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from limbeck.workflow.whole import sweep, whole
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
     from sklearn.pipeline import Pipeline
 
 KEY_TAG = "limbeck.step_key"
@@ -56,6 +58,14 @@ class Tracking:
         client = self._client()
         finished = _finished(client, name, key)
         return None if finished is None else self._settled(client, name, finished)
+
+    def look(self, name: str, key: str) -> Kept | None:
+        """Return what `find` returns, as long as it is registered; unlike it, this changes nothing."""
+        finished = _finished(self._client(), name, key) if (self._home / DATABASE).exists() else None
+        if finished is None:
+            return None
+        versions = _versions(self._client(), name, finished)
+        return _kept(name, str(versions[0].version), finished) if versions else None
 
     def has(self, name: str, key: str) -> bool:
         """Whether `find` would find something; unlike it, this changes nothing."""
@@ -109,7 +119,9 @@ class Tracking:
 
     def _client(self) -> MlflowClient:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        from mlflow import MlflowClient
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "IProgress not found")  # in notebooks: no widgets, no matter
+            from mlflow import MlflowClient
 
         for library in ("mlflow", "alembic"):
             logging.getLogger(library).setLevel(logging.ERROR)
@@ -131,14 +143,12 @@ class Tracking:
         run_id = run.info.run_id
         if not client.search_registered_models(f"name = '{name}'"):
             client.create_registered_model(name)
-        versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+        versions = _versions(client, name, run)
         version = versions[0] if versions else client.create_model_version(name, f"runs:/{run_id}/{MODEL}", run_id)
         crash.point("workflow.version-registered")
         if str(version.version) not in map(str, _champions(client, name)):
             client.set_registered_model_alias(name, ALIAS, str(version.version))
-        evaluation = json.loads((_files(run) / DOCUMENT).read_text())
-        trained = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
-        return Kept(name, str(version.version), run_id, trained, evaluation)
+        return _kept(name, str(version.version), run)
 
 
 def _create(database: Path) -> None:
@@ -166,6 +176,16 @@ def _finished(client: MlflowClient, name: str, key: str) -> Run | None:
         return None
     runs = client.search_runs([experiment.experiment_id], f"tags.`{KEY_TAG}` = '{key}'")
     return next((run for run in runs if run.info.status == "FINISHED"), None)
+
+
+def _versions(client: MlflowClient, name: str, run: Run) -> list[ModelVersion]:
+    return list(client.search_model_versions(f"name = '{name}' and run_id = '{run.info.run_id}'"))
+
+
+def _kept(name: str, version: str, run: Run) -> Kept:
+    evaluation = json.loads((_files(run) / DOCUMENT).read_text())
+    trained = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
+    return Kept(name, version, run.info.run_id, trained, evaluation)
 
 
 def _champions(client: MlflowClient, name: str) -> list[str]:

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from limbeck import ids
-
-PART = ".part"
+from limbeck.disk import PART as PART
 
 
 @contextmanager
