@@ -152,7 +152,7 @@ pd.DataFrame({"extra_trees": judged["roc_auc"], found["champion"]: found["test"]
 #
 # The champion in MLflow is the model of these numbers: loaded anew, it makes the same forecast of the test set, and
 # anybody's ROC-AUC of that is the recorded one. The test is later than what training knew. The model ranks better
-# than guessing, beyond its uncertainty, and its forecasts add up to what happened, within a quarter.
+# than guessing, beyond its uncertainty, and its forecasts add up to what happened, within a quarter, chance aside.
 
 # %%
 again = champion.predict_proba(later[inputs])[:, 1]
@@ -162,6 +162,7 @@ assert abs(run.data.metrics["roc_auc"] - found["test"]["roc_auc"]["value"]) < 1e
 assert known["cutoff"].max() + definition.goal.within <= later["cutoff"].min()
 assert found["champion"] == max(found["candidates"], key=lambda name: found["candidates"][name]["cv_roc_auc"])
 assert found["test"]["roc_auc"]["low"] > 0.5
-assert 0.75 < again.sum() / outcome.sum() < 1.25
+chance = 2 * (again * (1 - again)).sum() ** 0.5  # two standard deviations of the number of converters
+assert abs(again.sum() - outcome.sum()) < 0.25 * outcome.sum() + chance
 assert 0.5 < tuned.roc_auc < 1
 aep.close()

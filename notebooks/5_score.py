@@ -108,7 +108,7 @@ eligible = aep.sql(f"SELECT entity_id FROM {table}").to_pandas()["entity_id"]
 assert scores["entity_id"].is_unique
 assert set(scores["entity_id"]) == set(eligible)
 assert scores["score"].between(0, 1).all()
-assert scores["score"].nunique() > 10
+assert scores["score"].nunique() > 1
 assert (scores["rank"] == scores["score"].rank(method="min", ascending=False)).all()
 assert set(scores["cutoff"]) == {pd.Timestamp(definition.cutoffs.score)}
 again = champion.predict_proba(asked[models.features_of(asked)])[:, 1]

@@ -117,12 +117,12 @@ def with_days(frame, cutoff):
 
 now, then = with_days(scores, definition.cutoffs.score), with_days(judged, definition.cutoffs.test)
 look_backs = {"1 day": 1, "3 days": 3, "7 days": 7, "14 days": 14, "28 days": 28, "ever": np.inf}
-columns = {f"{r['threshold']:.3f}  ({r['share']:.0%})": r["threshold"] for r in rows}
+columns = {f"{reach.threshold:.3f}  ({reach.share:.0%})": reach for reach in planned.table}
 people, rates = pd.DataFrame(index=look_backs, columns=columns), pd.DataFrame(index=look_backs, columns=columns)
 for name, days in look_backs.items():
-    for column, threshold in columns.items():
-        shown = then[(then["score"] >= threshold) & (then["days"] <= days)]["label"]
-        people.loc[name, column] = int(((now["score"] >= threshold) & (now["days"] <= days)).sum())
+    for column, reach in columns.items():
+        shown = then[(then["score"] >= reach.threshold) & (then["days"] <= days)]["label"]
+        people.loc[name, column] = int(((now["score"] >= reach.threshold) & (now["days"] <= days)).sum())
         rates.loc[name, column] = shown.mean() if len(shown) >= 20 else np.nan
 pictures.surface(rates.astype(float), people, "last seen within", "least score (share of all)")
 
@@ -219,7 +219,7 @@ assert audience["size"] == delivery["rows"] == len(delivered) == sum(int(entry["
 assert aep.audiences.get(audience["id"]).rule == planned.rule
 assert len(above) == chosen.people
 assert (above["group"] == "control").sum() == planned.control
-assert people.loc["ever"].tolist() == [reach.people for reach in planned.table]
+assert people.loc["ever"].to_dict() == {column: reach.people for column, reach in columns.items()}
 assert (people.astype(int).diff().dropna() >= 0).all(axis=None)
 if identity:
     assert delivered[identity].is_unique

@@ -135,9 +135,11 @@ assert "<img" in files["report.html"].read_text()
 columns = {c.source: c.name for c in definition.activation.columns} if definition.activation else {}
 if steps.generated is not None and delivered and "identity" in columns and definition.activation.format == "csv":
     zone = aep.landing_zone("export")
-    (name,) = delivered["files"]
-    with zone.open(f"{delivered['path']}/{name}") as handle:
-        who = pd.read_csv(handle, dtype=str)[columns["identity"]]
+    parts = []
+    for name in delivered["files"]:
+        with zone.open(f"{delivered['path']}/{name}") as handle:
+            parts.append(pd.read_csv(handle, dtype=str)[columns["identity"]])
+    who = pd.concat(parts)
     truth = pd.read_parquet(steps.generated / "truth.parquet")
     truth = truth[truth["cutoff"] == pd.Timestamp(definition.cutoffs.score)].set_index("entity_id")["probability"]
     assert len(who) == delivered["rows"] == made["size"]

@@ -11,14 +11,14 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 
 from tests.behaviour import children
 
-NAME = "forked"
+NAME, ORDINARY = "forked", "local-provisioner"
 
 
-def use() -> None:
-    """Let Jupyter start kernels this way, in this process."""
+def use(*, forked: bool) -> None:
+    """Let Jupyter start kernels this way in this process, or as it does for everybody."""
     factory = KernelProvisionerFactory.instance()
     factory.provisioners[NAME] = EntryPoint(NAME, f"{__name__}:Forked", KernelProvisionerFactory.GROUP_NAME)
-    factory.default_provisioner_name = NAME
+    factory.default_provisioner_name = NAME if forked else ORDINARY
 
 
 class Forked(LocalProvisioner):  # type: ignore[misc]

@@ -73,9 +73,12 @@ def changed(name: str, definition: Path | str, home: Path | str | None, config: 
     return notebook
 
 
-def run(notebook: Any, folder: Path = FOLDER) -> Any:
-    """Run a notebook in a kernel of its own, in *folder*, and return it with its outputs."""
-    kernels.use()
+def run(notebook: Any, folder: Path = FOLDER, *, forked: bool = True) -> Any:
+    """Run a notebook in a kernel of its own, in *folder*, and return it with its outputs.
+
+    A kernel that is not *forked* begins as Jupyter begins one, which takes seconds.
+    """
+    kernels.use(forked=forked)
     found = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     return found.execute()
 

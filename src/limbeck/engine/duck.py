@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -178,7 +178,8 @@ def _connect(mib: int, threads: int, folder: Path, ordered: bool) -> Iterator[du
 def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[Table], files: Sequence[str]) -> None:
     paths = sorted({*files, *(f for t in tables for f in t.files)})
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")  # DuckDB draws one in notebooks and interactive shells
+    with suppress(duckdb.InvalidInputException):  # a notebook without widgets draws none, and cannot be told so
+        connection.execute("SET enable_progress_bar = false")
     connection.execute(f"SET allowed_paths = [{', '.join(map(literal, paths))}]")
     connection.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
     connection.execute("SET enable_external_access = false")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from glob import glob, has_magic
 from importlib.util import find_spec
@@ -162,7 +162,8 @@ def _opened(source: Source, files: Mapping[str, Sequence[Path]], folder: Path) -
         ":memory:", config={"memory_limit": MEMORY, "temp_directory": str(folder / "spill")}
     ) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")  # DuckDB draws one in notebooks and interactive shells
+        with suppress(duckdb.InvalidInputException):  # a notebook without widgets draws none, and cannot be told so
+            connection.execute("SET enable_progress_bar = false")
         try:
             for alias, paths in files.items():
                 connection.execute(f"CREATE VIEW {_quoted(alias)} AS {_reader(connection, source, paths)}")
