@@ -254,7 +254,14 @@ def test_a_dry_run_on_an_empty_home_names_every_write_and_makes_none(folder: Pat
     assert ended.returncode == 0
     writes = [line for line in ended.stdout.splitlines() if line.startswith("would write ")]
     kinds = [line.split()[2] for line in writes]
-    assert kinds == [*["schema", "identity", "dataset", "batch"] * 2, *["table"] * 3, "run", *["file"] * 3]
+    assert kinds == [
+        *["schema", "identity", "dataset", "batch"] * 2,
+        *["table"] * 3,
+        *["export"] * 3,
+        "run",
+        "scores",
+        *["file"] * 3,
+    ]
     assert writes[-3:] == [f"would write file {home / 'output' / 'shop' / name}" for name in OUTPUTS]
     assert ended.stdout.count("CREATE TABLE") == 3
     assert (tables(home), models(home), kept(home)) == ({}, [], {})

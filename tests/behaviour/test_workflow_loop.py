@@ -22,6 +22,7 @@ from limbeck.workflow.ingest import CONTROL, TREATMENT, groups
 from tests import shop
 from tests.behaviour.test_run_crashes import DEFINITION
 from tests.disks import disk
+from tests.shop_definition import limbeck as command
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
@@ -276,6 +277,73 @@ def test_an_audience_that_is_gone_is_made_again_and_delivered_to(place: Shop, fe
     assert found.summary["audience"]["id"] == made.id
     assert found.summary["model"]["run_id"] == fewer.summary["model"]["run_id"]
     assert place.aep.audiences.get(made.id).rule == found.summary["audience"]["rule"]
+
+
+# -- as commands, each a process of its own -----------------------------------------------------------------------
+
+
+def shown(step: str, folder: Path, *options: str) -> Any:
+    """Run a command that ends well with `--json`, and return the one document that it prints."""
+    ended = command(step, folder / "shop.toml", "--home", folder / "home", "--json", *options)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return json.loads(ended.stdout)
+
+
+def zone(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Every file of the landing zone, and when it was written."""
+    found = [path for path in (folder / "home" / "landing-zone").rglob("*") if path.is_file()]
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
+
+
+def kinds(folder: Path, step: str) -> list[str]:
+    """The first word of each write that a dry run names; it makes none."""
+    before = zone(folder)
+    found = [line.split()[0] for line in shown(step, folder, "--dry-run")["writes"]]
+    assert zone(folder) == before
+    return found
+
+
+def test_export_ingest_and_activate_name_their_writes_and_do_them_once(tmp_path: Path) -> None:
+    shop.write(tmp_path)
+    (tmp_path / "shop.toml").write_text(DEFINITION)
+    sources, late = ["schema", "identity", "dataset", "batch"] * 2, ["run", "scores", "audience", "delivery", "file"]
+    assert kinds(tmp_path, "activate") == [*sources, *["table"] * 3, *["export"] * 3, *late]
+
+    exported = shown("export", tmp_path)
+    assert {name: found["rows"] for name, found in exported.items()} == {
+        name: sum(pq.read_metadata(file).num_rows for file in found["files"]) for name, found in exported.items()
+    }
+    assert list(exported) == ["train", "test", "score"]
+    assert kinds(tmp_path, "export") == []
+    assert kinds(tmp_path, "ingest") == ["run", "scores", "file"]
+
+    ingested = shown("ingest", tmp_path)
+    assert ingested["rows"] == exported["score"]["rows"]
+    assert kinds(tmp_path, "ingest") == ["file"]
+    assert kinds(tmp_path, "activate") == ["audience", "delivery", "file"]
+
+    first = shown("activate", tmp_path)
+    assert set(first) == {"audience", "activation", "plan"}
+    assert first["audience"]["planned"] == first["plan"]["chosen"]
+    (name,) = first["activation"]["files"]
+    (delivered,) = (path for path in zone(tmp_path) if path.endswith(name))
+    with Path(delivered).open(newline="") as handle:
+        people = [row["customer"] for row in csv.DictReader(handle)]
+    assert len(people) == len(set(people)) == first["activation"]["rows"]
+    assert kinds(tmp_path, "activate") == ["file"]
+
+    before = zone(tmp_path)
+    for step, value in (("export", exported), ("ingest", ingested), ("activate", first)):
+        assert shown(step, tmp_path) == value
+    assert zone(tmp_path) == before
+
+
+def test_activate_says_what_is_missing_where_nobody_is_chosen(tmp_path: Path) -> None:
+    shop.write(tmp_path)
+    (tmp_path / "shop.toml").write_text(DEFINITION.replace(CHOSEN, "").replace(COLUMNS, ""))
+    ended = command("activate", tmp_path / "shop.toml", "--home", tmp_path / "home")
+    assert ended.returncode == 2
+    assert "chooses nobody; give it a section [audience] with top = 0.1" in ended.stderr
 
 
 def test_a_lost_output_is_written_again(place: Shop, fewer: State) -> None:

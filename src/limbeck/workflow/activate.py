@@ -101,6 +101,11 @@ def activate(
     return found
 
 
+def is_delivered(client: Client, definition: Definition, key: str) -> bool:
+    """Whether something was delivered under *key*."""
+    return _delivered(client.landing_zone("export"), f"limbeck/{definition.name}/activation", key) is not None
+
+
 def _delivered(zone: LandingZone, path: str, key: str) -> dict[str, Any] | None:
     """Return what was delivered under *key*: the manifest comes last, so its files are whole."""
     for name in sorted(zone.list(path), reverse=True):

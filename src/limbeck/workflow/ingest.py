@@ -67,6 +67,12 @@ def ingest(client: Client, definition: Definition, scores: Path, key: str, folde
     return Ingested(dataset, rows.num_rows)
 
 
+def is_in(client: Client, definition: Definition, key: str) -> bool:
+    """Whether the scores that came in last are those under *key*."""
+    dataset = client.dataset(_title(client, definition))
+    return dataset is not None and list(dataset.tags.get(SCORES_TAG, ()))[:1] == [key]
+
+
 def _deliver(
     client: Client, definition: Definition, schema: Schema, dataset: Dataset, rows: pa.Table, file: Path
 ) -> None:
@@ -123,14 +129,18 @@ def _identity_path(client: Client, definition: Definition) -> str:
 
 def _schema(client: Client, definition: Definition) -> Schema:
     """Return the schema of the scores. Its title carries its identity's fingerprint: another one, another schema."""
-    at, namespace = _identity_path(client, definition), str(definition.event_sources[0].identity.identity)
-    title = f"{definition.name} scores {digest(f'{at} {namespace}'.encode())}"
+    at, title = _identity_path(client, definition), _title(client, definition)
     if (found := client.schema(title)) is not None:
         return found
     types = {at: "string", **{path_of(definition, what, client.tenant): kind for what, kind in TYPES.items()}}
     body = field_group(f"{title} fields", CLASSES["profile"], types, client.tenant) or {}
     group = client.field_group(body["title"]) or client.create_field_group(body)
     return client.create_schema(title, CLASSES["profile"], [group.id])
+
+
+def _title(client: Client, definition: Definition) -> str:
+    at, namespace = _identity_path(client, definition), str(definition.event_sources[0].identity.identity)
+    return f"{definition.name} scores {digest(f'{at} {namespace}'.encode())}"
 
 
 def _chance(person: str, seed: int) -> int:

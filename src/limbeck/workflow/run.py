@@ -24,7 +24,7 @@ from limbeck.errors import Forbidden, InvalidInput
 from limbeck.lock import file_lock
 from limbeck.settings import Settings
 from limbeck.workflow import activate, explore, export, featurize, generate, ingest, latest, sources
-from limbeck.workflow.campaign import AudiencePart
+from limbeck.workflow.campaign import ActivationPart, AudiencePart
 from limbeck.workflow.definition import Definition, Source
 from limbeck.workflow.explore import Exploration
 from limbeck.workflow.featurize import SETS, FeatureSet
@@ -358,8 +358,11 @@ class Run:
     @property
     def score_key(self) -> str:
         """The key of the scores, and of what is done with them."""
+        return self._score_key(self.model)
+
+    def _score_key(self, kept: Kept) -> str:
         control = self.definition.audience.control if self.definition.audience else 0.0
-        return key("ingest", ("ingest",), self.model_key, self.model.version, control)
+        return key("ingest", ("ingest",), self.model_key, kept.version, control)
 
     @cached_property
     def ingested(self) -> Ingested:
@@ -393,8 +396,7 @@ class Run:
             return {"audience": told, **self._activation(made, planned)}
 
     def _audience(self, part: AudiencePart, planned: activate.Planned) -> dict[str, Any]:
-        key_ = key("audience", ("activate", "planner"), part.name, planned.rule, self.score_key)
-        path = self._result(f"audience-{key_}.json")
+        path = self._result(_audience_name(part, planned, self.score_key))
         if path.is_file() and activate.is_current(self._client, made := json.loads(path.read_text())):
             return dict(made)
         made = activate.audience(self._client, part.name, planned)
@@ -405,8 +407,7 @@ class Run:
         part = self.definition.activation
         if part is None:
             return {}
-        delivery_key = key("activate", ("activate",), asdict(part), made["id"], made["rule"], made["evaluated"])
-        found = activate.activate(self._client, self.definition, part, made, delivery_key)
+        found = activate.activate(self._client, self.definition, part, made, _delivery_key(part, made))
         return {"activation": {**found, "control": planned.control}}
 
     # -- what comes out -------------------------------------------------------------------------------------------
@@ -473,10 +474,18 @@ class Run:
         everything = bool(found)
         if step not in ("generate", "explore"):
             found += self._planned_tables(everything)
-        if step not in ("generate", "explore", "featurize", "export") and (
-            everything or not self._tracking.has(self.definition.name, self.model_key)
-        ):
+        if step not in ("generate", "explore", "featurize"):
+            found += self._planned_exports(everything)
+        late = step not in ("generate", "explore", "featurize", "export")
+        kept = self._tracking.known(self.definition.name, self.model_key) if late and not everything else None
+        if late and kept is None:
             found.append(f"run and version of the model {self.definition.name} in {self.home / 'mlflow.db'}")
+        if step in ("ingest", "activate", "run"):
+            is_in = kept is not None and ingest.is_in(self._client, self.definition, self._score_key(kept))
+            if not is_in:
+                found.append(f"scores in the landing zone under limbeck/{self.definition.name}/scores, and on profiles")
+            if step != "ingest":
+                found += self._planned_campaign(kept if is_in else None)
         outputs = {"run": (SCORES, REPORT, SUMMARY)}.get(
             step, (SCORES,) if step in ("score", "ingest", "activate") else ()
         )
@@ -491,6 +500,34 @@ class Run:
                 text = featurize.statement(self.definition, tables, self._client.tenant, name, feature_key)
                 found.append(f"table {table} on the platform:\n{text}")
         return found
+
+    def _planned_exports(self, everything: bool) -> list[str]:
+        place = f"limbeck/{self.definition.name}/features"
+        missing = [n for n in SETS if everything or not (self._folder / f"{n}-{self.feature_key}").is_dir()]
+        return [f"export of the {name} set to the landing zone under {place}" for name in missing]
+
+    def _planned_campaign(self, kept: Kept | None) -> Iterator[str]:
+        """Yield the writes of the last step; *kept* is the model whose scores profiles have, if they have them."""
+        part, delivery = self.definition.audience, self.definition.activation
+        if part is None:
+            return
+        made = None if kept is None else self._made_audience(part, kept)
+        if made is None:
+            yield f"audience {part.name}"
+        if delivery is not None and (
+            made is None or not activate.is_delivered(self._client, self.definition, _delivery_key(delivery, made))
+        ):
+            yield f"delivery to the landing zone under limbeck/{self.definition.name}/activation"
+
+    def _made_audience(self, part: AudiencePart, kept: Kept) -> dict[str, Any] | None:
+        """Return the audience as it was made and still is, from what was kept; None if there is none such."""
+        scores = self._scores_of(kept)
+        if not scores.is_file():
+            return None
+        planned = activate.plan(self.definition, part, scores, kept.evaluation, self._client.tenant)
+        path = self._folder / _audience_name(part, planned, self._score_key(kept))
+        made = json.loads(path.read_text()) if path.is_file() else None
+        return made if made is not None and activate.is_current(self._client, made) else None
 
     def _planned_sources(self) -> Iterator[str]:
         for source in self.definition.sources:
@@ -508,6 +545,14 @@ class Run:
         with self._progress.step(name):
             yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
+
+
+def _audience_name(part: AudiencePart, planned: activate.Planned, score_key: str) -> str:
+    return f"audience-{key('audience', ('activate', 'planner'), part.name, planned.rule, score_key)}.json"
+
+
+def _delivery_key(part: ActivationPart, made: Mapping[str, Any]) -> str:
+    return key("activate", ("activate",), asdict(part), made["id"], made["rule"], made["evaluated"])
 
 
 def _writable(folder: Path) -> None:

@@ -67,9 +67,14 @@ class Tracking:
         versions = _versions(self._client(), name, finished)
         return _kept(name, str(versions[0].version), finished) if versions else None
 
-    def has(self, name: str, key: str) -> bool:
-        """Whether `find` would find something; unlike it, this changes nothing."""
-        return (self._home / DATABASE).exists() and _finished(self._client(), name, key) is not None
+    def known(self, name: str, key: str) -> Kept | None:
+        """Return what `find` would; unlike it, this changes nothing, so it misses a version that is to be completed."""
+        if not (self._home / DATABASE).exists():
+            return None
+        client = self._client()
+        run = _finished(client, name, key)
+        found = client.search_model_versions(f"name = '{name}' and run_id = '{run.info.run_id}'") if run else []
+        return _kept(name, str(found[0].version), run) if run and found else None
 
     def keep(
         self,
