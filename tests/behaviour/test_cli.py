@@ -25,7 +25,8 @@ from tests.platforms import ORG, command
 from tests.shop_definition import SOURCES, kept, limbeck, models, scores, tables, unfinished, write
 
 COMMANDS = (
-    *("run", "generate", "explore", "featurize", "train", "score", "sql", "serve", "credentials"),
+    *("run", "generate", "explore", "featurize", "export", "train", "score", "ingest", "activate"),
+    *("sql", "serve", "credentials"),
     *("explain", "clean", "connect"),
 )
 HEAVY = ("fastapi", "duckdb", "pandas", "sklearn", "pyarrow", "sqlalchemy", "mlflow", "httpx")
@@ -126,11 +127,21 @@ def check_explore(value: Any, folder: Path, home: Path) -> None:
 
 def check_featurize(value: Any, folder: Path, home: Path) -> None:
     assert list(value) == list(SETS)
-    assert all(set(found) == {"table", "rows", "positives"} for found in value.values())
+    assert all(set(found) == {"table", "id"} for found in value.values())
+    made = {name: rows for name, rows in tables(home).items() if name not in SOURCES}
+    assert set(made) == {found["table"] for found in value.values()}
+    assert min(made.values()) > 0
+    assert not (home / "landing-zone" / "dlz-destination" / "limbeck").exists()
+    assert models(home) == []
+
+
+def check_export(value: Any, folder: Path, home: Path) -> None:
+    assert list(value) == list(SETS)
+    assert all(set(found) == {"rows", "positives", "files"} for found in value.values())
     assert all(0 < value[name]["positives"] < value[name]["rows"] for name in ("train", "test"))
     assert value["score"]["positives"] is None
-    made = {found["table"]: found["rows"] for found in value.values()}
-    assert {name: rows for name, rows in tables(home).items() if name not in SOURCES} == made
+    counted = {name: sum(pq.read_metadata(f).num_rows for f in found["files"]) for name, found in value.items()}
+    assert counted == {name: found["rows"] for name, found in value.items()}
     assert models(home) == []
 
 
@@ -159,7 +170,9 @@ def check_run(value: Any, folder: Path, home: Path) -> None:
     assert sorted(path.name for path in output.iterdir()) == ["report.html", "scores.parquet", "summary.json"]
     assert json.loads((output / "summary.json").read_text()) == value
     check_judged(value)
-    assert list(value["seconds"]) == ["generate", "explore", "featurize", "train", "score", "report"]
+    assert list(value["seconds"]) == [
+        *("generate", "explore", "featurize", "export", "train", "score", "ingest", "report")
+    ]
     assert value["rows"]["scored"] == len(scores(output / "scores.parquet"))
     assert value["rows"]["events"] == pq.read_metadata(folder / "events.parquet").num_rows
     assert {found["table"]: found["rows"] for found in value["snapshots"].values()}.items() <= tables(home).items()
@@ -170,6 +183,7 @@ CHECKS = {
     "generate": check_generate,
     "explore": check_explore,
     "featurize": check_featurize,
+    "export": check_export,
     "train": check_train,
     "run": check_run,
 }
@@ -202,7 +216,7 @@ def test_a_second_run_does_nothing_and_tells_people_the_home_first(done: Done, f
     told = {
         "generate": f"shop events: {rows['events']:,} rows in table shop_events\n",
         "explore": f"{rows['profiles']:,} people, events from 2026-01-01T",
-        "featurize": f"train: {rows['training']:,} rows, ",
+        "featurize": "train: table shop_train_",
         "run": f"Who buys?\n{rows['events']:,} events of {rows['profiles']:,} people; {rows['scored']:,} people scored",
     }
     assert ended.stdout.startswith(told[step])
