@@ -620,7 +620,7 @@ def _interrupted_while_collecting(definition: Path, home: Path) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     gc.callbacks.append(press)
-    sys.argv = ["limbeck", "featurize", str(definition), "--home", str(home), "--json"]
+    sys.argv = ["limbeck", "train", str(definition), "--home", str(home), "--json"]
     main()
 
 

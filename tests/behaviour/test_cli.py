@@ -237,6 +237,8 @@ def test_another_window_is_computed_and_trained_anew(done: Done, folder: Path) -
     assert value["snapshots"] == done.value["snapshots"]
     assert loaded.items() <= kept(done.home, "lake").items()
     assert {name for name in after if name not in before} == {f"shop_{s}_{value['keys']['featurize']}" for s in SETS}
+    (scored,) = (name for name in before if name.startswith("shop_scores_"))
+    assert after.pop(scored) == before.pop(scored) + value["rows"]["scored"]  # profiles have the newest scores
     assert before.items() <= after.items()
     assert value["keys"]["featurize"] != done.value["keys"]["featurize"]
     assert value["keys"]["train"] != done.value["keys"]["train"]
@@ -244,6 +246,7 @@ def test_another_window_is_computed_and_trained_anew(done: Done, folder: Path) -
 
 
 def test_another_title_is_another_report_and_nothing_else(done: Done, folder: Path) -> None:
+    shown("run", folder / "shop.toml", "--home", done.home)  # if another variant came in between
     before = tables(done.home), models(done.home), kept(done.home, "lake", "models", "workflow")
     changed = write(folder, {"Who buys?": "Who comes back?"}, "title.toml")
 
