@@ -1,0 +1,74 @@
+"""Pictures show what they are given, and show themselves in a notebook."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from limbeck.workflow import pictures
+
+NAMES = ["sent", "opened", "clicked"]
+SHARES = pd.DataFrame([[1.0, 0.5, 0.1], [1.0, 1.0, 0.2], [1.0, 1.0, np.nan]], NAMES, NAMES)
+PEOPLE = pd.DataFrame([[1200, 600, 120], [600, 600, 120], [120, 120, 0]], NAMES, NAMES)
+DAY = datetime(2026, 1, 1)
+
+
+def reach(threshold: float, people: int) -> dict[str, Any]:
+    return {"threshold": threshold, "people": people, "conversions": {"value": people / 2, "low": 1, "high": people}}
+
+
+FIGURES = {
+    "timeline": lambda: pictures.timeline([DAY, DAY + timedelta(1)], [3, 5], {"training": [DAY]}, timedelta(1)),
+    "together": lambda: pictures.together(SHARES),
+    "correlations": lambda: pictures.correlations(SHARES),
+    "surface": lambda: pictures.surface(SHARES, PEOPLE, "last seen", "least score"),
+    "thresholds": lambda: pictures.thresholds([reach(0.5, 10), reach(0.1, 100)], reach(0.5, 10)),
+    "distribution": lambda: pictures.distribution([0.1, 0.2, 0.2, 0.9], 0.3, 0.5),
+}
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_notebook_shows_it_with_title_and_labels(name: str) -> None:
+    figure = FIGURES[name]()
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    axes = figure.axes[0]
+    assert axes.get_title(loc="left")
+    named = [axes.get_xlabel(), axes.get_ylabel()]
+    assert all(named) or (len(figure.axes) == 2 and figure.axes[1].get_ylabel())
+
+
+def test_cells_say_their_values_and_gaps_nothing() -> None:
+    assert texts(pictures.together(SHARES)) == ["100%", "50%", "10%", "100%", "100%", "20%", "100%", "100%", ""]
+    assert texts(pictures.correlations(SHARES))[:3] == ["1.00", "0.50", "0.10"]
+
+
+def test_a_surface_is_coloured_by_rates_and_says_people() -> None:
+    figure = pictures.surface(SHARES, PEOPLE, "last seen", "least score")
+    assert texts(figure) == ["1,200", "600", "120", "600", "600", "120", "120", "120", "0"]
+    shown = figure.axes[0].images[0].get_array()
+    assert np.ma.filled(shown, -1).tolist() == SHARES.fillna(-1).to_numpy().tolist()
+
+
+def test_a_surface_that_nobody_shows_is_blank() -> None:
+    assert texts(pictures.surface(SHARES * np.nan, PEOPLE, "a", "b"))[0] == "1,200"
+
+
+def test_many_columns_have_no_values_written() -> None:
+    many = pd.DataFrame(np.eye(30))
+    assert texts(pictures.correlations(many)) == []
+
+
+def test_a_timeline_marks_cutoffs_at_their_days() -> None:
+    figure = FIGURES["timeline"]()
+    line, cutoff = figure.axes[0].lines
+    assert cutoff.get_xdata()[0] == line.get_xdata()[0] == 20454  # days from 1970 to 2026
+    assert line.get_ydata().tolist() == [3, 5]
