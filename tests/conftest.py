@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,12 @@ from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.settings import Settings
 from limbeck.store import Store
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let children hear it, even if a shell started the tests in the background and ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
