@@ -149,7 +149,8 @@ def gone_for(before: set[Path], after: set[Path]) -> set[Path]:
 
 def test_a_dry_run_lists_what_the_next_one_removes_and_nobody_misses_it(littered_shop: Shop) -> None:
     home = littered_shop.home
-    before, asked, whole = everything(home), answers_of_a_copy(home), outcome(home)
+    asked = answers_of_a_copy(home)
+    before, whole = everything(home), outcome(home)
     exports = {path for path in before if path.name.startswith("exportTime=2020") and "features" in path.parts}
     assert len(exports) == 6
 
