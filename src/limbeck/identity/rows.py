@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from limbeck.engine.sql import literal, quoted
-from limbeck.identity.namespaces import ECID_DIGITS, GARBAGE, LONGEST, STANDARD, spelled
+from limbeck.identity.namespaces import ECID_DIGITS, GARBAGE, LONGEST, STANDARD, Identity, spelled
 from limbeck.xdm.types import Map, Schema
 
 MOST_IDENTITIES = 20
@@ -25,6 +27,14 @@ def primary(schema: Schema) -> str:
         return NOTHING
     impossible = _impossible("i.namespace", "i.value")
     return f"list_filter({_in_map(schema, primary_only=True)}, lambda i: i IS NOT NULL AND NOT {impossible})[1]"
+
+
+def maybe(schema: Schema, identities: Sequence[Identity]) -> str:
+    """Return SQL that is true of each row whose primary identity is one of *identities*, and quick to ask of all."""
+    found = next((i for i in schema.identities if i.primary), None)
+    if found is None:
+        return "true"
+    return f"{_field(found.path)} IN ({', '.join(sorted({literal(i.value) for i in identities}))})"
 
 
 def every(schema: Schema) -> str:

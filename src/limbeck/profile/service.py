@@ -67,7 +67,7 @@ class Profiles:
         identities = self._cluster(sandbox, namespace, value)
         sources = self._sources(sandbox)
         fragments = [f for s in sources if s.is_record for f in self._fragments(s, identities)]
-        seen = {s.dataset.id for s in sources if not s.is_record and self._events(s, identities, 1)}
+        seen = {s.dataset.id for s in sources if not s.is_record and self._has_events(s, identities)}
         if not fragments and not seen:
             raise NotFound(f"nobody in sandbox {sandbox.name} has the identity {value!r} of namespace {namespace}")
         times = [f.origin.time for f in fragments] or [clock.from_millis(0)]
@@ -120,12 +120,23 @@ class Profiles:
         ]
 
     def _events(self, source: Source, identities: Sequence[Identity], limit: int) -> list[Event]:
-        newest = f'{source.events(identities)} ORDER BY "timestamp" DESC, "_id" DESC LIMIT {int(limit)}'
+        named = self._named(source, identities)
+        if not named:
+            return []
+        newest = f'{source.events(identities, named)} ORDER BY "timestamp" DESC, "_id" DESC LIMIT {int(limit)}'
         names = [field.name for field in source.dataset.schema.type.fields]
         return [
             Event(row["_id"], row["timestamp"], source.dataset.id, {name: row[name] for name in names})
             for row in self._rows(source, newest)
         ]
+
+    def _has_events(self, source: Source, identities: Sequence[Identity]) -> bool:
+        named = self._named(source, identities)
+        found = f"SELECT 1 AS found FROM ({source.events(identities, named)}) LIMIT 1"
+        return bool(named) and any(self._rows(source, found))
+
+    def _named(self, source: Source, identities: Sequence[Identity]) -> list[str]:
+        return [row["_id"] for row in self._rows(source, source.named(identities))]
 
     def _rows(self, source: Source, sql: str) -> Iterator[dict[str, Any]]:
         if source.files:

@@ -43,21 +43,30 @@ class Source:
 
     def records(self, of: Sequence[Identity] | None = None) -> str:
         """Return the SELECT of the last record of each identity, or of each of some."""
-        found = f"SELECT * FROM ({self._rows()}) WHERE {_known(of)}"
+        found = f"SELECT * FROM ({self._rows(of)}) WHERE {_known(of)}"
         return f"{found} QUALIFY row_number() OVER (PARTITION BY {OWN} {_LAST}) = 1"
 
-    def events(self, of: Sequence[Identity] | None = None) -> str:
-        """Return the SELECT of the last row of each event of everybody, or of some identities."""
+    def events(self, of: Sequence[Identity] | None = None, named: Sequence[str] | None = None) -> str:
+        """Return the SELECT of the last row of each event of everybody, or of some identities.
+
+        *named* are all the events that may be theirs, from `named`: the engine skips what holds none of them.
+        """
         rows_ = self._rows()
-        if of is not None:
-            rows_ += f' WHERE "_id" IN (SELECT "_id" FROM ({rows_}) WHERE {_known(of)})'
+        if named is not None:
+            rows_ += f' WHERE "_id" IN ({", ".join(map(literal, named))})'
         last = f'SELECT * FROM ({rows_}) QUALIFY row_number() OVER (PARTITION BY "_id" {_LAST}) = 1'
         return f"SELECT * FROM ({last}) WHERE {_known(of)}"
 
-    def _rows(self) -> str:
-        own, name = rows.primary(self.dataset.schema), quoted(self.table.name)
-        columns = f"{name}.*, {own} AS {OWN}, {TIME}, limbeck_place"
-        return f"SELECT {columns} FROM {name} JOIN ({self._ages()}) USING (limbeck_file)"
+    def named(self, of: Sequence[Identity]) -> str:
+        """Return the SELECT of the `_id` of each event of which a row, the last or not, is of one of *of*."""
+        return f'SELECT DISTINCT "_id" FROM ({self._rows(of)}) WHERE {_known(of)}'
+
+    def _rows(self, of: Sequence[Identity] | None = None) -> str:
+        """Return the SELECT of all rows, at least of those of some identities, with whose they are and their age."""
+        schema, name = self.dataset.schema, quoted(self.table.name)
+        some = name if of is None else f"(SELECT * FROM {name} WHERE {rows.maybe(schema, of)})"
+        columns = f"found.*, {rows.primary(schema)} AS {OWN}, {TIME}, limbeck_place"
+        return f"SELECT {columns} FROM {some} AS found JOIN ({self._ages()}) USING (limbeck_file)"
 
     def _ages(self) -> str:
         """Return the SELECT of each file's time of publication, and of its place among those of that time."""
