@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from limbeck.engine import Engine, Table
+from limbeck.engine import Engine, Interrupt, Table
 from limbeck.engine.duck import Session
 from limbeck.lake import Dataset, Lake
 from limbeck.query.dialect import rendered
@@ -19,18 +19,23 @@ from limbeck.scope import Principal, Sandbox
 
 
 class LakeCatalogue:
-    """The tables of a sandbox as the resolver asks for them; each is looked up once."""
+    """The tables of a sandbox as the resolver asks for them; each is looked up once.
 
-    def __init__(self, lake: Lake, sandbox: Sandbox) -> None:
+    With *only*, that table is all there is (SQL contract, section 1.2).
+    """
+
+    def __init__(self, lake: Lake, sandbox: Sandbox, only: str | None = None) -> None:
         self._lake = lake
         self._sandbox = sandbox
+        self._only = only
         self._found: dict[str, Dataset | None] = {}
 
     def dataset(self, name: str) -> Dataset | None:
         """Return the dataset behind table *name*, or None."""
         key = name.lower()
         if key not in self._found:
-            self._found[key] = self._lake.datasets.by_table(self._sandbox, name)
+            visible = self._only in (None, key)
+            self._found[key] = self._lake.datasets.by_table(self._sandbox, name) if visible else None
         return self._found[key]
 
     def table(self, name: str) -> TableInfo | None:
@@ -40,7 +45,11 @@ class LakeCatalogue:
 
     def names(self) -> list[str]:
         """Return the names of all tables."""
-        return [d.table for d in self._lake.datasets.all(self._sandbox)]
+        return [d.table for d in self.datasets()]
+
+    def datasets(self) -> list[Dataset]:
+        """Return the datasets behind all tables."""
+        return [d for d in self._lake.datasets.all(self._sandbox) if self._only in (None, d.table.lower())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,14 @@ class Statement:
     registry: Registry
     engine: Engine
     timeout: float
+    only: str | None = None
+    """The one table that is visible, in lower case; None for all."""
+    interrupt: Interrupt | None = None
+
+    @property
+    def catalogue(self) -> LakeCatalogue:
+        """The tables that the statement may see."""
+        return LakeCatalogue(self.lake, self.sandbox, self.only)
 
     @property
     def author(self) -> str:
@@ -78,7 +95,7 @@ class Statement:
 
     def resolve(self, query: exp.Expr) -> Reading:
         """Bind *query* to the sandbox's tables."""
-        catalogue = LakeCatalogue(self.lake, self.sandbox)
+        catalogue = self.catalogue
         resolved = resolve(self.sql, query, catalogue, self.params)
         tables = []
         for source in resolved.sources:
@@ -89,7 +106,7 @@ class Statement:
 
     def session(self, reading: Reading) -> AbstractContextManager[Session]:
         """Open an engine that sees what the query reads, and nothing else."""
-        return self.engine.session(reading.tables, timeout=self.timeout)
+        return self.engine.session(reading.tables, timeout=self.timeout, interrupt=self.interrupt)
 
     def find(self, table: str) -> Dataset | None:
         """Return the dataset that SQL calls *table*, or None."""
