@@ -357,7 +357,7 @@ class Serving:
 @contextmanager
 def serve(home: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a server; kill it if the test ends before it does."""
-    line = [sys.executable, "-m", "limbeck", "serve", "--home", str(home), "--http", "127.0.0.1:0"]
+    line = [sys.executable, "-m", "limbeck", "serve", "--home", str(home), "--http", "127.0.0.1:0", "--pg", "off"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         try:
             yield child
