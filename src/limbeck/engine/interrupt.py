@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from limbeck.errors import Cancelled
+from limbeck.errors import Cancelled, LimbeckError
 
 AGAIN_S = 0.05
 
@@ -18,24 +18,26 @@ class Interrupt:
         self._lock = threading.Lock()
         self._asked = threading.Event()
         self._calls: list[Callable[[], None]] = []
+        self._reason: LimbeckError | None = None
 
     @property
     def asked(self) -> bool:
         """Whether the statement is to end."""
         return self._asked.is_set()
 
-    def now(self) -> None:
-        """End the statement."""
+    def now(self, reason: LimbeckError | None = None) -> None:
+        """End the statement with the error *reason*, `Cancelled` if none is given."""
         with self._lock:
+            self._reason = self._reason or reason
             self._asked.set()
             calls = tuple(self._calls)
         for call in calls:
             call()
 
     def check(self) -> None:
-        """Raise `Cancelled` if the statement is to end."""
+        """Raise the reason if the statement is to end."""
         if self.asked:
-            raise Cancelled("the statement was cancelled on request")
+            raise self._reason or Cancelled("the statement was cancelled on request")
 
     @contextmanager
     def calling(self, call: Callable[[], None]) -> Iterator[None]:

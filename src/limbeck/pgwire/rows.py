@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from limbeck.pgwire.codec import copy_data
 from limbeck.pgwire.text import is_complex, json, text
 from limbeck.pgwire.types import (
     BOOL,
@@ -61,6 +62,18 @@ def copy_binary(schema: pa.Schema) -> Encoder:
     columns = [_column(kind, 1, False) for kind in schema.types]
     count = struct.pack("!H", len(columns))
     return lambda batch: _framed(b"d", _tuples(batch, columns, count))
+
+
+def binary_copy(chunks: Iterator[memoryview]) -> Iterator[bytes | memoryview]:
+    """Yield the rows of a COPY in binary with its signature, in one message with the first row, and its end."""
+    before = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+    for chunk in chunks:
+        if before:
+            end = 1 + int.from_bytes(chunk[1:5], "big")
+            yield copy_data(before + chunk[5:end])
+            before, chunk = b"", chunk[end:]
+        yield chunk
+    yield copy_data(before + b"\xff\xff")
 
 
 def copy_text(delimiter: str, null: str) -> Encoder:

@@ -175,15 +175,15 @@ class _Link:
         """Whether somebody has logged in."""
         return self._session is not None
 
-    def cancel(self) -> None:
+    def cancel(self, reason: WireError | None = None) -> None:
         """End the running statement."""
         if self._session is not None:
-            self._session.cancel()
+            self._session.cancel(reason)
 
     def end(self, reason: WireError) -> None:
         """End the connection, telling the client why."""
         self._ending = reason
-        self.cancel()
+        self.cancel(reason)
         if self._reading is not None:
             self._reading.cancel()
 

@@ -124,9 +124,9 @@ class Session:
         else:
             yield from self._extended(message)
 
-    def cancel(self) -> None:
-        """End the statement that is running, if one is."""
-        self._interrupt.now()
+    def cancel(self, reason: WireError | None = None) -> None:
+        """End the statement that is running, if one is; with *reason* the session too."""
+        self._interrupt.now(reason)
 
     def close(self) -> None:
         """Give back everything."""
@@ -390,18 +390,11 @@ class Session:
         if answer.schema is None:
             raise SqlSyntaxError("COPY takes a query")
         try:
-            binary = copy.format == "binary"
-            yield codec.copy_out_response(len(answer.schema), int(binary))
-            if binary:
-                yield codec.copy_data(b"PGCOPY\n\xff\r\n\0" + bytes(8))
-            elif copy.header:
-                yield from rows.encoded(_header(answer.schema), _copy_encoder(copy, answer.schema))
-            for batch in answer.take():
-                yield from rows.encoded(batch, _copy_encoder(copy, answer.schema))
+            yield codec.copy_out_response(len(answer.schema), int(copy.format == "binary"))
+            chunks = _copied(copy, answer.schema, answer)
+            yield from rows.binary_copy(chunks) if copy.format == "binary" else chunks
             if answer.was_capped:
                 raise RowCapReached(f"COPY was cut off at {answer.sent:,} rows: write LIMIT 0 for all rows")
-            if binary:
-                yield codec.copy_data(b"\xff\xff")
             yield codec.COPY_DONE
             yield codec.command_complete(f"COPY {answer.sent}")
         finally:
@@ -558,6 +551,14 @@ def _takes_parameters(command: commands.Command | None) -> bool:
 def _is_query(sql: str) -> bool:
     first = next(commands.tokens(sql), None)
     return first is not None and (first.word in ("SELECT", "WITH", "VALUES") or first.text == "(")
+
+
+def _copied(copy: commands.CopyOut, schema: pa.Schema, answer: Answer) -> Iterator[memoryview]:
+    encode = _copy_encoder(copy, schema)
+    if copy.header and copy.format != "binary":
+        yield from rows.encoded(_header(schema), encode)
+    for batch in answer.take():
+        yield from rows.encoded(batch, encode)
 
 
 def _copy_encoder(copy: commands.CopyOut, schema: pa.Schema) -> rows.Encoder:
