@@ -515,6 +515,8 @@ def test_a_revoked_credential_gets_no_token(serving: Serving, tmp_path: Path) ->
         (["sql", "select 1", "--nope"], "No such option: --nope"),
         (["serve", "--http", "8086"], "'8086' is not HOST:PORT"),
         (["serve", "--http", "127.0.0.1:99999"], "'127.0.0.1:99999' is not HOST:PORT"),
+        (["serve", "--pg", "8087"], "'8087' is not HOST:PORT"),
+        (["serve", "--pg-tls", "never"], "'never' is not one of"),
         (["credentials", "create"], "Missing option '--org'"),
     ],
 )
