@@ -89,7 +89,7 @@ def postgres(folder: Path) -> Iterator[str | None]:
     if found is None:
         yield None
         return
-    programs, data = Path(found).parent, folder / "data"
+    programs, data = Path(found).resolve().parent, folder / "data"
     as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
     if as_user:
         shutil.chown(folder, "postgres")
@@ -97,10 +97,10 @@ def postgres(folder: Path) -> Iterator[str | None]:
     subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
     line = [*as_user, found, "-D", str(data), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-p", "54329"]
     with subprocess.Popen(line, stderr=subprocess.DEVNULL) as child:
-        ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", "54329"]
-        while subprocess.run(ready, check=False).returncode:
-            time.sleep(0.1)
         try:
+            ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", "54329"]
+            while subprocess.run(ready, check=False).returncode and child.poll() is None:
+                time.sleep(0.1)
             yield "host=127.0.0.1 port=54329 user=me dbname=postgres"
         finally:
             child.send_signal(signal.SIGINT)
