@@ -84,6 +84,11 @@ class Channel(asyncio.Protocol):
         return self._lost
 
     @property
+    def has_more(self) -> bool:
+        """Whether bytes have come that were not read yet."""
+        return bool(self._waiting)
+
+    @property
     def is_encrypted(self) -> bool:
         """Whether TLS is spoken."""
         return self._pipe.get_extra_info("ssl_object") is not None

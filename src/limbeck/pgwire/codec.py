@@ -17,7 +17,7 @@ SSL, GSS, CANCEL = (1234 << 16 | 5679, 1234 << 16 | 5680, 1234 << 16 | 5678)
 
 MAX_OPENING = 10_000
 """Most bytes of a message before somebody has logged in."""
-MAX_MESSAGE = 64 * 1024 * 1024
+MAX_MESSAGE = 16 * 1024 * 1024
 """Most bytes of a message."""
 
 _INT16, _INT32 = struct.Struct("!h"), struct.Struct("!i")

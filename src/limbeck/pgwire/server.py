@@ -292,6 +292,8 @@ class _Link:
             await self._answer(self._session.handle(message))
             if self._ending is not None:
                 raise self._ending
+            if self._session.holds_unread and not self._channel.has_more:
+                await self._server.in_thread(self._session.rest)
 
     async def _message(self) -> codec.Message:
         try:

@@ -128,6 +128,17 @@ class Session:
         """End the statement that is running, if one is; with *reason* the session too."""
         self._interrupt.now(reason)
 
+    @property
+    def holds_unread(self) -> bool:
+        """Whether a query was begun only to be described."""
+        return any(portal.answer is not None and not portal.touched for portal in self._portals.values())
+
+    def rest(self) -> None:
+        """Nothing was asked for the moment: a query that was only described begins anew when it is executed."""
+        for portal in self._portals.values():
+            if not portal.touched:
+                portal.close()
+
     def close(self) -> None:
         """Give back everything."""
         self._close_portals()
@@ -137,9 +148,6 @@ class Session:
         self._skipping = False
         if self.status == "I":
             self._close_portals()
-        for portal in self._portals.values():
-            if not portal.touched:
-                portal.close()  # described only: it will run when it is executed
         yield codec.ready_for_query(self.status)
 
     def _extended(self, message: codec.Message) -> Iterator[Chunk]:
