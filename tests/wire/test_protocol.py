@@ -113,7 +113,6 @@ def test_a_newer_protocol_is_talked_down(wire: Wire) -> None:
         ({"user": "somebody@AdobeOrg"}, "28P01"),
         ({"dbname": "nowhere:all"}, "3D000"),
         ({"dbname": "prod:nothing"}, "42P12"),
-        ({"dbname": "prod:all?FLATTEN"}, "0A000"),
         ({"replication": "database"}, "0A000"),
     ],
     ids=str,
@@ -148,6 +147,18 @@ def test_a_name_of_one_table_shows_no_other(wire: Wire) -> None:
             for refused in ("SELECT * FROM cust", "DROP TABLE cust", "INSERT INTO cust SELECT 1 AS id"):
                 with pytest.raises(psycopg2.errors.UndefinedTable):
                     cursor.execute(refused)
+
+
+def test_fields_are_columns_by_their_path(wire: Wire) -> None:
+    with wire.psycopg2(dbname="prod:all?FLATTEN") as connection, connection.cursor() as cursor:
+        cursor.execute("""SELECT SUM("commerce.order.priceTotal") AS r FROM ev WHERE "commerce.purchases.value" > 0""")
+        assert cursor.fetchall() == [(3018.0,)]
+        cursor.execute("SELECT * FROM ev AS e WHERE e._id = 'e1'")
+        found = dict(zip([c.name for c in cursor.description], cursor.fetchone(), strict=True))
+        assert found["directMarketing.emailDelivered.value"] == 1.0
+        assert found["_tenant.userid"] == "A"
+        assert {"identityMap", "productListItems"} < set(found)
+        assert "commerce" not in found
 
 
 def test_as_many_sessions_as_there_may_be(small: Wire) -> None:

@@ -56,6 +56,8 @@ class Table:
     """The files are known to hold exactly this schema, so nothing has to be laid over them."""
     origin: bool = False
     """Each row tells where it stands, in the columns `ORIGIN`."""
+    flat: bool = False
+    """Fields of structs are columns, called by their path."""
 
 
 class Engine:
@@ -195,7 +197,8 @@ def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[
     connection.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
     connection.execute("SET enable_external_access = false")
     for table in tables:
-        connection.execute(f"CREATE VIEW {quoted(table.name)} AS {_select(table)}")
+        text = _flattened(table) if table.flat else _select(table)
+        connection.execute(f"CREATE VIEW {quoted(table.name)} AS {text}")
     connection.execute("SET lock_configuration = true")
 
 
@@ -213,6 +216,20 @@ def _select(table: Table) -> str:
         return nothing
     rows = f"SELECT {all_} FROM read_parquet([{files}], union_by_name = true{origin})"
     return f"SELECT {columns} FROM ({nothing} UNION ALL BY NAME {rows})"
+
+
+def _flattened(table: Table) -> str:
+    columns = ", ".join(f"{path} AS {quoted(name)}" for name, path in _leaves(table.schema, "", "_r."))
+    return f"SELECT {columns} FROM ({_select(table)}) AS _r"
+
+
+def _leaves(fields: pa.Schema | pa.StructType, name: str, path: str) -> Iterator[tuple[str, str]]:
+    for field in fields:
+        mine, at = f"{name}{field.name}", f"{path}{quoted(field.name)}"
+        if pa.types.is_struct(field.type):
+            yield from _leaves(field.type, f"{mine}.", f"{at}.")
+        else:
+            yield mine, at
 
 
 def _check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from limbeck.engine import Interrupt
-from limbeck.errors import FeatureNotSupported, NoTablesInScope, NotFound, Unauthenticated, UnknownSandbox
+from limbeck.errors import NoTablesInScope, NotFound, Unauthenticated, UnknownSandbox
 from limbeck.pgwire.answer import Answer
 from limbeck.platform import Platform
-from limbeck.query.service import Parameter
+from limbeck.query.service import Parameter, View
 from limbeck.scope import Principal, Sandbox
 from limbeck.xdm.types import Type
 
@@ -51,20 +51,18 @@ class Desk:
     platform: Platform
     principal: Principal
     sandbox: Sandbox
-    only: str | None
+    view: View
 
     @classmethod
     def open(cls, platform: Platform, user: str, password: str, database: str) -> Desk:
-        """Log in. Raise `Unauthenticated`, `UnknownSandbox`, `NoTablesInScope` or `FeatureNotSupported`."""
+        """Log in. Raise `Unauthenticated`, `UnknownSandbox` or `NoTablesInScope`."""
         principal = _principal(platform, user, password)
         found = Database.of(database)
-        if found.flatten:
-            raise FeatureNotSupported("?FLATTEN is not served", hint="name fields by their path: commerce.order.id")
         try:
             sandbox = platform.access.sandbox(principal.org_id, found.sandbox)
         except NotFound as error:
             raise UnknownSandbox(f'database "{database}": {error}') from error
-        return cls(platform, principal, sandbox, _only(platform, sandbox, found.scope))
+        return cls(platform, principal, sandbox, View(_only(platform, sandbox, found.scope), found.flatten))
 
     @property
     def scratch(self) -> Path:
@@ -75,16 +73,16 @@ class Desk:
         """Run a statement of Query Service."""
         query, who = self.platform.query, self.principal
         return Answer.of(
-            query.run(self.sandbox, sql, principal=who, params=params, only=self.only, interrupt=interrupt)
+            query.run(self.sandbox, sql, principal=who, params=params, view=self.view, interrupt=interrupt)
         )
 
     def parameters(self, sql: str, known: Sequence[Type | None]) -> list[Type]:
         """Return the types of a statement's parameters."""
-        return self.platform.query.parameters(self.sandbox, sql, known, only=self.only)
+        return self.platform.query.parameters(self.sandbox, sql, known, view=self.view)
 
     def describe(self, sql: str, types: Sequence[Type]) -> pa.Schema | None:
         """Return the columns of a statement; None if it gives no rows."""
-        _, schema = self.platform.query.describe(self.sandbox, sql, types, only=self.only)
+        _, schema = self.platform.query.describe(self.sandbox, sql, types, view=self.view)
         return schema if len(schema) else None
 
 

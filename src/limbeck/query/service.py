@@ -17,12 +17,12 @@ from limbeck.query.parameters import Parameter
 from limbeck.query.result import Result, presented
 from limbeck.query.split import statements
 from limbeck.query.statements import create, drop, insert, select, show
-from limbeck.query.statements.context import Statement
+from limbeck.query.statements.context import WHOLE, Statement, View
 from limbeck.registry import Registry
 from limbeck.scope import Principal, Sandbox
 from limbeck.xdm.types import Type
 
-__all__ = ["Parameter", "QueryService", "Result"]
+__all__ = ["Parameter", "QueryService", "Result", "View"]
 
 _READING: dict[type[exp.Expr], Callable[[Statement], Result]] = {
     exp.Select: select.run,
@@ -62,17 +62,17 @@ class QueryService:
         *,
         principal: Principal | None = None,
         params: Sequence[object] = (),
-        only: str | None = None,
+        view: View = WHOLE,
         interrupt: Interrupt | None = None,
     ) -> Result:
         """Run one statement; return typed columns and a stream of rows, to be closed.
 
-        *params* are the values of `$1`, `$2` …: plain ones, or `Parameter`s. With *only*, a table's name in lower
-        case, no other table is visible. A statement that writes needs a *principal* with the role admin or editor;
-        without a principal the process itself acts. Raise `SqlError` with a SQLSTATE, the position and a hint how
-        to mend it, `Forbidden`, `RowCapReached` for a LIMIT above 100,000, or `Cancelled` after *interrupt*.
+        *params* are the values of `$1`, `$2` …: plain ones, or `Parameter`s; *view* says what is visible. A statement
+        that writes needs a *principal* with the role admin or editor; without a principal the process itself acts.
+        Raise `SqlError` with a SQLSTATE, the position and a hint how to mend it, `Forbidden`, `RowCapReached` for a
+        LIMIT above 100,000, or `Cancelled` after *interrupt*.
         """
-        statement = self._statement(sandbox, sql, principal, params, only, interrupt)
+        statement = self._statement(sandbox, sql, principal, params, view, interrupt)
         kind = type(statement.tree)
         if (writing := _WRITING.get(kind)) is not None:
             if principal is not None:
@@ -84,23 +84,23 @@ class QueryService:
         return result
 
     def parameters(
-        self, sandbox: Sandbox, sql: str, known: Sequence[Type | None] = (), *, only: str | None = None
+        self, sandbox: Sandbox, sql: str, known: Sequence[Type | None] = (), *, view: View = WHOLE
     ) -> list[Type]:
         """Return the types of a statement's parameters: the *known* ones, else as their surroundings suggest."""
 
         def bind(values: Sequence[Parameter]) -> exp.Expr:
-            statement = self._statement(sandbox, sql, None, values, only, None)
+            statement = self._statement(sandbox, sql, None, values, view, None)
             return statement.resolve(_query(statement.tree)).tree
 
-        tree = self._statement(sandbox, sql, None, (), only, None).tree
+        tree = self._statement(sandbox, sql, None, (), view, None).tree
         return parameters.guessed(tree, known, bind)
 
     def describe(
-        self, sandbox: Sandbox, sql: str, types: Sequence[Type] = (), *, only: str | None = None
+        self, sandbox: Sandbox, sql: str, types: Sequence[Type] = (), *, view: View = WHOLE
     ) -> tuple[str, pa.Schema]:
         """Return a statement's kind and the columns it would give, without running it; *types* are its parameters'."""
         values = [Parameter(None, t) for t in types]
-        statement = self._statement(sandbox, sql, None, values, only, None)
+        statement = self._statement(sandbox, sql, None, values, view, None)
         kind = type(statement.tree)
         command = _COMMANDS.get(kind, "SELECT")
         if kind is ShowTables:
@@ -117,7 +117,7 @@ class QueryService:
         sql: str,
         principal: Principal | None,
         params: Sequence[object],
-        only: str | None,
+        view: View,
         interrupt: Interrupt | None,
     ) -> Statement:
         found = statements(sql)
@@ -131,7 +131,7 @@ class QueryService:
                 hint="SELECT, CREATE TABLE … AS, INSERT INTO, DROP TABLE and SHOW TABLES are",
             )
         services = (self._lake, self._registry, self._engine, self._timeout)
-        return Statement(sql, tree, sandbox, principal, params, *services, only, interrupt)
+        return Statement(sql, tree, sandbox, principal, params, *services, view, interrupt)
 
 
 def _query(tree: exp.Expr) -> exp.Expr:

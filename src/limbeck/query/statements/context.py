@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -13,35 +13,50 @@ from limbeck.engine.duck import Session
 from limbeck.lake import Dataset, Lake
 from limbeck.query.dialect import rendered
 from limbeck.query.resolve import resolve
-from limbeck.query.scope import Column, TableInfo
+from limbeck.query.scope import Column, TableInfo, flattened
 from limbeck.registry import Registry
 from limbeck.scope import Principal, Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a session sees of its sandbox (SQL contract, section 1.2)."""
+
+    only: str | None = None
+    """The one table that is visible, in lower case; None for all."""
+    flat: bool = False
+    """Fields of structs are columns, called by their path."""
+
+
+WHOLE = View()
 
 
 class LakeCatalogue:
     """The tables of a sandbox as the resolver asks for them; each is looked up once.
 
-    With *only*, that table is all there is (SQL contract, section 1.2).
+    What is visible is less than all if *view* says so.
     """
 
-    def __init__(self, lake: Lake, sandbox: Sandbox, only: str | None = None) -> None:
+    def __init__(self, lake: Lake, sandbox: Sandbox, view: View) -> None:
         self._lake = lake
         self._sandbox = sandbox
-        self._only = only
+        self._view = view
         self._found: dict[str, Dataset | None] = {}
 
     def dataset(self, name: str) -> Dataset | None:
         """Return the dataset behind table *name*, or None."""
         key = name.lower()
         if key not in self._found:
-            visible = self._only in (None, key)
+            visible = self._view.only in (None, key)
             self._found[key] = self._lake.datasets.by_table(self._sandbox, name) if visible else None
         return self._found[key]
 
     def table(self, name: str) -> TableInfo | None:
         """Return the table called *name*, whatever the case, or None."""
         found = self.dataset(name)
-        return None if found is None else TableInfo(found.table, found.schema.type)
+        if found is None:
+            return None
+        return TableInfo(found.table, flattened(found.schema.type) if self._view.flat else found.schema.type)
 
     def names(self) -> list[str]:
         """Return the names of all tables."""
@@ -49,7 +64,7 @@ class LakeCatalogue:
 
     def datasets(self) -> list[Dataset]:
         """Return the datasets behind all tables."""
-        return [d for d in self._lake.datasets.all(self._sandbox) if self._only in (None, d.table.lower())]
+        return [d for d in self._lake.datasets.all(self._sandbox) if self._view.only in (None, d.table.lower())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +94,13 @@ class Statement:
     registry: Registry
     engine: Engine
     timeout: float
-    only: str | None = None
-    """The one table that is visible, in lower case; None for all."""
+    view: View = WHOLE
     interrupt: Interrupt | None = None
 
     @property
     def catalogue(self) -> LakeCatalogue:
         """The tables that the statement may see."""
-        return LakeCatalogue(self.lake, self.sandbox, self.only)
+        return LakeCatalogue(self.lake, self.sandbox, self.view)
 
     @property
     def author(self) -> str:
@@ -101,7 +115,8 @@ class Statement:
         for source in resolved.sources:
             dataset = catalogue.dataset(source.table)
             if dataset is not None:
-                tables.append(self.lake.table(dataset, source.view, source.since, source.until))
+                table = self.lake.table(dataset, source.view, source.since, source.until)
+                tables.append(replace(table, flat=self.view.flat))
         return Reading(resolved.tree, resolved.columns, tuple(tables))
 
     def session(self, reading: Reading) -> AbstractContextManager[Session]:
