@@ -6,6 +6,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -403,6 +404,17 @@ def test_who_goes_away_takes_the_statement_along(wire: Wire) -> None:
             wait_until(lambda: running(wire.platform))
     assert wire.table("SELECT 1 AS a").num_rows == 1
     wait_until(lambda: not running(wire.platform))
+
+
+def test_who_reads_nothing_is_left(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("limbeck.pgwire.server.STALLED_S", 0.05)
+    with Raw(wire) as client:
+        client.log_in()
+        client.send(query("SELECT a.t, a.t AS u FROM many a CROSS JOIN ev_n LIMIT 0"))
+        wait_until(lambda: running(wire.platform))
+        wait_until(lambda: not running(wire.platform))
+        with suppress(ConnectionError):
+            assert "Z" not in client.tags()
 
 
 def test_a_slow_reader_gets_everything(raw: Raw) -> None:

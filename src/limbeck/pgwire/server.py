@@ -48,6 +48,8 @@ LOGIN_S = 60.0
 """Time to log in."""
 IDLE_S = 2 * 3600.0
 """Time between two messages (SQL contract, section 1.3)."""
+STALLED_S = 600.0
+"""Time in which a client has to take some of what it asked for."""
 
 _NOT_SETTINGS = frozenset({"user", "database", "options", "replication"})
 _T = TypeVar("_T")
@@ -194,8 +196,10 @@ class _Link:
                 opened = await self._open()
             if opened:
                 await self._talk()
-        except (Gone, TimeoutError):
+        except Gone:
             pass
+        except TimeoutError:  # nobody logs in, or nobody reads
+            self._channel.abort()
         except Exception as failure:
             await self._say_goodbye(failure)
         finally:
@@ -323,7 +327,8 @@ class _Link:
         try:
             while (chunk := await pending) is not None:
                 pending = asyncio.ensure_future(self._server.in_thread(lambda: next(chunks, None)))
-                await self._channel.write(chunk)
+                async with asyncio.timeout(STALLED_S):
+                    await self._channel.write(chunk)
         except BaseException:
             self.cancel()
             await asyncio.gather(pending, return_exceptions=True)
