@@ -25,7 +25,7 @@ def command(*arguments: str | Path, env: Mapping[str, str] | None = None) -> sub
 @contextmanager
 def server(home: Path, env: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run `limbeck serve` on a free port while the block lasts; give its address."""
-    line = [sys.executable, "-m", "limbeck", "serve", "--home", str(home), "--http", "127.0.0.1:0"]
+    line = [sys.executable, "-m", "limbeck", "serve", "--home", str(home), "--http", "127.0.0.1:0", "--pg", "off"]
     with subprocess.Popen(line, env=os.environ | dict(env or {}), stdout=subprocess.PIPE, text=True) as child:
         try:
             assert child.stdout is not None

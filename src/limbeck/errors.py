@@ -19,9 +19,14 @@
     ├── SqlError                     one statement failed; has position and hint
     │   ├── SqlSyntaxError  UndefinedTable  UndefinedColumn  UndefinedFunction
     │   ├── DuplicateTable  DatatypeMismatch  AmbiguousColumn  FeatureNotSupported
-    │   └── SnapshotExpired
+    │   ├── SnapshotExpired  InvalidText  NoTablesInScope
+    │   └── UndefinedStatement  UndefinedCursor  DuplicateStatement  DuplicateCursor
     ├── ResourceExhausted            out of memory, disk, time or rows
     │   ├── DiskFull  MemoryLimit  StatementTimeout  RowCapReached
+    ├── Cancelled                    ended because somebody asked for it
+    ├── WireError                    a connection of the PostgreSQL wire that cannot go on
+    │   ├── ProtocolViolation  EncryptionRequired  UnknownSandbox
+    │   └── SessionLimit  SessionIdle  ShuttingDown
     ├── NotServed                    AEP has it, this version does not
     ├── MissingExtra                 an optional library is not installed
     ├── LandingZoneError             the landing zone cannot be reached or used
@@ -256,6 +261,48 @@ class SnapshotExpired(SqlError):
     sqlstate = "58000"
 
 
+class InvalidText(SqlError):
+    """A parameter's bytes are not a value of its type."""
+
+    code = "LIMB-2010-400"
+    sqlstate = "22P02"
+
+
+class NoTablesInScope(SqlError):
+    """The database name points to a table that does not exist."""
+
+    code = "LIMB-2011-400"
+    sqlstate = "42P12"
+
+
+class UndefinedStatement(SqlError):
+    """No prepared statement of that name."""
+
+    code = "LIMB-2012-400"
+    sqlstate = "26000"
+
+
+class UndefinedCursor(SqlError):
+    """No cursor or portal of that name."""
+
+    code = "LIMB-2013-400"
+    sqlstate = "34000"
+
+
+class DuplicateStatement(SqlError):
+    """A prepared statement of that name exists."""
+
+    code = "LIMB-2014-400"
+    sqlstate = "42P05"
+
+
+class DuplicateCursor(SqlError):
+    """A cursor or portal of that name exists."""
+
+    code = "LIMB-2015-400"
+    sqlstate = "42P03"
+
+
 class ResourceExhausted(LimbeckError):
     """Something ran out: memory, disk, time or rows."""
 
@@ -282,10 +329,10 @@ class MemoryLimit(ResourceExhausted):
 
 
 class StatementTimeout(ResourceExhausted):
-    """The statement ran longer than it may."""
+    """The statement ran longer than it may (SQL contract, sections 1.3 and 6.2)."""
 
     code = "LIMB-3003-400"
-    sqlstate = "57014"
+    sqlstate = "53400"
 
 
 class RowCapReached(ResourceExhausted):
@@ -293,6 +340,67 @@ class RowCapReached(ResourceExhausted):
 
     code = "LIMB-3004-400"
     sqlstate = "53400"
+
+
+class Cancelled(LimbeckError):
+    """The statement was ended because somebody asked for it, or because its client went away."""
+
+    code = "LIMB-3005-400"
+    title = "CancelledError"
+    status = 400
+    sqlstate = "57014"
+
+
+class WireError(LimbeckError):
+    """A connection of the PostgreSQL wire cannot go on; it is closed after this error."""
+
+    code = "LIMB-5000-400"
+    title = "WireError"
+    status = 400
+    sqlstate = "08000"
+
+
+class ProtocolViolation(WireError):
+    """Bytes that are no message, or a message where it has no place."""
+
+    code = "LIMB-5001-400"
+    sqlstate = "08P01"
+
+
+class EncryptionRequired(WireError):
+    """A plaintext connection where only TLS is taken."""
+
+    code = "LIMB-5002-400"
+    sqlstate = "28000"
+
+
+class UnknownSandbox(WireError):
+    """The database name names a sandbox that does not exist."""
+
+    code = "LIMB-5003-400"
+    sqlstate = "3D000"
+
+
+class SessionLimit(WireError):
+    """As many connections are open as this server takes."""
+
+    code = "LIMB-5004-400"
+    sqlstate = "53300"
+
+
+class SessionIdle(WireError):
+    """The session was idle for longer than it may be."""
+
+    code = "LIMB-5005-400"
+    sqlstate = "57P05"
+
+
+class ShuttingDown(WireError):
+    """The server is going down."""
+
+    code = "LIMB-5006-503"
+    status = 503
+    sqlstate = "57P01"
 
 
 class NotServed(LimbeckError):

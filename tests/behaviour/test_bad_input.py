@@ -287,7 +287,12 @@ def test_an_output_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [["run", "shop.toml"], ["sql", "select 1"], ["credentials", "list"], ["serve", "--http", "127.0.0.1:0"]],
+    [
+        ["run", "shop.toml"],
+        ["sql", "select 1"],
+        ["credentials", "list"],
+        ["serve", "--http", "127.0.0.1:0", "--pg", "off"],
+    ],
     ids=lambda line: line[0],
 )
 def test_a_home_that_cannot_be_made(

@@ -384,7 +384,7 @@ class Serving:
 @contextmanager
 def serve(home: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a server; kill it if the test ends before it does."""
-    line = [sys.executable, "-m", "limbeck", "serve", "--home", str(home), "--http", "127.0.0.1:0"]
+    line = [sys.executable, "-m", "limbeck", "serve", "--home", str(home), "--http", "127.0.0.1:0", "--pg", "off"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         try:
             yield child
@@ -542,6 +542,8 @@ def test_a_revoked_credential_gets_no_token(serving: Serving, tmp_path: Path) ->
         (["sql", "select 1", "--nope"], "No such option: --nope"),
         (["serve", "--http", "8086"], "'8086' is not HOST:PORT"),
         (["serve", "--http", "127.0.0.1:99999"], "'127.0.0.1:99999' is not HOST:PORT"),
+        (["serve", "--pg", "8087"], "'8087' is not HOST:PORT"),
+        (["serve", "--pg-tls", "never"], "'never' is not one of"),
         (["credentials", "create"], "Missing option '--org'"),
     ],
 )

@@ -22,6 +22,7 @@ from limbeck.api import (
     landingzone,
     mappings,
     profiles,
+    queryservice,
     sandboxes,
     schemaregistry,
     segments,
@@ -42,6 +43,7 @@ SERVICES = (
     batches,
     dataaccess,
     sql,
+    queryservice,
     profiles,
     segments,
     flows,
@@ -51,10 +53,11 @@ SERVICES = (
 )
 
 
-def create_app(platform: Platform) -> FastAPI:
-    """Return the application that serves *platform*."""
+def create_app(platform: Platform, pg: tuple[str, int] | None = None) -> FastAPI:
+    """Return the application that serves *platform*; *pg* is the address of the PostgreSQL wire, if that is served."""
     app = FastAPI(title="Limbeck", version=VERSION, redirect_slashes=False)
     app.state.platform = platform
+    app.state.pg = pg
     for service in SERVICES:
         app.include_router(service.router)
     app.add_exception_handler(LimbeckError, _on_limbeck_error)

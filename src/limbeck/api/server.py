@@ -17,9 +17,9 @@ from limbeck.errors import InvalidInput
 from limbeck.platform import Platform
 
 
-def _config(platform: Platform) -> uvicorn.Config:
+def _config(platform: Platform, pg: tuple[str, int] | None = None) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(platform), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10
+        create_app(platform, pg), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10
     )
 
 
@@ -57,7 +57,7 @@ class EmbeddedServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, option: str = "--http") -> socket.socket:
     """Return a socket that listens on a TCP port (0: a free one); raise `InvalidInput` if it is taken."""
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     if os.name != "nt":
@@ -66,7 +66,7 @@ def listen(host: str, port: int) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise InvalidInput(f"cannot listen on {host}:{port}: {error.strerror}; choose another --http") from error
+        raise InvalidInput(f"cannot listen on {host}:{port}: {error.strerror}; choose another {option}") from error
     bound.listen(1024)
     return bound
 
@@ -77,7 +77,7 @@ def url_of(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(platform: Platform, bound: socket.socket) -> None:
-    """Serve *platform* on a listening socket until SIGINT or SIGTERM."""
+def serve(platform: Platform, bound: socket.socket, pg: tuple[str, int] | None = None) -> None:
+    """Serve *platform* on a listening socket until SIGINT or SIGTERM; *pg* is where its PostgreSQL wire is served."""
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(_config(platform)).run(sockets=[bound])
+        uvicorn.Server(_config(platform, pg)).run(sockets=[bound])

@@ -228,3 +228,16 @@ def _json(value: Any) -> Any:
 
 def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def connection_parameters(address: tuple[str, int], org_id: str, token: str, sandbox: str) -> dict[str, Any]:
+    """How to reach the PostgreSQL wire."""
+    host, port = address
+    return {
+        "dbName": f"{sandbox}:all",
+        "host": host,
+        "port": port,
+        "username": org_id,
+        "token": token,
+        "websocketHost": host,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from limbeck.access.service import NewCredential
     from limbeck.platform import Platform
 
+
+class PgTls(StrEnum):
+    """What `--pg-tls` takes."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 credentials = typer.Typer(no_args_is_help=True, help="Who may log in at a server of this home.")
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of all data; ./.limbeck if not given.")]
@@ -24,19 +33,24 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for progra
 def serve(
     home: HomeOption = None,
     http: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 takes a free one.")] = "127.0.0.1:8086",
+    pg: Annotated[str, typer.Option(help="HOST:PORT for PostgreSQL's clients; off for none.")] = "127.0.0.1:8087",
+    pg_tls: Annotated[PgTls, typer.Option(help="Whether this machine's own clients need TLS.")] = PgTls.OPTIONAL,
 ) -> None:
-    """Serve a home over HTTP until Ctrl-C. Makes a credential and its config.ini if there is none."""
+    """Serve a home over HTTP and the PostgreSQL wire until Ctrl-C. Makes a credential and its config.ini if needed."""
     from limbeck.api.server import listen, serve, url_of
 
     shown = output.choose(json=False)
-    host, port = _address(http)
-    with _opened(home) as platform, listen(host, port) as bound:
+    host, port = _address(http, "--http")
+    wire = None if pg.lower() == "off" else _address(pg, "--pg")
+    with _opened(home) as platform, listen(host, port) as bound, _wire(platform, wire, pg_tls) as address:
         platform.start()
         shown.note(f"home {platform.settings.home}")
         if not platform.access.has_credentials():
             shown.note(f"configuration {_first_credential(platform, url_of(bound))}")
         shown.result({"url": url_of(bound)}, f"serving on {url_of(bound)}")
-        serve(platform, bound)
+        if address is not None:
+            shown.result({}, f"PostgreSQL wire on {_shown(address)}")
+        serve(platform, bound, address)
 
 
 @credentials.command()
@@ -84,6 +98,24 @@ def revoke(
 
 
 @contextmanager
+def _wire(platform: Platform, address: tuple[str, int] | None, tls: PgTls) -> Iterator[tuple[str, int] | None]:
+    """Serve the PostgreSQL wire while the block lasts; give the address it got."""
+    if address is None:
+        yield None
+        return
+    from limbeck.api.server import listen
+    from limbeck.pgwire import PgServer
+
+    bound = listen(*address, "--pg")
+    server = PgServer(platform, bound, tls.value)
+    server.start()
+    try:
+        yield address[0], bound.getsockname()[1]
+    finally:
+        server.stop()
+
+
+@contextmanager
 def _opened(home: Path | None) -> Iterator[Platform]:
     from limbeck.platform import Platform
     from limbeck.settings import Settings
@@ -109,8 +141,13 @@ def _config_text(made: NewCredential, endpoint: str) -> str:
     return Config(endpoint, endpoint, made.org_id, made.client_id, made.client_secret, made.sandbox).text()
 
 
-def _address(text: str) -> tuple[str, int]:
+def _shown(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _address(text: str, option: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise typer.BadParameter(f"{text!r} is not HOST:PORT, e.g. 127.0.0.1:8086", param_hint="--http")
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT, e.g. 127.0.0.1:8086", param_hint=option)
     return host.strip("[]"), int(port)

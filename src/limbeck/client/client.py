@@ -297,7 +297,7 @@ class Client:
         `FeatureNotSupported` on AEP itself.
         """
         if not self._is_limbeck:
-            raise FeatureNotSupported("SQL on AEP goes over the PostgreSQL wire, which this version does not speak yet")
+            raise FeatureNotSupported("SQL on AEP goes over the PostgreSQL wire, which the client does not speak yet")
         stack = ExitStack()
         try:
             response = stack.enter_context(self._transport.stream("POST", SQL, json={"sql": statement}))

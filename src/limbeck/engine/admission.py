@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from limbeck.engine.interrupt import Interrupt
+
 
 class Admission:
     """Hands out at most *slots* equal shares of *memory_mib*; who comes first is served first."""
@@ -18,22 +20,34 @@ class Admission:
         self._lock = threading.Lock()
 
     @contextmanager
-    def share(self) -> Iterator[int]:
-        """Wait for a free share, give its size in MiB, and hand it on at the end."""
-        self._enter()
+    def share(self, interrupt: Interrupt | None = None) -> Iterator[int]:
+        """Wait for a free share, give its size in MiB, and hand it on at the end; *interrupt* ends the waiting."""
+        self._enter(interrupt or Interrupt())
         try:
             yield self._share
         finally:
             self._leave()
 
-    def _enter(self) -> None:
+    def _enter(self, interrupt: Interrupt) -> None:
         with self._lock:
             if self._free:
                 self._free -= 1
                 return
             turn = threading.Event()
             self._waiting.append(turn)
-        turn.wait()
+
+        def give_up() -> None:
+            with self._lock:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+                    gone.set()
+                    turn.set()
+
+        gone = threading.Event()
+        with interrupt.calling(give_up):
+            turn.wait()
+        if gone.is_set():
+            interrupt.check()
 
     def _leave(self) -> None:
         with self._lock:

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from limbeck import ids
 from limbeck.engine.admission import Admission
+from limbeck.engine.interrupt import Interrupt
 from limbeck.engine.sql import literal, quoted, quoted_list, type_of
 from limbeck.errors import (
     DatatypeMismatch,
@@ -55,6 +56,8 @@ class Table:
     """The files are known to hold exactly this schema, so nothing has to be laid over them."""
     origin: bool = False
     """Each row tells where it stands, in the columns `ORIGIN`."""
+    flat: bool = False
+    """Fields of structs are columns, called by their path."""
 
 
 class Engine:
@@ -73,19 +76,21 @@ class Engine:
         files: Sequence[str] = (),
         timeout: float | None = None,
         ordered: bool = False,
+        interrupt: Interrupt | None = None,
     ) -> Iterator[Session]:
         """Open a fresh instance that sees *tables* by name and may read *files* by path.
 
         Wait until a share of the memory is free. *timeout* (seconds) ends a statement with
-        `StatementTimeout`. *ordered* keeps the order of the input files' rows, at the price of memory.
+        `StatementTimeout`, *interrupt* with `Cancelled`. *ordered* keeps the order of the input files' rows, at the
+        price of memory.
         """
-        with self._admission.share() as mib:
+        with self._admission.share(interrupt) as mib:
             folder = self._scratch / ids.new_uuid()
             folder.mkdir(parents=True)
             try:
                 with _connect(mib, self._threads, folder, ordered) as connection:
                     _lock(connection, folder, tables, files)
-                    yield Session(connection, folder, timeout, ordered)
+                    yield Session(connection, folder, timeout, ordered, interrupt)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -94,12 +99,18 @@ class Session:
     """One locked instance. Use it for one statement and its helpers, from one thread."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, folder: Path, timeout: float | None, ordered: bool
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
+        timeout: float | None,
+        ordered: bool,
+        interrupt: Interrupt | None = None,
     ) -> None:
         self._connection = connection
         self._folder = folder
         self._timeout = timeout
         self._ordered = ordered
+        self._interrupt = interrupt or Interrupt()
 
     def reader(self, sql: str, rows: int = 8192) -> pa.RecordBatchReader:
         """Run one SELECT and stream its rows in batches of about *rows*; read them before the session ends."""
@@ -136,18 +147,22 @@ class Session:
 
     def _batches(self, stream: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         with self._guard():
-            yield from stream
+            for batch in stream:
+                self._interrupt.check()
+                yield batch
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
-        """Interrupt the statement when its time is over; turn DuckDB's errors into ours."""
+        """Interrupt the statement when its time is over or somebody asks for it; turn DuckDB's errors into ours."""
         timer = threading.Timer(self._timeout, self._connection.interrupt) if self._timeout else None
         if timer:
             timer.daemon = True
             timer.start()
         try:
-            yield
+            with self._interrupt.repeating(self._connection.interrupt):
+                yield
         except (duckdb.Error, pa.ArrowException, OSError) as error:
+            self._interrupt.check()
             raise translated(error, self._timeout) from error
         finally:
             if timer:
@@ -184,7 +199,8 @@ def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[
     connection.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
     connection.execute("SET enable_external_access = false")
     for table in tables:
-        connection.execute(f"CREATE VIEW {quoted(table.name)} AS {_select(table)}")
+        text = _flattened(table) if table.flat else _select(table)
+        connection.execute(f"CREATE VIEW {quoted(table.name)} AS {text}")
     connection.execute("SET lock_configuration = true")
 
 
@@ -202,6 +218,20 @@ def _select(table: Table) -> str:
         return nothing
     rows = f"SELECT {all_} FROM read_parquet([{files}], union_by_name = true{origin})"
     return f"SELECT {columns} FROM ({nothing} UNION ALL BY NAME {rows})"
+
+
+def _flattened(table: Table) -> str:
+    columns = ", ".join(f"{path} AS {quoted(name)}" for name, path in _leaves(table.schema, "", "_r."))
+    return f"SELECT {columns} FROM ({_select(table)}) AS _r"
+
+
+def _leaves(fields: pa.Schema | pa.StructType, name: str, path: str) -> Iterator[tuple[str, str]]:
+    for field in fields:
+        mine, at = f"{name}{field.name}", f"{path}{quoted(field.name)}"
+        if pa.types.is_struct(field.type):
+            yield from _leaves(field.type, f"{mine}.", f"{at}.")
+        else:
+            yield mine, at
 
 
 def _check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

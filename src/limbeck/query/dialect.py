@@ -127,7 +127,7 @@ class AEP(Databricks):
     class Tokenizer(Databricks.Tokenizer):
         """Double quotes make identifiers; the resolver turns those that name nothing into strings."""
 
-        QUOTES: ClassVar[list[str | tuple[str, str]]] = ["'"]
+        QUOTES: ClassVar[list[str | tuple[str, str]]] = ["'", ("E'", "'"), ("e'", "'")]
         IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ["`", '"']
         STRING_ESCAPES: ClassVar[list[str]] = ["'", "\\"]
 

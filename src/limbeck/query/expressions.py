@@ -13,6 +13,7 @@ from limbeck.query.dialect import position
 from limbeck.query.functions import FUNCTIONS, Function
 from limbeck.query.functions.model import template
 from limbeck.query.infer import infer
+from limbeck.query.parameters import Parameter, marked
 from limbeck.query.scope import Column, Scope
 from limbeck.query.types import LONG, STRING, is_string, type_of, typed
 from limbeck.xdm.types import Array, Map, Object, Type
@@ -241,7 +242,16 @@ class Expressions:
         number = int(node.name) if node.name.isdigit() else 0
         if not 1 <= number <= len(self._params):
             raise SqlSyntaxError(f"parameter ${node.name} has no value", position=position(node))
-        return self.bind(exp.convert(self._params[number - 1]), Scope())
+        value = self._params[number - 1]
+        return marked(value.node() if isinstance(value, Parameter) else self.bind(exp.convert(value), Scope()), number)
+
+    def count(self, node: exp.Parameter) -> exp.Expr:
+        """Put the value of a parameter into LIMIT or OFFSET, where the engine wants a plain number."""
+        number = int(node.name) if node.name.isdigit() else 0
+        value = self._params[number - 1] if 1 <= number <= len(self._params) else None
+        if isinstance(value, Parameter) and value.value is None:
+            value = 0  # it has no value yet, and which is of no matter to names and types
+        return exp.convert(value.value) if isinstance(value, Parameter) else self.parameter(node, Scope())
 
     def now(self, node: exp.Expr, _scope: Scope) -> exp.Expr:
         """Bind CURRENT_DATE and CURRENT_TIMESTAMP without parentheses."""

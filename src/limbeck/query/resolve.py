@@ -324,7 +324,7 @@ class _Resolver:
         """Bind the number of LIMIT or OFFSET; `LIMIT ALL` is none."""
         number = clause.args.get("expression")
         if isinstance(number, exp.Parameter):
-            number = self._expressions.bind(number, Scope())
+            number = self._expressions.count(number)
             clause.set("expression", number)
         if key == "limit" and isinstance(number, exp.Column | exp.Var) and number.name.upper() == "ALL":
             clause.pop()

@@ -27,6 +27,8 @@ class Result:
         self._batches = iter(batches)
         self._resources = resources or ExitStack()
         self._cap = cap
+        self.command = "SELECT"
+        """The kind of statement that gave this."""
 
     @classmethod
     def of(cls, columns: Mapping[str, Sequence[str | int]]) -> Result:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from limbeck.xdm.types import Object, Type
+from limbeck.xdm.types import Field, Object, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,15 @@ class Scope:
 def columns_of(t: Object) -> tuple[Column, ...]:
     """Return the columns of a table whose rows are objects of type *t*."""
     return tuple(Column(f.name, f.type) for f in t.fields)
+
+
+def flattened(t: Object, before: str = "") -> Object:
+    """Return *t* with the fields of its structs as fields of its own, called by their path (SQL contract, 1.2)."""
+    found: list[Field] = []
+    for f in t.fields:
+        name = f"{before}{f.name}"
+        found += flattened(f.type, f"{name}.").fields if isinstance(f.type, Object) else [Field(name, f.type)]
+    return Object(tuple(found))
 
 
 def renamed(columns: Sequence[Column], names: Sequence[str]) -> tuple[Column, ...]:

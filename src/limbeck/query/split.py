@@ -30,17 +30,25 @@ def statements(text: str) -> list[str]:
     >>> statements("select ';' -- a; b\\n; ; select 2;")
     ["select ';' -- a; b", 'select 2']
     """
-    found: list[str] = []
-    current: list[str] = []
-    meant = False
+    return [statement for _, statement in pieces(text)]
+
+
+def pieces(text: str) -> list[tuple[int, str]]:
+    """Return the statements of *text*, each with the place, from 0, where it begins."""
+    found: list[tuple[int, str]] = []
+    start, meant = 0, False
     for token in _TOKEN.finditer(text):
         if token.lastgroup == "end":
             if meant:
-                found.append("".join(current).strip())
-            current, meant = [], False
+                found.append(_piece(text, start, token.start()))
+            start, meant = token.end(), False
             continue
-        current.append(token[0])
         meant = meant or (token.lastgroup != "comment" and not token[0].isspace())
     if meant:
-        found.append("".join(current).strip())
+        found.append(_piece(text, start, len(text)))
     return found
+
+
+def _piece(text: str, start: int, end: int) -> tuple[int, str]:
+    raw = text[start:end]
+    return start + len(raw) - len(raw.lstrip()), raw.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 from sqlglot import exp
 
 from limbeck.errors import DuplicateTable, FeatureNotSupported, SqlSyntaxError
@@ -13,6 +14,9 @@ from limbeck.query.statements.fit import fitted
 from limbeck.xdm.arrow import from_arrow
 from limbeck.xdm.names import check_names
 from limbeck.xdm.types import Schema
+
+SCHEMA = pa.schema([("Created Table DataSet Id", pa.string())])
+"""What CREATE TABLE answers with."""
 
 _PROPERTIES = frozenset({"schema", "rowvalidation", "label"})
 
@@ -43,7 +47,7 @@ def run(statement: Statement) -> Result:
 
 
 def _made(dataset_id: str) -> Result:
-    return Result.of({"Created Table DataSet Id": [dataset_id]})
+    return Result.of({SCHEMA.names[0]: [dataset_id]})
 
 
 def _name(node: exp.Expr) -> str:

@@ -7,7 +7,7 @@ from limbeck.errors import FeatureNotSupported, Forbidden, UndefinedTable, neare
 from limbeck.lake import Dataset
 from limbeck.query.dialect import position
 from limbeck.query.result import Result
-from limbeck.query.statements.context import LakeCatalogue, Statement
+from limbeck.query.statements.context import Statement
 
 
 def run(statement: Statement) -> Result:
@@ -17,12 +17,12 @@ def run(statement: Statement) -> Result:
     if node.args.get("kind") != "TABLE" or len(tables) != 1 or tables[0].args.get("db"):
         raise FeatureNotSupported("of DROP, only DROP TABLE [IF EXISTS] name is served", position=position(node))
     name = tables[0].name
-    found = statement.find(name)
+    found = statement.catalogue.dataset(name)
     if found is not None:
         _check_own(statement, found)
         statement.lake.datasets.drop(statement.sandbox, found.id)
     elif not node.args.get("exists"):
-        known = LakeCatalogue(statement.lake, statement.sandbox).names()
+        known = statement.catalogue.names()
         hint = nearest(name, known) or None
         raise UndefinedTable(f'table "{name}" does not exist', position=position(tables[0]), hint=hint)
     return Result.of({"status": ["DROP TABLE"]})

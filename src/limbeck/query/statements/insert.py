@@ -11,7 +11,7 @@ from limbeck.lake import Dataset
 from limbeck.query.checks import check_parts
 from limbeck.query.dialect import position
 from limbeck.query.result import Result, presented
-from limbeck.query.statements.context import LakeCatalogue, Statement
+from limbeck.query.statements.context import Statement
 from limbeck.query.statements.fit import fitted
 from limbeck.xdm.arrow import from_arrow
 
@@ -44,9 +44,9 @@ def _target(statement: Statement) -> Dataset:
     table = statement.tree.this.this if isinstance(statement.tree.this, exp.Schema) else statement.tree.this
     if not isinstance(table, exp.Table) or table.args.get("db"):
         raise FeatureNotSupported("INSERT INTO takes the name of a table", position=position(statement.tree))
-    found = statement.find(table.name)
+    found = statement.catalogue.dataset(table.name)
     if found is None:
-        known = LakeCatalogue(statement.lake, statement.sandbox).names()
+        known = statement.catalogue.names()
         hint = nearest(table.name, known) or None
         raise UndefinedTable(f'table "{table.name}" does not exist', position=position(table), hint=hint)
     return found

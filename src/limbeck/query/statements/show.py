@@ -7,8 +7,8 @@ from limbeck.query.statements.context import Statement
 
 
 def tables(statement: Statement) -> Result:
-    """List the sandbox's tables."""
-    found = statement.lake.datasets.all(statement.sandbox)
+    """List the tables that the session sees."""
+    found = statement.catalogue.datasets()
     return Result.of(
         {
             "name": [d.table for d in found],

@@ -1,0 +1,112 @@
+"""What a session asks of the platform: statements of one principal on one sandbox (SQL contract, section 1.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from limbeck.engine import Interrupt
+from limbeck.errors import NoTablesInScope, NotFound, Unauthenticated, UnknownSandbox
+from limbeck.pgwire.answer import Answer
+from limbeck.platform import Platform
+from limbeck.query.service import Parameter, View
+from limbeck.scope import Principal, Sandbox
+from limbeck.xdm.types import Type
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database name taken apart: `{sandbox}:{scope}[?FLATTEN]`."""
+
+    sandbox: str
+    scope: str
+    flatten: bool
+
+    @classmethod
+    def of(cls, name: str) -> Database:
+        """Return the parts of *name*.
+
+        >>> Database.of("prod:all?")
+        Database(sandbox='prod', scope='all', flatten=False)
+        >>> Database.of("all")
+        Database(sandbox='prod', scope='all', flatten=False)
+        """
+        place, _, options = name.partition("?")
+        sandbox, colon, scope = place.partition(":")
+        if not colon:
+            sandbox, scope = ("prod", ALL) if place in ("", ALL) else (place, ALL)
+        return cls(sandbox, scope or ALL, options.strip().upper() == "FLATTEN")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Statements of one principal, on the tables that its database name lets it see."""
+
+    platform: Platform
+    principal: Principal
+    sandbox: Sandbox
+    view: View
+
+    @classmethod
+    def open(cls, platform: Platform, user: str, password: str, database: str) -> Desk:
+        """Log in. Raise `Unauthenticated`, `UnknownSandbox` or `NoTablesInScope`."""
+        principal = _principal(platform, user, password)
+        found = Database.of(database)
+        try:
+            sandbox = platform.access.sandbox(principal.org_id, found.sandbox)
+        except NotFound as error:
+            raise UnknownSandbox(f'database "{database}": {error}') from error
+        return cls(platform, principal, sandbox, View(_only(platform, sandbox, found.scope), found.flatten))
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for rows that are set aside."""
+        return self.platform.settings.scratch
+
+    def run(self, sql: str, params: Sequence[Parameter], interrupt: Interrupt) -> Answer:
+        """Run a statement of Query Service."""
+        query, who = self.platform.query, self.principal
+        return Answer.of(
+            query.run(self.sandbox, sql, principal=who, params=params, view=self.view, interrupt=interrupt)
+        )
+
+    def parameters(self, sql: str, known: Sequence[Type | None]) -> list[Type]:
+        """Return the types of a statement's parameters."""
+        return self.platform.query.parameters(self.sandbox, sql, known, view=self.view)
+
+    def describe(self, sql: str, types: Sequence[Type]) -> pa.Schema | None:
+        """Return the columns of a statement; None if it gives no rows."""
+        _, schema = self.platform.query.describe(self.sandbox, sql, types, view=self.view)
+        return schema if len(schema) else None
+
+
+def _principal(platform: Platform, user: str, password: str) -> Principal:
+    """Password: an access token, or `client_id:client_secret`. The user is the organisation."""
+    name, colon, secret = password.partition(":")
+    try:
+        token = platform.access.token(name, secret)[0] if colon else password
+        principal = platform.access.principal(token)
+    except Unauthenticated as error:
+        raise Unauthenticated(f'password authentication failed for user "{user}"') from error
+    if user != principal.org_id:
+        raise Unauthenticated(f'password authentication failed for user "{user}": it is the organisation\'s id')
+    return principal
+
+
+def _only(platform: Platform, sandbox: Sandbox, scope: str) -> str | None:
+    if scope == ALL:
+        return None
+    found = platform.lake.datasets.by_table(sandbox, scope)
+    if found is None and re.fullmatch(r"[0-9a-f]{24}", scope):
+        found = next((d for d in platform.lake.datasets.all(sandbox) if d.id == scope), None)
+    if found is None:
+        raise NoTablesInScope(
+            f'no table "{scope}" in sandbox {sandbox.name}', hint=f"{sandbox.name}:all has all tables"
+        )
+    return found.table.lower()
