@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ import pytest
 
 @contextmanager
 def disk(path: Path, options: str) -> Iterator[None]:
-    """Mount a tmpfs with *options* at *path*, which is made; skip the test where that is not possible."""
-    if sys.platform != "linux":
+    """Mount a tmpfs with *options* at *path*, which is made; skip the test, with the reason, where that cannot be."""
+    if sys.platform != "linux" or shutil.which("mount") is None:
         pytest.skip("a disk of its own is a tmpfs, which this system cannot mount")
     path.mkdir(parents=True, exist_ok=True)
     made = subprocess.run(

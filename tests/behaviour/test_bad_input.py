@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -33,6 +33,7 @@ from limbeck.platform import Platform
 from limbeck.settings import Settings
 from limbeck.xdm.types import Field, Object, Scalar
 from tests.behaviour import children
+from tests.disks import disk
 from tests.shop_definition import (
     DEFINITION,
     SOURCES,
@@ -410,12 +411,8 @@ def test_a_server_that_is_not_there_stops_a_run_before_it_begins(folder: Path, t
 class Disk:
     """A file system of its own, in memory."""
 
-    def __init__(self, path: Path, kib: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        path.mkdir(parents=True)
-        made = _mount("-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(path))
-        if made.returncode != 0:
-            pytest.skip(f"a small disk needs the right to mount one: {made.stderr.strip()}")
 
     def fill(self) -> None:
         """Leave no byte."""
@@ -428,12 +425,8 @@ class Disk:
 
     def enlarge(self) -> None:
         """Make room."""
-        assert _mount("-o", "remount,size=64m", str(self.path)).returncode == 0
+        subprocess.run(["mount", "-o", "remount,size=64m", str(self.path)], check=True)
         (self.path / "ballast").unlink(missing_ok=True)
-
-
-def _mount(*arguments: str) -> CompletedProcess[str]:
-    return subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
 
 
 MakeDisk = Callable[[int], Disk]
@@ -442,12 +435,13 @@ MakeDisk = Callable[[int], Disk]
 @pytest.fixture
 def disk_of(tmp_path: Path) -> Iterator[MakeDisk]:
     """Makes a disk of so many KiB."""
-    if sys.platform != "linux" or shutil.which("mount") is None:
-        pytest.skip("a small disk is a tmpfs, which this system cannot mount")
-    path = tmp_path / "disk"
-    yield lambda kib: Disk(path, kib)
-    if os.path.ismount(path):
-        subprocess.run(["umount", str(path)], check=True)
+    with ExitStack() as mounted:
+
+        def make(kib: int) -> Disk:
+            mounted.enter_context(disk(tmp_path / "disk", f"size={kib}k"))
+            return Disk(tmp_path / "disk")
+
+        yield make
 
 
 def long_events(folder: Path) -> tuple[Path, int]:

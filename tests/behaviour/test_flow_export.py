@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from limbeck.errors import (
 )
 from limbeck.flow import LandingZone
 from tests.behaviour.flow_scores import ECID, score_dataset
+from tests.disks import disk
 
 FLOW = "/data/foundation/flowservice"
 SOURCE, TARGET = "23598e46-f560-407b-88d5-ea6207e49db0", "10440537-2a7b-4583-ac39-ed38d4b848e8"
@@ -313,13 +312,8 @@ def test_a_landing_zone_without_rights_is_named(tmp_path: Path, monkeypatch: pyt
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 512 KiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "none", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("needs the right to mount a small disk")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with disk(tmp_path / "small", "size=512k"):
+        yield tmp_path / "small"
 
 
 def test_a_full_landing_zone_is_told_and_left_clean(
