@@ -164,7 +164,7 @@ def _open(home: Path, memory: int):  # type: ignore[no-untyped-def]  # a benchma
     sandbox = access.sandbox(access.ensure_organisation("acme@LocalOrg"), "prod")
     lake = Lake(store, registry, settings.lake)
     engine = Engine(settings.scratch, memory, 1, THREADS)
-    return QueryService(lake, registry, engine, 3600), lake, registry, sandbox, settings
+    return QueryService(store, lake, registry, engine, settings.scratch, 3600), lake, registry, sandbox, settings
 
 
 def main() -> None:

@@ -63,7 +63,9 @@ class Platform:
         self.lake = Lake(self.store, self.registry, settings.lake)
         self.delta = DeltaLogs(self.store, self.lake)
         self.ingest = Ingest(self.store, self.lake, self.engine, Folder(settings.staging), Folder(settings.scratch))
-        self.query = QueryService(self.lake, self.registry, self.engine, settings.statement_timeout_s)
+        self.query = QueryService(
+            self.store, self.lake, self.registry, self.engine, settings.scratch, settings.statement_timeout_s
+        )
         self.identities = Identities(self.store, self.lake, self.engine)
         self.profiles = Profiles(self.lake, self.registry, self.identities, self.engine, settings.scratch)
         self.audiences = Audiences(self.store, self.profiles, self.engine, Folder(settings.home / "audiences"))

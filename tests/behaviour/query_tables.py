@@ -124,6 +124,7 @@ class Home:
     engine: Engine
     query: QueryService
     settings: Settings
+    store: Store
 
     @classmethod
     def make(cls, folder: Path, memory_mib: int = 512) -> Home:
@@ -135,7 +136,8 @@ class Home:
         sandbox = access.sandbox(access.ensure_organisation("acme@AdobeOrg"), "prod")
         lake = Lake(store, registry, settings.lake)
         engine = Engine(settings.scratch, memory_mib, 2, 2)
-        return cls(sandbox, lake, registry, engine, QueryService(lake, registry, engine, 60), settings)
+        query = QueryService(store, lake, registry, engine, settings.scratch, 60)
+        return cls(sandbox, lake, registry, engine, query, settings, store)
 
     def add(self, name: str, batches: Sequence[pa.Table]) -> None:
         """Make a table with these batches, each a snapshot."""

@@ -48,11 +48,7 @@ HOSTILE = [
     "INSTALL httpfs",
     "LOAD httpfs",
     "LOAD '/tmp/limbeck-escape.so'",
-    "SET enable_external_access = true",
     "SET allowed_directories = ['/']",
-    "SET temp_directory = '/tmp/limbeck-escape'",
-    "SET lock_configuration = false",
-    "RESET lock_configuration",
     "PRAGMA database_list",
     "PRAGMA enable_profiling",
     "CALL pragma_version()",
@@ -146,6 +142,14 @@ class NoEngine(Engine):
         yield
 
 
+SETTINGS = [
+    "SET enable_external_access = true",
+    "SET temp_directory = '/tmp/limbeck-escape'",
+    "SET lock_configuration = false",
+    "RESET lock_configuration",
+]
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     made = Home.make(tmp_path_factory.mktemp("walls"))
@@ -156,11 +160,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.mark.parametrize("attack", [*HOSTILE, *TELLING])
 def test_the_resolver_holds_without_the_engine(home: Home, attack: str) -> None:
-    service = QueryService(home.lake, home.registry, NoEngine(), 60)
+    service = QueryService(home.store, home.lake, home.registry, NoEngine(), home.settings.scratch, 60)
     with pytest.raises(LimbeckError) as caught:
         service.run(home.sandbox, attack.format(victim="/tmp/limbeck-escape"))
     assert caught.value.sqlstate[:2] in ("42", "0A", "53"), caught.value
     assert not list(Path("/tmp").glob("limbeck-escape*"))
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_settings_stay_with_the_session(home: Home, setting: str) -> None:
+    """SET is the session's own; no engine hears of it, and none is asked."""
+    service = QueryService(home.store, home.lake, home.registry, NoEngine(), home.settings.scratch, 60)
+    assert service.run(home.sandbox, setting).schema.names == []
+    with home.engine.session() as session, pytest.raises(LimbeckError):
+        session.fetch(setting)
 
 
 @pytest.mark.parametrize("attack", HOSTILE)

@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 
 from limbeck.errors import FeatureNotSupported, InvalidText, ProtocolViolation, SqlSyntaxError
 from limbeck.pgwire import codec, rows, types
-from limbeck.pgwire.commands import CopyOut, Fetch, Set, Show, command
+from limbeck.pgwire.commands import CopyOut, Fetch, command
 from limbeck.pgwire.desk import Database
 from limbeck.pgwire.server import _options
+from limbeck.query.statements import kinds
+from limbeck.query.statements.settings import Set, Show
+from limbeck.query.statements.show import ShowTables
 
 INT8, FLOAT8, TEXT, DATE, TIMESTAMP, NUMERIC = 20, 701, 25, 1082, 1114, 1700
 
@@ -180,9 +183,10 @@ def test_large_batches_are_sent_in_parts(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_commands_are_read_whatever_stands_around_them() -> None:
-    assert command("/* a */ set -- b\n Auto_To_Json TO 'true'") == Set("auto_to_json", "true")
+    assert kinds.command("/* a */ set -- b\n Auto_To_Json TO 'true'") == Set("auto_to_json", "true")
     assert command('FETCH FORWARD ALL IN "My c"') == Fetch("My c", "forward", None, False)
-    assert command("show DateStyle") == Show("datestyle")
+    assert kinds.command("show DateStyle") == Show("datestyle")
+    assert kinds.command("show TABLES") == ShowTables()
     assert command("COPY t (a, b) TO STDOUT (FORMAT csv, DELIMITER ';', HEADER)") == CopyOut(
         "SELECT a, b FROM t", 5, "csv", True, ";", "", '"'
     )

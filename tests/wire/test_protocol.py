@@ -7,6 +7,7 @@ import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -424,7 +425,8 @@ def test_a_slow_reader_gets_everything(raw: Raw) -> None:
 
 
 def test_a_statement_that_takes_too_long(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire.platform.query, "_timeout", 0.05)
+    query = wire.platform.query
+    monkeypatch.setattr(query, "services", replace(query.services, timeout=0.05))
     with wire.psycopg2() as connection, pytest.raises(psycopg2.errors.ConfigurationLimitExceeded):
         connection.cursor().execute(ENDLESS)
 

@@ -58,6 +58,8 @@ class Table:
     """Each row tells where it stands, in the columns `ORIGIN`."""
     flat: bool = False
     """Fields of structs are columns, called by their path."""
+    rows: pa.Table | None = None
+    """A few rows in memory, instead of files."""
 
 
 class Engine:
@@ -199,9 +201,18 @@ def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[
     connection.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
     connection.execute("SET enable_external_access = false")
     for table in tables:
+        if table.rows is not None:
+            _load(connection, table.name, table.rows)
+            continue
         text = _flattened(table) if table.flat else _select(table)
         connection.execute(f"CREATE VIEW {quoted(table.name)} AS {text}")
     connection.execute("SET lock_configuration = true")
+
+
+def _load(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    connection.register("limbeck_rows", rows)
+    connection.execute(f"CREATE TABLE {quoted(name)} AS SELECT * FROM limbeck_rows")
+    connection.unregister("limbeck_rows")
 
 
 def _select(table: Table) -> str:

@@ -36,10 +36,9 @@ class Answer:
     @classmethod
     def of(cls, result: Result) -> Answer:
         """Return the answer that a result of Query Service is."""
-        if result.command in ("INSERT", "DROP TABLE"):
-            with result:
-                rows = [row for batch in result.batches() for row in batch.to_pylist()]
-            return cls(f"INSERT 0 {rows[0]['rows']}" if result.command == "INSERT" else result.command)
+        if result.affected is not None or not len(result.schema):
+            result.close()
+            return cls(result.command if result.affected is None else f"{result.command} 0 {result.affected}")
         return cls(result.command, result.schema, result.batches(), result.close, lambda: result.capped)
 
     @classmethod

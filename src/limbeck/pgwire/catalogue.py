@@ -12,8 +12,8 @@ from itertools import pairwise
 import pyarrow as pa
 
 from limbeck.errors import FeatureNotSupported
-from limbeck.pgwire.commands import Token, tokens
-from limbeck.pgwire.variables import FULL_VERSION
+from limbeck.query.variables import FULL_VERSION
+from limbeck.query.words import Token, tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,55 +1,17 @@
 """Statements that concern the session and not the lake: recognised here, carried out in `session.py`.
 
-What is not recognised is Query Service's. Sections 1.8 and 2.8 of the SQL contract list them.
+What is not recognised is Query Service's. Section 2.8 of the SQL contract lists them.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from limbeck.errors import FeatureNotSupported, SqlSyntaxError
 from limbeck.pgwire.types import BOOL, DATE, FLOAT4, FLOAT8, INT2, INT4, INT8, NUMERIC, TEXT, TIMESTAMP, TIMESTAMPTZ
-
-_TOKEN = re.compile(
-    r"""
-      (?P<space>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
-    | (?P<string>[eE]?'(?:[^'\\]|\\.|'')*')
-    | (?P<name>"(?:[^"]|"")*")
-    | (?P<word>[^\W\d]\w*(?:\.[^\W\d]\w*)*)
-    | (?P<number>[-+]?\d+(?:\.\d+)?)
-    | (?P<mark>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word, name, text, number or mark of a statement, and where it stands."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-
-    @property
-    def word(self) -> str:
-        """The word in capitals; empty for everything else."""
-        return self.text.upper() if self.kind == "word" else ""
-
-    @property
-    def value(self) -> str:
-        """The text or name without its quotes; a bare word in lower case."""
-        if self.kind == "string":
-            inner = self.text[self.text.index("'") + 1 : -1]
-            return re.sub(r"\\(.)|''", lambda m: m[1] or "'", inner, flags=re.DOTALL)
-        if self.kind == "name":
-            return self.text[1:-1].replace('""', '"')
-        return self.text.lower() if self.kind == "word" else self.text
-
+from limbeck.query.words import Words, tokens
 
 # -- the commands -------------------------------------------------------------------------------------------------
 
@@ -63,32 +25,10 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Set:
-    """SET name = value; value None is the default."""
-
-    name: str
-    value: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Ignored:
     """Accepted for the clients that send it, without effect."""
 
     tag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """SHOW name, SHOW ALL (name None), and SET in its reading forms."""
-
-    name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reset:
-    """RESET name; None is all."""
-
-    name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +108,8 @@ class CopyOut:
 
 
 Command = (
-    Transaction | Set | Ignored | Show | Reset | Discard | Declare | Fetch | CloseCursor | Prepare | ExecutePrepared
-    | Deallocate | CopyOut
-)  # fmt: skip
+    Transaction | Ignored | Discard | Declare | Fetch | CloseCursor | Prepare | ExecutePrepared | Deallocate | CopyOut
+)
 
 
 def command(sql: str) -> Command | None:
@@ -181,113 +120,20 @@ def command(sql: str) -> Command | None:
     """
     first = next(tokens(sql), None)
     parse = _PARSERS.get(first.word) if first is not None else None
-    return parse(_Words(sql)) if parse is not None else None
-
-
-class _Words:
-    """The tokens of a statement, taken one after the other."""
-
-    def __init__(self, sql: str) -> None:
-        self.sql = sql
-        self._tokens = list(tokens(sql))
-        self._at = 0
-
-    def peek(self, ahead: int = 0) -> str:
-        """The word that comes next, in capitals."""
-        at = self._at + ahead
-        return self._tokens[at].word or self._tokens[at].text if at < len(self._tokens) else ""
-
-    def take(self, *words: str) -> bool:
-        """Go past *words* if they come next."""
-        if all(self.peek(n) == word for n, word in enumerate(words)):
-            self._at += len(words)
-            return True
-        return False
-
-    def one_of(self, *words: str) -> str:
-        """Go past one of *words*, if one comes next, and return it."""
-        return next((word for word in words if self.take(word)), "")
-
-    def next(self) -> Token:
-        """Take any token."""
-        if self._at >= len(self._tokens):
-            raise SqlSyntaxError("syntax error at end of input", position=len(self.sql) + 1)
-        self._at += 1
-        return self._tokens[self._at - 1]
-
-    def name(self) -> str:
-        """Take a name."""
-        token = self.next()
-        if token.kind not in ("word", "name"):
-            raise self.unexpected(token)
-        return token.value
-
-    def number(self) -> int | None:
-        """Take a whole number if one comes next."""
-        if re.fullmatch(r"[-+]?\d+", self.peek()):
-            return int(self.next().text)
-        return None
-
-    def expect(self, *words: str) -> None:
-        """Go past *words*, which have to come now."""
-        for word in words:
-            if not self.take(word):
-                raise self.unexpected(self.next())
-
-    def rest(self) -> tuple[str, int]:
-        """Take everything that is left, and tell where it begins."""
-        if self._at >= len(self._tokens):
-            raise SqlSyntaxError("syntax error at end of input", position=len(self.sql) + 1)
-        start = self._tokens[self._at].start
-        self._at = len(self._tokens)
-        return self.sql[start:], start
-
-    def parenthesised(self) -> tuple[str, int]:
-        """Take a pair of parentheses, and return what stands between them."""
-        self.expect("(")
-        start, depth = self._tokens[self._at].start if self._at < len(self._tokens) else 0, 1
-        while True:
-            token = self.next()
-            depth += {"(": 1, ")": -1}.get(token.text, 0)
-            if depth == 0:
-                return self.sql[start : token.start], start
-
-    def ended(self) -> bool:
-        """Whether nothing is left."""
-        return self._at >= len(self._tokens)
-
-    def end(self) -> None:
-        """See to it that nothing is left."""
-        if not self.ended():
-            raise self.unexpected(self.next())
-
-    def all(self) -> None:
-        """Go past everything that is left."""
-        self._at = len(self._tokens)
-
-    def unexpected(self, token: Token) -> SqlSyntaxError:
-        """Return the error for a token that has no place here."""
-        return SqlSyntaxError(f'syntax error at or near "{token.text}"', position=token.start + 1)
-
-
-def tokens(sql: str) -> Iterator[Token]:
-    """Yield the tokens of a statement, without comments."""
-    for found in _TOKEN.finditer(sql):
-        if found.lastgroup != "space":
-            yield Token(found.lastgroup or "mark", found[0], found.start(), found.end())
+    return parse(Words(sql)) if parse is not None else None
 
 
 # -- transactions -------------------------------------------------------------------------------------------------
 
 
-def _begin(words: _Words) -> Command | None:
+def _begin(words: Words) -> Command | None:
     tag = "START TRANSACTION" if words.take("START") else "BEGIN"
     words.expect(*(["TRANSACTION"] if tag != "BEGIN" else ["BEGIN"]))
     words.all()  # isolation levels: a statement reads one snapshot of each table, whatever is asked for
     return Transaction(tag, "T")
 
 
-def _end(words: _Words) -> Command | None:
+def _end(words: Words) -> Command | None:
     tag = "COMMIT" if words.one_of("COMMIT", "END") else "ROLLBACK"
     words.one_of("ROLLBACK", "ABORT")
     if words.peek() == "PREPARED":
@@ -303,7 +149,7 @@ def _end(words: _Words) -> Command | None:
     return Transaction(tag, "I")
 
 
-def _savepoint(words: _Words) -> Command | None:
+def _savepoint(words: Words) -> Command | None:
     tag = words.one_of("SAVEPOINT", "RELEASE")
     words.take("SAVEPOINT")
     words.name()
@@ -311,75 +157,10 @@ def _savepoint(words: _Words) -> Command | None:
     return Transaction(tag, None)
 
 
-# -- settings -----------------------------------------------------------------------------------------------------
+# -- what is forgotten and what is ignored -------------------------------------------------------------------------
 
 
-def _set(words: _Words) -> Command | None:
-    words.expect("SET")
-    if words.ended():
-        return Show(None)
-    two = f"{words.peek()} {words.peek(1)}"
-    if two.startswith(("TRANSACTION ", "CONSTRAINTS ")) or two == "SESSION CHARACTERISTICS":
-        words.all()
-        return Ignored("SET")
-    words.one_of("SESSION", "LOCAL")
-    if words.take("TIME", "ZONE"):
-        return Set("timezone", _value(words))
-    name = words.name()
-    if words.ended():
-        return Show(name)
-    if not words.one_of("=", "TO"):
-        raise words.unexpected(words.next())
-    return Set(name.lower(), _value(words))
-
-
-def _value(words: _Words) -> str | None:
-    if words.take("DEFAULT") or words.take("LOCAL"):
-        words.end()
-        return None
-    parts = []
-    while not words.ended():
-        token = words.next()
-        parts.append(token.text if token.kind == "word" else token.value)
-        if not words.ended():
-            words.expect(",")
-    if not parts:
-        raise SqlSyntaxError("SET needs a value", position=len(words.sql) + 1)
-    return ", ".join(parts)
-
-
-def _show(words: _Words) -> Command | None:
-    words.expect("SHOW")
-    if words.take("ALL"):
-        words.end()
-        return Show(None)
-    if words.take("TRANSACTION", "ISOLATION", "LEVEL"):
-        words.end()
-        return Show("transaction_isolation")
-    if words.take("TIME", "ZONE"):
-        words.end()
-        return Show("timezone")
-    if words.peek() == "TABLES":
-        return None
-    name = words.name()
-    words.end()
-    return Show(name)
-
-
-def _reset(words: _Words) -> Command | None:
-    words.expect("RESET")
-    if words.take("ALL"):
-        words.end()
-        return Reset(None)
-    if words.take("TIME", "ZONE"):
-        words.end()
-        return Reset("timezone")
-    name = words.name()
-    words.end()
-    return Reset(name.lower())
-
-
-def _discard(words: _Words) -> Command | None:
+def _discard(words: Words) -> Command | None:
     words.expect("DISCARD")
     what = words.one_of("ALL", "PLANS", "SEQUENCES", "TEMP", "TEMPORARY")
     if not what:
@@ -388,7 +169,7 @@ def _discard(words: _Words) -> Command | None:
     return Discard(what)
 
 
-def _listen(words: _Words) -> Command | None:
+def _listen(words: Words) -> Command | None:
     tag = words.next().word
     words.all()
     return Ignored(tag)
@@ -397,7 +178,7 @@ def _listen(words: _Words) -> Command | None:
 # -- cursors and prepared statements ------------------------------------------------------------------------------
 
 
-def _declare(words: _Words) -> Command | None:
+def _declare(words: Words) -> Command | None:
     words.expect("DECLARE")
     name = words.name()
     while words.one_of("BINARY", "ASENSITIVE", "INSENSITIVE", "NO", "SCROLL"):
@@ -410,7 +191,7 @@ def _declare(words: _Words) -> Command | None:
     return Declare(name, hold, query, start)
 
 
-def _fetch(words: _Words) -> Command | None:
+def _fetch(words: Words) -> Command | None:
     moves = words.one_of("FETCH", "MOVE") == "MOVE"
     how, count = _direction(words, moves)
     words.one_of("FROM", "IN")
@@ -419,7 +200,7 @@ def _fetch(words: _Words) -> Command | None:
     return Fetch(name, how, count, moves)
 
 
-def _direction(words: _Words, moves: bool) -> tuple[Literal["forward", "absolute", "relative"], int | None]:
+def _direction(words: Words, moves: bool) -> tuple[Literal["forward", "absolute", "relative"], int | None]:
     if words.take("FIRST"):
         return "absolute", 1
     for word, how in (("ABSOLUTE", "absolute"), ("RELATIVE", "relative")):
@@ -441,7 +222,7 @@ def _direction(words: _Words, moves: bool) -> tuple[Literal["forward", "absolute
     return "forward", 1 if number is None else number
 
 
-def _close(words: _Words) -> Command | None:
+def _close(words: Words) -> Command | None:
     words.expect("CLOSE")
     name = None if words.take("ALL") else words.name()
     words.end()
@@ -463,7 +244,7 @@ _TYPE_NAMES = {
 }
 
 
-def _prepare(words: _Words) -> Command | None:
+def _prepare(words: Words) -> Command | None:
     words.expect("PREPARE")
     name = words.name().lower()
     types: list[int] = []
@@ -481,7 +262,7 @@ def _prepare(words: _Words) -> Command | None:
     return Prepare(name, tuple(types), query, start)
 
 
-def _execute(words: _Words) -> Command | None:
+def _execute(words: Words) -> Command | None:
     words.expect("EXECUTE")
     name = words.name().lower()
     values: list[str | None] = []
@@ -498,7 +279,7 @@ def _execute(words: _Words) -> Command | None:
     return ExecutePrepared(name, tuple(values))
 
 
-def _deallocate(words: _Words) -> Command | None:
+def _deallocate(words: Words) -> Command | None:
     words.expect("DEALLOCATE")
     words.take("PREPARE")
     name = None if words.take("ALL") else words.name()
@@ -509,7 +290,7 @@ def _deallocate(words: _Words) -> Command | None:
 # -- COPY ---------------------------------------------------------------------------------------------------------
 
 
-def _copy(words: _Words) -> Command | None:
+def _copy(words: Words) -> Command | None:
     words.expect("COPY")
     query, start = _copied(words)
     if not words.take("TO"):
@@ -535,7 +316,7 @@ def _copy(words: _Words) -> Command | None:
     return found
 
 
-def _copied(words: _Words) -> tuple[str, int]:
+def _copied(words: Words) -> tuple[str, int]:
     """The query of a COPY; a table, with the columns listed or not, is one over all its rows."""
     if words.peek() == "(":
         return words.parenthesised()
@@ -546,7 +327,7 @@ def _copied(words: _Words) -> tuple[str, int]:
     return f"SELECT {columns} FROM {token.text}", token.start
 
 
-def _options(words: _Words) -> dict[str, str]:
+def _options(words: Words) -> dict[str, str]:
     """`(FORMAT csv, HEADER)`, and the older spelling `WITH CSV HEADER`."""
     words.take("WITH")
     found: dict[str, str] = {}
@@ -567,7 +348,7 @@ def _options(words: _Words) -> dict[str, str]:
     return found
 
 
-_PARSERS: dict[str, Callable[[_Words], Command | None]] = {
+_PARSERS: dict[str, Callable[[Words], Command | None]] = {
     "BEGIN": _begin,
     "START": _begin,
     "COMMIT": _end,
@@ -576,9 +357,6 @@ _PARSERS: dict[str, Callable[[_Words], Command | None]] = {
     "ABORT": _end,
     "SAVEPOINT": _savepoint,
     "RELEASE": _savepoint,
-    "SET": _set,
-    "SHOW": _show,
-    "RESET": _reset,
     "DISCARD": _discard,
     "LISTEN": _listen,
     "UNLISTEN": _listen,

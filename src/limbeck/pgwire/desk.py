@@ -13,7 +13,8 @@ from limbeck.engine import Interrupt
 from limbeck.errors import NoTablesInScope, NotFound, Unauthenticated, UnknownSandbox
 from limbeck.pgwire.answer import Answer
 from limbeck.platform import Platform
-from limbeck.query.service import Parameter, View
+from limbeck.query.service import Parameter, SqlSession, View
+from limbeck.query.variables import Variables
 from limbeck.scope import Principal, Sandbox
 from limbeck.xdm.types import Type
 
@@ -51,18 +52,22 @@ class Desk:
     platform: Platform
     principal: Principal
     sandbox: Sandbox
-    view: View
+    session: SqlSession
 
     @classmethod
-    def open(cls, platform: Platform, user: str, password: str, database: str) -> Desk:
-        """Log in. Raise `Unauthenticated`, `UnknownSandbox` or `NoTablesInScope`."""
+    def open(cls, platform: Platform, user: str, password: str, database: str, variables: Variables) -> Desk:
+        """Log in with the settings that the client sent.
+
+        Raise `Unauthenticated`, `UnknownSandbox` or `NoTablesInScope`.
+        """
         principal = _principal(platform, user, password)
         found = Database.of(database)
         try:
             sandbox = platform.access.sandbox(principal.org_id, found.sandbox)
         except NotFound as error:
             raise UnknownSandbox(f'database "{database}": {error}') from error
-        return cls(platform, principal, sandbox, View(_only(platform, sandbox, found.scope), found.flatten))
+        view = View(_only(platform, sandbox, found.scope), found.flatten)
+        return cls(platform, principal, sandbox, SqlSession(view, variables))
 
     @property
     def scratch(self) -> Path:
@@ -73,17 +78,21 @@ class Desk:
         """Run a statement of Query Service."""
         query, who = self.platform.query, self.principal
         return Answer.of(
-            query.run(self.sandbox, sql, principal=who, params=params, view=self.view, interrupt=interrupt)
+            query.run(self.sandbox, sql, principal=who, params=params, session=self.session, interrupt=interrupt)
         )
 
     def parameters(self, sql: str, known: Sequence[Type | None]) -> list[Type]:
         """Return the types of a statement's parameters."""
-        return self.platform.query.parameters(self.sandbox, sql, known, view=self.view)
+        return self.platform.query.parameters(self.sandbox, sql, known, session=self.session)
 
     def describe(self, sql: str, types: Sequence[Type]) -> pa.Schema | None:
         """Return the columns of a statement; None if it gives no rows."""
-        _, schema = self.platform.query.describe(self.sandbox, sql, types, view=self.view)
+        _, schema = self.platform.query.describe(self.sandbox, sql, types, session=self.session)
         return schema if len(schema) else None
+
+    def close(self) -> None:
+        """Drop what is the session's own."""
+        self.session.close()
 
 
 def _principal(platform: Platform, user: str, password: str) -> Principal:

@@ -36,8 +36,8 @@ from limbeck.pgwire.channel import Channel, Gone
 from limbeck.pgwire.desk import Desk
 from limbeck.pgwire.failure import Teller
 from limbeck.pgwire.session import Chunk, Session
-from limbeck.pgwire.variables import Variables
 from limbeck.platform import Platform
+from limbeck.query.variables import Variables
 
 log = logging.getLogger("limbeck.pgwire")
 
@@ -255,13 +255,14 @@ class _Link:
         await self._channel.write(codec.AUTHENTICATION_CLEARTEXT_PASSWORD)
         password = await self._password()
         database = sent.get("database") or "all"
-        desk = await self._server.in_thread(lambda: Desk.open(self._server.platform, user, password, database))
+        settings = {k: v for k, v in sent.items() if k not in _NOT_SETTINGS and not k.startswith("_pq_.")}
+        variables = Variables(user, _options(sent.get("options", "")) | settings)
+        platform = self._server.platform
+        desk = await self._server.in_thread(lambda: Desk.open(platform, user, password, database, variables))
         if self._server.is_full():
             raise SessionLimit("Session Limit Reached")
         self.process = self._server.new_process()
-        settings = {k: v for k, v in sent.items() if k not in _NOT_SETTINGS and not k.startswith("_pq_.")}
-        variables = Variables(user, _options(sent.get("options", "")) | settings)
-        self._session = Session(desk, variables, self._teller, Facts(database, user, self.process))
+        self._session = Session(desk, self._teller, Facts(database, user, self.process))
         await self._channel.write(
             b"".join(
                 [

@@ -29,10 +29,10 @@ from limbeck.pgwire.answer import Answer, Cursor
 from limbeck.pgwire.catalogue import Facts
 from limbeck.pgwire.desk import Desk
 from limbeck.pgwire.failure import Teller
-from limbeck.pgwire.variables import Variables, spelled
 from limbeck.query.service import Parameter
 from limbeck.query.split import pieces
 from limbeck.query.statements.select import DEFAULT_CAP
+from limbeck.query.words import tokens
 from limbeck.xdm.types import Scalar, Type
 
 Chunk = bytes | memoryview
@@ -89,10 +89,10 @@ class Portal:
 class Session:
     """One client's session on a desk."""
 
-    def __init__(self, desk: Desk, variables: Variables, teller: Teller, facts: Facts) -> None:
+    def __init__(self, desk: Desk, teller: Teller, facts: Facts) -> None:
         self.status: Literal["I", "T"] = "I"
         self._desk = desk
-        self._variables = variables
+        self._variables = desk.session.variables
         self._teller = teller
         self._facts = facts
         self._prepared: dict[str, Prepared] = {}
@@ -101,8 +101,6 @@ class Session:
         self._skipping = False
         self._start = 0
         self._interrupt = Interrupt()
-        self._changed: list[tuple[str, str]] = []
-        """Settings that the client is to be told of."""
 
     # -- messages ------------------------------------------------------------------------------------------
 
@@ -143,6 +141,7 @@ class Session:
         """Give back everything."""
         self._close_portals()
         self._close_cursors()
+        self._desk.close()
 
     def _sync(self) -> Iterator[Chunk]:
         self._skipping = False
@@ -275,8 +274,6 @@ class Session:
 
     def _prepare(self, sql: str, start: int, oids: tuple[int, ...] = ()) -> Prepared:
         command = commands.command(sql)
-        if isinstance(command, commands.Show) and command.name and not self._variables.knows(command.name):
-            command = None  # SHOW of things is Query Service's
         known = catalogue.answer(sql, self._facts) if command is None and sql else None
         return Prepared(sql, start, oids, command, known)
 
@@ -321,8 +318,6 @@ class Session:
         match prepared.command:
             case None if prepared.sql:
                 return self._desk.describe(prepared.sql, [t for oid in oids if (t := types.parameter_type(oid))])
-            case commands.Show() as show:
-                return self._show(show).schema
             case commands.Fetch(moves=False) as fetch:
                 return self._cursor(fetch.cursor).schema
             case commands.ExecutePrepared() as execute:
@@ -382,9 +377,8 @@ class Session:
         yield codec.command_complete(answer.tag)
 
     def _reports(self) -> Iterator[Chunk]:
-        for name, value in self._changed:
+        for name, value in self._variables.changes().items():
             yield codec.parameter_status(name, value)
-        self._changed.clear()
 
     def _columns(self, schema: pa.Schema | None, formats: Sequence[int]) -> bytes:
         if schema is None:
@@ -420,13 +414,6 @@ class Session:
                 return self._transaction(tag, status)
             case commands.Ignored(tag):
                 return Answer(tag)
-            case commands.Set(name, value):
-                self._report(self._variables.put(name, value))
-                return Answer("SET")
-            case commands.Show() as show:
-                return self._show(show)
-            case commands.Reset(name):
-                return self._reset(name)
             case commands.Discard(what):
                 return self._discard(what)
             case commands.Declare() as declare:
@@ -451,20 +438,6 @@ class Session:
                 self._cursors.pop(cursor.name).close()
         self.status = status or self.status
         return Answer(tag)
-
-    def _show(self, show: commands.Show) -> Answer:
-        if show.name is not None:
-            return Answer.row("SHOW", {spelled(show.name): self._variables.get(show.name)})
-        found = self._variables.all()
-        batch = pa.RecordBatch.from_pydict({"name": [*found], "setting": [*found.values()]})
-        return Answer("SHOW", batch.schema, [batch])
-
-    def _reset(self, name: str | None) -> Answer:
-        if name is None:
-            self._variables.reset()
-        else:
-            self._report(self._variables.put(name, None))
-        return Answer("RESET")
 
     def _discard(self, what: str) -> Answer:
         if what == "ALL":
@@ -523,10 +496,6 @@ class Session:
 
     # -- the rest ------------------------------------------------------------------------------------------
 
-    def _report(self, changed: tuple[str, str] | None) -> None:
-        if changed is not None:
-            self._changed.append(changed)
-
     def _forget_portal(self, name: str) -> None:
         portal = self._portals.pop(name, None)
         if portal is not None:
@@ -557,7 +526,7 @@ def _takes_parameters(command: commands.Command | None) -> bool:
 
 
 def _is_query(sql: str) -> bool:
-    first = next(commands.tokens(sql), None)
+    first = next(tokens(sql), None)
     return first is not None and (first.word in ("SELECT", "WITH", "VALUES") or first.text == "(")
 
 

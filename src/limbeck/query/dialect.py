@@ -27,10 +27,6 @@ class Snapshot(exp.Expression):
     arg_types: ClassVar[dict[str, bool]] = {"start": False, "end": False}
 
 
-class ShowTables(exp.Command):
-    """`SHOW TABLES`."""
-
-
 class Template(exp.Expression):
     """Text for the engine with `{0}`, `{1}` … where the SQL of its arguments goes; `{*}` is all of them."""
 
@@ -62,11 +58,8 @@ class _Parser(DatabricksParser):
         return self._parse_as_command(self._prev)
 
     def _parse_as_command(self, start: Token) -> exp.Command:
-        first = self._curr.text.strip().upper() if self._curr else ""
         while self._curr:
             self._advance()
-        if (start.text.upper(), first) == ("SHOW", "TABLES"):
-            return self.expression(ShowTables(this="SHOW"))
         return self.expression(exp.Command(this=start.text.upper()), start)
 
     def _parse_table_parts(

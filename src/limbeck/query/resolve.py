@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedTable, nearest
+from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError, UndefinedTable, nearest
 from limbeck.query import volatile
 from limbeck.query.checks import check_parts, only
-from limbeck.query.dialect import Snapshot, position
+from limbeck.query.dialect import Snapshot, parse, position
 from limbeck.query.expressions import Expressions
 from limbeck.query.label import label
-from limbeck.query.scope import Catalogue, Column, Relation, Scope, columns_of, renamed
+from limbeck.query.scope import Catalogue, Column, Relation, Scope, Source, ViewInfo, columns_of, renamed
 from limbeck.query.stars import expanded
 from limbeck.query.types import type_of
 from limbeck.xdm.types import Array
@@ -30,16 +30,6 @@ _SELECT_PARTS = frozenset(
 )
 _TABLE_PARTS = frozenset({"this", "alias", "snapshot", "joins"})
 _GROUP_PARTS = frozenset({"expressions", "rollup", "cube", "grouping_sets", "all"})
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What the engine shows as view *view*: rows of *table* added after *since* up to *until*."""
-
-    view: str
-    table: str
-    since: int | None = None
-    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +55,22 @@ def resolve(sql: str, query: exp.Expr, catalogue: Catalogue, params: Sequence[ob
     return Resolved(query, tuple(resolver.sources.values()), columns)
 
 
+Sources = dict[tuple[str, int | None, int | None], Source]
+
+
 class _Resolver:
-    def __init__(self, sql: str, catalogue: Catalogue, params: Sequence[object]) -> None:
-        self.sources: dict[tuple[str, int | None, int | None], Source] = {}
+    def __init__(
+        self,
+        sql: str,
+        catalogue: Catalogue,
+        params: Sequence[object],
+        sources: Sources | None = None,
+        views: tuple[str, ...] = (),
+    ) -> None:
+        self.sources: Sources = {} if sources is None else sources
         self._catalogue = catalogue
+        self._views = views
+        """The views around, outermost first."""
         self._expressions = Expressions(sql, self.query, params)
 
     # -- queries -------------------------------------------------------------------------------------------
@@ -210,12 +212,30 @@ class _Resolver:
                 raise SqlSyntaxError("SNAPSHOT belongs to tables, not to queries", position=position(node))
             node.set("this", exp.to_identifier(name.lower(), quoted=True))
             node.set("alias", node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name)))
+        elif (view := self._catalogue.view(name)) is not None:
+            return self._view(node, view, scope)
         else:
             columns = self._source(node, name)
         self._add(node, columns, scope, default=name)
         for join in node.args.get("joins") or []:
             self._join(join, scope)
         return node
+
+    def _view(self, node: exp.Table, view: ViewInfo, scope: Scope) -> exp.Expr:
+        """Put the query of a view in its place; it sees the catalogue and nothing of the query around."""
+        if node.args.get("snapshot"):
+            raise SqlSyntaxError("SNAPSHOT belongs to tables, not to views", position=position(node))
+        if view.name.lower() in self._views:
+            raise SqlError(f"view {view.name} reads itself: {' → '.join((*self._views, view.name.lower()))}")
+        query = parse(view.sql)
+        within = (*self._views, view.name.lower())
+        columns = _Resolver(view.sql, self._catalogue, (), self.sources, within).query(query, Scope())
+        below = exp.Subquery(this=query, alias=node.args.get("alias"))
+        self._add(below, columns, scope, default=view.name)
+        for join in node.args.get("joins") or []:
+            self._join(join, scope)
+        below.set("joins", node.args.get("joins"))
+        return below
 
     def _source(self, node: exp.Table, name: str) -> Columns:
         table = self._catalogue.table(name)

@@ -27,14 +27,21 @@ class Result:
         self._batches = iter(batches)
         self._resources = resources or ExitStack()
         self._cap = cap
-        self.command = "SELECT"
-        """The kind of statement that gave this."""
+        self.command = ""
+        """What PostgreSQL's clients are told the statement was; the kind's own word where it is empty."""
+        self.affected: int | None = None
+        """How many rows a statement has written that is told by their number."""
 
     @classmethod
     def of(cls, columns: Mapping[str, Sequence[str | int]]) -> Result:
         """Return a result of a few rows that are known already."""
         batch = pa.RecordBatch.from_pydict(dict(columns))
         return cls(batch.schema, [batch])
+
+    @classmethod
+    def nothing(cls) -> Result:
+        """Return the result of a statement that gives no columns."""
+        return cls(pa.schema([]), [])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows, no more of them than the cap."""

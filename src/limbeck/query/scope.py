@@ -25,11 +25,32 @@ class TableInfo:
     type: Object
 
 
+@dataclass(frozen=True, slots=True)
+class ViewInfo:
+    """A view of the sandbox: a query under a name."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the engine shows as view *view*: rows of *table* added after *since* up to *until*."""
+
+    view: str
+    table: str
+    since: int | None = None
+    until: int | None = None
+
+
 class Catalogue(Protocol):
     """Where relations come from."""
 
     def table(self, name: str) -> TableInfo | None:
         """Return the table called *name*, whatever the case, or None."""
+
+    def view(self, name: str) -> ViewInfo | None:
+        """Return the view called *name*, whatever the case, or None."""
 
     def names(self) -> list[str]:
         """Return the names of all tables, for hints."""

@@ -218,6 +218,24 @@ members = Table(
     Index("ix_members_cluster", "sandbox_id", "cluster"),
 )
 
+# -- query ------------------------------------------------------------------------------------------------------
+
+query_objects = Table(
+    "query_objects",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("sandbox_id", ForeignKey("sandboxes.id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("etag", String, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    UniqueConstraint("sandbox_id", "kind", "name"),
+    Index("ix_query_objects_kind", "sandbox_id", "kind", "created"),
+)
+
 # -- flow -------------------------------------------------------------------------------------------------------
 
 flow_resources = Table(

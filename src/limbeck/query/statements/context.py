@@ -2,69 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 from sqlglot import exp
 
 from limbeck.engine import Engine, Interrupt, Table
-from limbeck.engine.duck import Session
+from limbeck.engine import Session as EngineSession
 from limbeck.lake import Dataset, Lake
+from limbeck.query.catalogue import SessionCatalogue
 from limbeck.query.dialect import rendered
+from limbeck.query.objects import Objects
 from limbeck.query.resolve import resolve
-from limbeck.query.scope import Column, TableInfo, flattened
+from limbeck.query.result import Result
+from limbeck.query.scope import Column
+from limbeck.query.session import SqlSession
+from limbeck.query.words import Words
 from limbeck.registry import Registry
 from limbeck.scope import Principal, Sandbox
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a session sees of its sandbox (SQL contract, section 1.2)."""
-
-    only: str | None = None
-    """The one table that is visible, in lower case; None for all."""
-    flat: bool = False
-    """Fields of structs are columns, called by their path."""
-
-
-WHOLE = View()
-
-
-class LakeCatalogue:
-    """The tables of a sandbox as the resolver asks for them; each is looked up once.
-
-    What is visible is less than all if *view* says so.
-    """
-
-    def __init__(self, lake: Lake, sandbox: Sandbox, view: View) -> None:
-        self._lake = lake
-        self._sandbox = sandbox
-        self._view = view
-        self._found: dict[str, Dataset | None] = {}
-
-    def dataset(self, name: str) -> Dataset | None:
-        """Return the dataset behind table *name*, or None."""
-        key = name.lower()
-        if key not in self._found:
-            visible = self._view.only in (None, key)
-            self._found[key] = self._lake.datasets.by_table(self._sandbox, name) if visible else None
-        return self._found[key]
-
-    def table(self, name: str) -> TableInfo | None:
-        """Return the table called *name*, whatever the case, or None."""
-        found = self.dataset(name)
-        if found is None:
-            return None
-        return TableInfo(found.table, flattened(found.schema.type) if self._view.flat else found.schema.type)
-
-    def names(self) -> list[str]:
-        """Return the names of all tables."""
-        return [d.table for d in self.datasets()]
-
-    def datasets(self) -> list[Dataset]:
-        """Return the datasets behind all tables."""
-        return [d for d in self._lake.datasets.all(self._sandbox) if self._view.only in (None, d.table.lower())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,47 +42,89 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Services:
+    """What statements use."""
+
+    lake: Lake
+    registry: Registry
+    engine: Engine
+    objects: Objects
+    scratch: Path
+    timeout: float
+    """Longest run of a statement in seconds."""
+
+
+@dataclass(frozen=True)
 class Statement:
     """A parsed statement, who sent it, and the services it may use."""
 
     sql: str
     tree: exp.Expr
+    """As SQLGlot has parsed it; for what SQLGlot does not know, `exp.Command`."""
+    command: Any
+    """What SQLGlot does not know, as one of the frozen classes that the modules beside this one define; else None."""
     sandbox: Sandbox
     principal: Principal | None
     params: Sequence[object]
-    lake: Lake
-    registry: Registry
-    engine: Engine
-    timeout: float
-    view: View = WHOLE
+    services: Services
+    session: SqlSession
+    execute: Callable[[str], Result]
+    """Runs another statement in the same session, for the same principal."""
     interrupt: Interrupt | None = None
 
     @property
-    def catalogue(self) -> LakeCatalogue:
-        """The tables that the statement may see."""
-        return LakeCatalogue(self.lake, self.sandbox, self.view)
+    def lake(self) -> Lake:
+        """Datasets and their snapshots."""
+        return self.services.lake
+
+    @property
+    def registry(self) -> Registry:
+        """Schemas and descriptors."""
+        return self.services.registry
+
+    @property
+    def objects(self) -> Objects:
+        """Views, logical schemas, samples."""
+        return self.services.objects
+
+    @cached_property
+    def catalogue(self) -> SessionCatalogue:
+        """The tables and views that the statement may see."""
+        return SessionCatalogue(self.lake, self.objects, self.sandbox, self.session)
 
     @property
     def author(self) -> str:
         """The client id that is noted as creator."""
         return self.principal.client_id if self.principal else ""
 
-    def resolve(self, query: exp.Expr) -> Reading:
-        """Bind *query* to the sandbox's tables."""
-        catalogue = self.catalogue
-        resolved = resolve(self.sql, query, catalogue, self.params)
-        tables = []
-        for source in resolved.sources:
-            dataset = catalogue.dataset(source.table)
-            if dataset is not None:
-                table = self.lake.table(dataset, source.view, source.since, source.until)
-                tables.append(replace(table, flat=self.view.flat))
-        return Reading(resolved.tree, resolved.columns, tuple(tables))
+    def resolve(self, query: exp.Expr, sql: str | None = None) -> Reading:
+        """Bind *query* to the relations of the session; *sql* is its text, if that is not the statement's."""
+        resolved = resolve(self.sql if sql is None else sql, query, self.catalogue, self.params)
+        tables = tuple(self.catalogue.engine_table(source) for source in resolved.sources)
+        return Reading(resolved.tree, resolved.columns, tables)
 
-    def session(self, reading: Reading) -> AbstractContextManager[Session]:
+    def opened(self, reading: Reading) -> AbstractContextManager[EngineSession]:
         """Open an engine that sees what the query reads, and nothing else."""
-        return self.engine.session(reading.tables, timeout=self.timeout, interrupt=self.interrupt)
+        services = self.services
+        return services.engine.session(reading.tables, timeout=services.timeout, interrupt=self.interrupt)
 
     def find(self, table: str) -> Dataset | None:
         """Return the dataset that SQL calls *table*, or None."""
         return self.lake.datasets.by_table(self.sandbox, table)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one kind of statement is run."""
+
+    run: Callable[[Statement], Result]
+    tag: str
+    """What PostgreSQL's clients are told when it is done, without a count."""
+    writes: bool = False
+    """It needs the role admin or editor."""
+    columns: Callable[[Statement], pa.Schema] | None = None
+    """The columns it gives, without running it; None: it gives no rows."""
+
+
+Parser = Callable[[Words], Any]
+"""Reads a statement from its first word on; None: it is another's."""

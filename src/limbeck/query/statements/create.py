@@ -9,7 +9,7 @@ from limbeck.errors import DuplicateTable, FeatureNotSupported, SqlSyntaxError
 from limbeck.query.checks import check_parts
 from limbeck.query.dialect import position
 from limbeck.query.result import Result, presented
-from limbeck.query.statements.context import Statement
+from limbeck.query.statements.context import Kind, Statement
 from limbeck.query.statements.fit import fitted
 from limbeck.xdm.arrow import from_arrow
 from limbeck.xdm.names import check_names
@@ -35,7 +35,7 @@ def run(statement: Statement) -> Result:
     query = _query(node)
     reading = statement.resolve(query)
     check_names([column.name for column in reading.columns], "the result")
-    with statement.session(reading) as session:
+    with statement.opened(reading) as session:
         have = from_arrow(presented(session.describe(reading.sql)))
         schema = _named_schema(statement, properties)
         want = have if schema is None else schema.type
@@ -92,3 +92,6 @@ def _named_schema(statement: Statement, properties: dict[str, str]) -> Schema | 
     if title is None:
         return None
     return statement.registry.find(statement.sandbox, title)
+
+
+KINDS: dict[type, Kind] = {exp.Create: Kind(run, "CREATE TABLE", writes=True, columns=lambda _: SCHEMA)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from sqlglot import exp
+
 from limbeck.access.service import LOCAL
 from limbeck.errors import FeatureNotSupported, Forbidden, UndefinedTable, nearest
 from limbeck.lake import Dataset
 from limbeck.query.dialect import position
 from limbeck.query.result import Result
-from limbeck.query.statements.context import Statement
+from limbeck.query.statements.context import Kind, Statement
 
 
 def run(statement: Statement) -> Result:
@@ -25,7 +27,7 @@ def run(statement: Statement) -> Result:
         known = statement.catalogue.names()
         hint = nearest(name, known) or None
         raise UndefinedTable(f'table "{name}" does not exist', position=position(tables[0]), hint=hint)
-    return Result.of({"status": ["DROP TABLE"]})
+    return Result.nothing()
 
 
 def _check_own(statement: Statement, dataset: Dataset) -> None:
@@ -35,3 +37,6 @@ def _check_own(statement: Statement, dataset: Dataset) -> None:
     who = statement.author
     if who and who != LOCAL and dataset.created_by != who:
         raise Forbidden(f"{dataset.table} was made by another credential; only that one may drop it")
+
+
+KINDS: dict[type, Kind] = {exp.Drop: Kind(run, "DROP TABLE", writes=True)}

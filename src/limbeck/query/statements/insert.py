@@ -11,7 +11,7 @@ from limbeck.lake import Dataset
 from limbeck.query.checks import check_parts
 from limbeck.query.dialect import position
 from limbeck.query.result import Result, presented
-from limbeck.query.statements.context import Statement
+from limbeck.query.statements.context import Kind, Statement
 from limbeck.query.statements.fit import fitted
 from limbeck.xdm.arrow import from_arrow
 
@@ -26,7 +26,7 @@ def run(statement: Statement) -> Result:
     listed = _listed(node, dataset)
     query = node.args["expression"].pop()
     reading = statement.resolve(query)
-    with statement.session(reading) as session:
+    with statement.opened(reading) as session:
         if len(reading.columns) > len(listed):
             raise SqlSyntaxError(
                 f"INSERT has {len(reading.columns)} values for {len(listed)} columns of {dataset.table}"
@@ -37,7 +37,9 @@ def run(statement: Statement) -> Result:
         files = session.write_parquet(fitted(named, have, dataset.schema.type))
         rows = sum(pq.read_metadata(file).num_rows for file in files)
         statement.lake.append(dataset, files, "insert", statement.author)
-    return Result.of({"rows": [rows]})
+    result = Result.of({"rows": [rows]})
+    result.affected = rows
+    return result
 
 
 def _target(statement: Statement) -> Dataset:
@@ -64,3 +66,6 @@ def _listed(node: exp.Expr, dataset: Dataset) -> list[str]:
             raise UndefinedColumn(f'{dataset.table} has no column "{part.name}"', position=position(part), hint=hint)
         listed.append(columns[part.name.lower()])
     return listed
+
+
+KINDS: dict[type, Kind] = {exp.Insert: Kind(run, "INSERT", writes=True)}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+import pyarrow as pa
 from sqlglot import exp
 
 from limbeck.errors import RowCapReached
-from limbeck.query.result import Result
-from limbeck.query.statements.context import Statement
+from limbeck.query.result import Result, presented
+from limbeck.query.statements.context import Kind, Statement
 
 DEFAULT_CAP = 50_000
 HIGHEST_LIMIT = 100_000
@@ -19,7 +20,7 @@ def run(statement: Statement) -> Result:
     with ExitStack() as stack:
         reading = statement.resolve(statement.tree)
         cap = _capped(reading.tree)
-        session = stack.enter_context(statement.session(reading))
+        session = stack.enter_context(statement.opened(reading))
         reader = session.reader(reading.sql)
         return Result(reader.schema, reader, stack.pop_all(), cap)
 
@@ -40,3 +41,15 @@ def _capped(query: exp.Expr) -> int | None:
     if rows == 0:
         query.set("limit", None)
     return None
+
+
+def _columns(statement: Statement) -> pa.Schema:
+    reading = statement.resolve(statement.tree)
+    with statement.opened(reading) as session:
+        return presented(session.describe(reading.sql))
+
+
+KINDS: dict[type, Kind] = {
+    tree: Kind(run, "SELECT", columns=_columns)
+    for tree in (exp.Select, exp.Union, exp.Except, exp.Intersect, exp.Subquery, exp.Values)
+}

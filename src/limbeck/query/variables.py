@@ -70,12 +70,13 @@ class Variables:
     """The settings of one session. Names that nobody knows are kept without effect, as clients send many."""
 
     def __init__(self, user: str, sent: Mapping[str, str]) -> None:
+        self._changed: dict[str, str] = {}
         self._fixed = {"session_authorization": user}
         self._defaults: dict[str, str] = {}
         self._set: dict[str, str] = {}
         for name, value in sent.items():
             self.put(name, value)
-        self._defaults, self._set = self._set, {}
+        self._defaults, self._set, self._changed = self._set, {}, {}
 
     def get(self, name: str) -> str:
         """Return a value; raise `NotFound` for a name that was never set and has no default."""
@@ -87,16 +88,12 @@ class Variables:
             raise NotFound(f'unrecognized configuration parameter "{name}"')
         return _KNOWN[key].default
 
-    def knows(self, name: str) -> bool:
-        """Return whether `get` has an answer."""
-        return name.lower() in {**_KNOWN, **self._set, **self._defaults}
-
     def is_on(self, name: str) -> bool:
         """Return whether a yes-or-no setting says yes."""
         return self.get(name).lower() in ("true", "on", "yes", "1", "t")
 
-    def put(self, name: str, value: str | None) -> tuple[str, str] | None:
-        """Set a value, None for the default; return name and value if clients want to be told of the change.
+    def put(self, name: str, value: str | None) -> None:
+        """Set a value, None for the default.
 
         Raise `InvalidInput` for an encoding other than UTF-8.
         """
@@ -105,12 +102,18 @@ class Variables:
             raise InvalidInput(f"client_encoding {value} is not served; UTF8 is")
         variable = _KNOWN.get(key)
         if variable is not None and variable.fixed:
-            return None
+            return
         if value is None:
             self._set.pop(key, None)
         else:
             self._set[key] = value
-        return (variable.name, self.get(key)) if variable is not None and variable.reported else None
+        if variable is not None and variable.reported:
+            self._changed[variable.name] = self.get(key)
+
+    def changes(self) -> dict[str, str]:
+        """Return what clients are to be told of, each change once."""
+        found, self._changed = self._changed, {}
+        return found
 
     def reset(self) -> None:
         """Set everything to what it was at the start."""

@@ -1,0 +1,128 @@
+"""What Query Service keeps by name or id: views, logical schemas, samples, templates, runs, schedules.
+
+Each is a body in JSON under an etag that changes with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from limbeck import clock, ids
+from limbeck.errors import NameTaken, NotFound, StaleEtag
+from limbeck.scope import Sandbox
+from limbeck.store import Store
+from limbeck.store.tables import query_objects
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryObject:
+    """One object; *name* is unique within its kind and sandbox, whatever the case."""
+
+    id: str
+    sandbox_id: str
+    kind: str
+    name: str
+    body: Body
+    etag: str
+    created_by: str
+    created: datetime
+    updated: datetime
+
+
+class Objects:
+    """The objects of one home."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, sandbox: Sandbox, kind: str, object_id: str) -> QueryObject:
+        """Return an object by its id; raise `NotFound` if the sandbox has none such."""
+        with self._store.read() as connection:
+            return load(connection, sandbox, kind, object_id)
+
+    def named(self, sandbox: Sandbox, kind: str, name: str) -> QueryObject | None:
+        """Return the object called *name*, whatever the case, or None."""
+        same = (query_objects.c.sandbox_id == sandbox.id, query_objects.c.kind == kind)
+        query = select(query_objects).where(*same, func.lower(query_objects.c.name) == name.lower())
+        with self._store.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _object(row)
+
+    def all(self, sandbox: Sandbox, kind: str) -> list[QueryObject]:
+        """Return the objects of one kind, oldest first."""
+        same = (query_objects.c.sandbox_id == sandbox.id, query_objects.c.kind == kind)
+        query = select(query_objects).where(*same).order_by(query_objects.c.created, query_objects.c.id)
+        with self._store.read() as connection:
+            return [_object(row) for row in connection.execute(query)]
+
+    def create(
+        self, sandbox: Sandbox, kind: str, body: Body, *, name: str | None = None, created_by: str = ""
+    ) -> QueryObject:
+        """Add an object, called *name* or like its id; raise `NameTaken` if there is one of that name."""
+        with self._store.write() as connection:
+            return create(connection, sandbox, kind, body, name=name, created_by=created_by)
+
+    def change(self, found: QueryObject, body: Body) -> QueryObject:
+        """Replace an object's body; raise `StaleEtag` if it has changed since it was read, or is gone."""
+        with self._store.write() as connection:
+            return change(connection, found, body)
+
+    def remove(self, found: QueryObject) -> None:
+        """Delete an object; one that is gone already is left alone."""
+        with self._store.write() as connection:
+            connection.execute(delete(query_objects).where(query_objects.c.id == found.id))
+
+
+def load(connection: Connection, sandbox: Sandbox, kind: str, object_id: str) -> QueryObject:
+    """Return an object as the caller's transaction sees it; raise `NotFound` if the sandbox has none such."""
+    same = (query_objects.c.sandbox_id == sandbox.id, query_objects.c.kind == kind)
+    row = connection.execute(select(query_objects).where(query_objects.c.id == object_id, *same)).first()
+    if row is None:
+        raise NotFound(f"no {kind} {object_id!r} in sandbox {sandbox.name}")
+    return _object(row)
+
+
+def create(
+    connection: Connection, sandbox: Sandbox, kind: str, body: Body, *, name: str | None = None, created_by: str = ""
+) -> QueryObject:
+    """Add an object inside the caller's transaction."""
+    object_id, moment = ids.new_uuid(), clock.millis(clock.now())
+    same = (query_objects.c.sandbox_id == sandbox.id, query_objects.c.kind == kind)
+    taken = select(query_objects.c.id).where(*same, func.lower(query_objects.c.name) == (name or object_id).lower())
+    if connection.execute(taken).first():
+        raise NameTaken(f'{kind} "{name}" exists already')
+    row = {"id": object_id, "sandbox_id": sandbox.id, "kind": kind, "name": name or object_id}
+    state = {"body": json.dumps(dict(body)), "etag": ids.new_uuid(), "created_by": created_by}
+    connection.execute(insert(query_objects).values(**row, **state, created=moment, updated=moment))
+    return load(connection, sandbox, kind, object_id)
+
+
+def change(connection: Connection, found: QueryObject, body: Body) -> QueryObject:
+    """Replace an object's body inside the caller's transaction; raise `StaleEtag` as `Objects.change` does."""
+    values = {"body": json.dumps(dict(body)), "etag": ids.new_uuid(), "updated": clock.millis(clock.now())}
+    mine = (query_objects.c.id == found.id, query_objects.c.etag == found.etag)
+    if connection.execute(update(query_objects).where(*mine).values(values)).rowcount == 0:
+        raise StaleEtag(f"{found.kind} {found.name} has changed since it was read: read it again and retry")
+    return _object(connection.execute(select(query_objects).where(query_objects.c.id == found.id)).one())
+
+
+def _object(row: Row[Any]) -> QueryObject:
+    return QueryObject(
+        id=row.id,
+        sandbox_id=row.sandbox_id,
+        kind=row.kind,
+        name=row.name,
+        body=json.loads(row.body),
+        etag=row.etag,
+        created_by=row.created_by,
+        created=clock.from_millis(row.created),
+        updated=clock.from_millis(row.updated),
+    )
