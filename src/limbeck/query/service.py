@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from limbeck.access.service import may_write
 from limbeck.engine import Engine, Interrupt
-from limbeck.errors import FeatureNotSupported, SqlSyntaxError
+from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError
 from limbeck.lake import Lake
 from limbeck.query import parameters
 from limbeck.query.dialect import parse, position
@@ -68,6 +68,14 @@ class QueryService:
         result.command = result.command or kind.tag
         return result
 
+    def writes(self, sql: str) -> bool:
+        """Whether a statement changes more than its session; one that cannot be read changes nothing."""
+        try:
+            _, _, kind = _parsed(sql)
+        except SqlError:
+            return False
+        return kind.writes
+
     def parameters(
         self, sandbox: Sandbox, sql: str, known: Sequence[Type | None] = (), *, session: SqlSession | None = None
     ) -> list[Type]:
@@ -97,14 +105,7 @@ class QueryService:
         session: SqlSession | None,
         interrupt: Interrupt | None = None,
     ) -> tuple[Statement, Kind]:
-        found = statements(sql)
-        if len(found) != 1:
-            raise SqlSyntaxError(f"expected one statement, found {len(found)}; send them one by one")
-        command = kinds.command(sql)
-        tree = parse(sql) if command is None else exp.Command(this=type(command).__name__)
-        kind = kinds.KINDS.get(type(tree if command is None else command))
-        if kind is None:
-            raise FeatureNotSupported(f"{tree.key.upper()} is not served as a statement", position=position(tree))
+        tree, command, kind = _parsed(sql)
         session = session or SqlSession()
 
         def execute(text: str) -> Result:
@@ -112,6 +113,18 @@ class QueryService:
 
         services = self.services
         return Statement(sql, tree, command, sandbox, principal, params, services, session, execute, interrupt), kind
+
+
+def _parsed(sql: str) -> tuple[exp.Expr, object | None, Kind]:
+    found = statements(sql)
+    if len(found) != 1:
+        raise SqlSyntaxError(f"expected one statement, found {len(found)}; send them one by one")
+    command = kinds.command(sql)
+    tree = parse(sql) if command is None else exp.Command(this=type(command).__name__)
+    kind = kinds.KINDS.get(type(tree if command is None else command))
+    if kind is None:
+        raise FeatureNotSupported(f"{tree.key.upper()} is not served as a statement", position=position(tree))
+    return tree, command, kind
 
 
 def _query(tree: exp.Expr) -> exp.Expr:
