@@ -19,6 +19,7 @@ from limbeck.client.flows import Flows, Pairs
 from limbeck.client.landingzone import Kind, LandingZone
 from limbeck.client.model import Batch, Dataset, FlowRun, Rows, Schema
 from limbeck.client.people import Audiences, People
+from limbeck.client.queries import Queries
 from limbeck.client.transport import Transport, error_from
 from limbeck.errors import (
     DiskFull,
@@ -287,6 +288,11 @@ class Client:
     @cached_property
     def _flows(self) -> Flows:
         return Flows(self._transport)
+
+    @cached_property
+    def queries(self) -> Queries:
+        """Queries that run as jobs, templates and schedules."""
+        return Queries(self._transport, self.sandbox)
 
     # -- SQL -----------------------------------------------------------------------------------------------
 
