@@ -31,7 +31,6 @@ ENDLESS = (
     "SELECT count(*) FROM (SELECT explode(sequence(1, 100000)) a) x, (SELECT explode(sequence(1, 100000)) b) y, "
     "(SELECT explode(sequence(1, 1000)) c) z WHERE sqrt(a) + sqrt(b) < c"
 )
-)
 ADMIN = Principal("me", "acme@AdobeOrg", frozenset({"admin"}))
 
 
