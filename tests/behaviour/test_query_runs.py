@@ -28,7 +28,6 @@ from tests.platforms import embedded, served
 QUERY = "/data/foundation/query"
 ENDLESS = (
     "SELECT count(*) FROM (SELECT explode(sequence(1, 100000)) a) x, (SELECT explode(sequence(1, 100000)) b) y, "
-    "SELECT count(*) FROM (SELECT explode(sequence(1, 100000)) a) x, (SELECT explode(sequence(1, 100000)) b) y, "
     "(SELECT explode(sequence(1, 1000)) c) z WHERE sqrt(a) + sqrt(b) < c"
 )
 ADMIN = Principal("me", "acme@AdobeOrg", frozenset({"admin"}))
