@@ -30,10 +30,14 @@ POLL_S = 0.5
 
 
 class Worker:
-    """A thread that takes due jobs, one after the other, and runs the handler of their kind."""
+    """A thread that takes due jobs of the kinds it has handlers for, one after the other."""
 
     def __init__(
-        self, store: Store, handlers: Mapping[str, Handler], locks: Path, after_job: Callable[[], None]
+        self,
+        store: Store,
+        handlers: Mapping[str, Handler],
+        locks: Path,
+        after_job: Callable[[], None] = lambda: None,
     ) -> None:
         self._queue = Queue(store)
         self._handlers = handlers
@@ -73,7 +77,7 @@ class Worker:
     def _take(self) -> bool:
         """Do the next job; return whether there was one that could be done. What fails here is tried again."""
         try:
-            job = self._queue.lease(self._owner)
+            job = self._queue.lease(self._owner, self._handlers)
             if job is not None:
                 self._work(job)
                 self._follow()

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from limbeck.errors import FeatureNotSupported, InvalidText, ProtocolViolation, SqlSyntaxError
 from limbeck.pgwire import codec, rows, types
 from limbeck.pgwire.commands import CopyOut, Fetch, command
-from limbeck.pgwire.desk import Database
 from limbeck.pgwire.server import _options
+from limbeck.query.database import Database
 from limbeck.query.statements import kinds
 from limbeck.query.statements.settings import Set, Show
 from limbeck.query.statements.show import ShowTables

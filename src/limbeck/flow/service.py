@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from limbeck import clock
 from limbeck.disk import Leftover
@@ -33,15 +33,11 @@ from limbeck.ingest import Ingest
 from limbeck.lake import Lake
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
-from limbeck.store import Store
-from limbeck.store.queue import enqueue
-from limbeck.store.tables import jobs, organisations, sandboxes
+from limbeck.store import Store, queue
+from limbeck.store.tables import organisations, sandboxes
 
 DUE = "flow.due"
-"""The kind of the job that waits for a flow's next time; its key is the flow's id and that time.
-
-A flow with a schedule has at most one in the queue: the queue's own look at what is due is the only clock.
-"""
+"""The kind of the job that waits for a flow's next time."""
 
 
 class FlowService:
@@ -121,7 +117,7 @@ class FlowService:
             if user is not None:
                 raise Conflict(f'flow "{user.body.get("name")}" ({user.id}) needs {found.id}; delete the flow first')
             resources.remove(connection, found)
-            _disarm(connection, found)
+            queue.forget(connection, DUE, found.id)
 
     def _changed(self, connection: Connection, sandbox: Sandbox, found: Resource, body: Body) -> Resource:
         changed = resources.change(connection, found, body)
@@ -271,19 +267,14 @@ class FlowService:
 
 def _arm(connection: Connection, flow: Resource, after: int | None = None) -> None:
     """Wait for the next time of an enabled flow, inside the caller's transaction; *after* is its last one."""
-    _disarm(connection, flow)
+    queue.forget(connection, DUE, flow.id)
     schedule = Schedule.parse(flow.body.get("scheduleParams")) if flow.is_enabled else None
     if schedule is None:
         return
     now = clock.millis(clock.now())
     due = schedule.first(now) if after is None else schedule.after(after, now)
     if due is not None:
-        enqueue(connection, DUE, f"{flow.id}/{due}", {"flow": flow.id, "moment": due}, due)
-
-
-def _disarm(connection: Connection, flow: Resource) -> None:
-    mine = (jobs.c.kind == DUE, jobs.c.key.startswith(f"{flow.id}/"), jobs.c.status != "leased")
-    connection.execute(delete(jobs).where(*mine))
+        queue.enqueue_at(connection, DUE, flow.id, due, {"flow": flow.id})
 
 
 def _led_to(connection: Connection, sandbox: Sandbox, target: Resource) -> list[Resource]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,39 +9,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from limbeck.engine import Interrupt
-from limbeck.errors import NoTablesInScope, NotFound, Unauthenticated, UnknownSandbox
+from limbeck.errors import NotFound, Unauthenticated, UnknownSandbox
 from limbeck.pgwire.answer import Answer
 from limbeck.platform import Platform
-from limbeck.query.service import Parameter, SqlSession, View
+from limbeck.query.database import Database, session
+from limbeck.query.service import Parameter, SqlSession
 from limbeck.query.variables import Variables
 from limbeck.scope import Principal, Sandbox
 from limbeck.xdm.types import Type
-
-ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """A database name taken apart: `{sandbox}:{scope}[?FLATTEN]`."""
-
-    sandbox: str
-    scope: str
-    flatten: bool
-
-    @classmethod
-    def of(cls, name: str) -> Database:
-        """Return the parts of *name*.
-
-        >>> Database.of("prod:all?")
-        Database(sandbox='prod', scope='all', flatten=False)
-        >>> Database.of("all")
-        Database(sandbox='prod', scope='all', flatten=False)
-        """
-        place, _, options = name.partition("?")
-        sandbox, colon, scope = place.partition(":")
-        if not colon:
-            sandbox, scope = ("prod", ALL) if place in ("", ALL) else (place, ALL)
-        return cls(sandbox, scope or ALL, options.strip().upper() == "FLATTEN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +40,7 @@ class Desk:
             sandbox = platform.access.sandbox(principal.org_id, found.sandbox)
         except NotFound as error:
             raise UnknownSandbox(f'database "{database}": {error}') from error
-        view = View(_only(platform, sandbox, found.scope), found.flatten)
-        return cls(platform, principal, sandbox, SqlSession(view, variables))
+        return cls(platform, principal, sandbox, session(platform.lake, sandbox, found, variables))
 
     @property
     def scratch(self) -> Path:
@@ -106,16 +79,3 @@ def _principal(platform: Platform, user: str, password: str) -> Principal:
     if user != principal.org_id:
         raise Unauthenticated(f'password authentication failed for user "{user}": it is the organisation\'s id')
     return principal
-
-
-def _only(platform: Platform, sandbox: Sandbox, scope: str) -> str | None:
-    if scope == ALL:
-        return None
-    found = platform.lake.datasets.by_table(sandbox, scope)
-    if found is None and re.fullmatch(r"[0-9a-f]{24}", scope):
-        found = next((d for d in platform.lake.datasets.all(sandbox) if d.id == scope), None)
-    if found is None:
-        raise NoTablesInScope(
-            f'no table "{scope}" in sandbox {sandbox.name}', hint=f"{sandbox.name}:all has all tables"
-        )
-    return found.table.lower()

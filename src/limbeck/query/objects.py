@@ -50,18 +50,13 @@ class Objects:
 
     def named(self, sandbox: Sandbox, kind: str, name: str) -> QueryObject | None:
         """Return the object called *name*, whatever the case, or None."""
-        same = (query_objects.c.sandbox_id == sandbox.id, query_objects.c.kind == kind)
-        query = select(query_objects).where(*same, func.lower(query_objects.c.name) == name.lower())
         with self._store.read() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else _object(row)
+            return find(connection, sandbox, kind, name)
 
     def all(self, sandbox: Sandbox, kind: str) -> list[QueryObject]:
         """Return the objects of one kind, oldest first."""
-        same = (query_objects.c.sandbox_id == sandbox.id, query_objects.c.kind == kind)
-        query = select(query_objects).where(*same).order_by(query_objects.c.created, query_objects.c.id)
         with self._store.read() as connection:
-            return [_object(row) for row in connection.execute(query)]
+            return every(connection, sandbox, kind)
 
     def create(
         self, sandbox: Sandbox, kind: str, body: Body, *, name: str | None = None, created_by: str = ""
@@ -78,7 +73,7 @@ class Objects:
     def remove(self, found: QueryObject) -> None:
         """Delete an object; one that is gone already is left alone."""
         with self._store.write() as connection:
-            connection.execute(delete(query_objects).where(query_objects.c.id == found.id))
+            remove(connection, found)
 
 
 def load(connection: Connection, sandbox: Sandbox, kind: str, object_id: str) -> QueryObject:
@@ -90,14 +85,32 @@ def load(connection: Connection, sandbox: Sandbox, kind: str, object_id: str) ->
     return _object(row)
 
 
+def find(connection: Connection, sandbox: Sandbox, kind: str, name: str) -> QueryObject | None:
+    """Return the object called *name*, whatever the case, as the caller's transaction sees it, or None."""
+    same = (query_objects.c.sandbox_id == sandbox.id, query_objects.c.kind == kind)
+    named = func.lower(query_objects.c.name) == name.lower()
+    row = connection.execute(select(query_objects).where(*same, named)).first()
+    return None if row is None else _object(row)
+
+
+def every(connection: Connection, sandbox: Sandbox, kind: str) -> list[QueryObject]:
+    """Return the objects of one kind as the caller's transaction sees them, oldest first."""
+    same = (query_objects.c.sandbox_id == sandbox.id, query_objects.c.kind == kind)
+    query = select(query_objects).where(*same).order_by(query_objects.c.created, query_objects.c.id)
+    return [_object(row) for row in connection.execute(query)]
+
+
+def remove(connection: Connection, found: QueryObject) -> None:
+    """Delete an object inside the caller's transaction; one that is gone already is left alone."""
+    connection.execute(delete(query_objects).where(query_objects.c.id == found.id))
+
+
 def create(
     connection: Connection, sandbox: Sandbox, kind: str, body: Body, *, name: str | None = None, created_by: str = ""
 ) -> QueryObject:
     """Add an object inside the caller's transaction."""
     object_id, moment = ids.new_uuid(), clock.millis(clock.now())
-    same = (query_objects.c.sandbox_id == sandbox.id, query_objects.c.kind == kind)
-    taken = select(query_objects.c.id).where(*same, func.lower(query_objects.c.name) == (name or object_id).lower())
-    if connection.execute(taken).first():
+    if find(connection, sandbox, kind, name or object_id) is not None:
         raise NameTaken(f'{kind} "{name}" exists already')
     row = {"id": object_id, "sandbox_id": sandbox.id, "kind": kind, "name": name or object_id}
     state = {"body": json.dumps(dict(body)), "etag": ids.new_uuid(), "created_by": created_by}

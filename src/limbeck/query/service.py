@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from limbeck.access.service import may_write
 from limbeck.engine import Engine, Interrupt
-from limbeck.errors import FeatureNotSupported, SqlSyntaxError
+from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError
 from limbeck.lake import Lake
 from limbeck.query import parameters
 from limbeck.query.dialect import parse, position
@@ -21,6 +21,7 @@ from limbeck.query.session import SqlSession, View
 from limbeck.query.split import statements
 from limbeck.query.statements import kinds
 from limbeck.query.statements.context import Kind, Services, Statement
+from limbeck.query.templates import Templates
 from limbeck.registry import Registry
 from limbeck.scope import Principal, Sandbox
 from limbeck.store import Store
@@ -42,6 +43,7 @@ class QueryService:
         statement_timeout_s: float,
     ) -> None:
         self.objects = Objects(store)
+        self.templates = Templates(self.objects)
         self.services = Services(lake, registry, engine, self.objects, scratch, statement_timeout_s)
 
     def run(
@@ -67,6 +69,14 @@ class QueryService:
         result = kind.run(statement)
         result.command = result.command or kind.tag
         return result
+
+    def writes(self, sql: str) -> bool:
+        """Whether a statement changes more than its session; one that cannot be read changes nothing."""
+        try:
+            _, _, kind = _parsed(sql)
+        except SqlError:
+            return False
+        return kind.writes
 
     def parameters(
         self, sandbox: Sandbox, sql: str, known: Sequence[Type | None] = (), *, session: SqlSession | None = None
@@ -97,14 +107,8 @@ class QueryService:
         session: SqlSession | None,
         interrupt: Interrupt | None = None,
     ) -> tuple[Statement, Kind]:
-        found = statements(sql)
-        if len(found) != 1:
-            raise SqlSyntaxError(f"expected one statement, found {len(found)}; send them one by one")
-        command = kinds.command(sql)
-        tree = parse(sql) if command is None else exp.Command(this=type(command).__name__)
-        kind = kinds.KINDS.get(type(tree if command is None else command))
-        if kind is None:
-            raise FeatureNotSupported(f"{tree.key.upper()} is not served as a statement", position=position(tree))
+        sql = self.templates.put_in(sandbox, sql)
+        tree, command, kind = _parsed(sql)
         session = session or SqlSession()
 
         def execute(text: str) -> Result:
@@ -112,6 +116,18 @@ class QueryService:
 
         services = self.services
         return Statement(sql, tree, command, sandbox, principal, params, services, session, execute, interrupt), kind
+
+
+def _parsed(sql: str) -> tuple[exp.Expr, object | None, Kind]:
+    found = statements(sql)
+    if len(found) != 1:
+        raise SqlSyntaxError(f"expected one statement, found {len(found)}; send them one by one")
+    command = kinds.command(sql)
+    tree = parse(sql) if command is None else exp.Command(this=type(command).__name__)
+    kind = kinds.KINDS.get(type(tree if command is None else command))
+    if kind is None:
+        raise FeatureNotSupported(f"{tree.key.upper()} is not served as a statement", position=position(tree))
+    return tree, command, kind
 
 
 def _query(tree: exp.Expr) -> exp.Expr:

@@ -52,6 +52,8 @@ class SqlSession:
         """Temporary tables by lower-case name."""
         self.results: dict[str, pa.Table] = {}
         """Small results that can be read by name, such as statistics, by lower-case name."""
+        self.is_batch = False
+        """Its statements have the time of a job, not that of an answer somebody waits for."""
         self._folders: list[Path] = []
 
     def keep(self, name: str, type: Object, files: Sequence[Path], scratch: Path) -> TempTable:

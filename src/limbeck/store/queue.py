@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from limbeck import clock, ids
 from limbeck.store.database import Store
@@ -64,19 +64,33 @@ def enqueue(
     return True
 
 
+def enqueue_at(connection: Connection, kind: str, owner: str, due: int, payload: Mapping[str, Any]) -> None:
+    """Wait for *owner*'s time *due* (milliseconds since 1970) inside the caller's transaction.
+
+    Whoever has a schedule has at most one such job: the queue's own look at what is due is the only clock.
+    """
+    enqueue(connection, kind, f"{owner}/{due}", {**payload, "moment": due}, due)
+
+
+def forget(connection: Connection, kind: str, owner: str) -> None:
+    """Wait no longer for *owner*'s time, inside the caller's transaction."""
+    mine = (jobs.c.kind == kind, jobs.c.key.startswith(f"{owner}/"), jobs.c.status != "leased")
+    connection.execute(delete(jobs).where(*mine))
+
+
 class Queue:
     """The worker's side of the jobs table."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def lease(self, owner: str) -> Job | None:
-        """Take the job that is due longest, or None. It is *owner*'s for `LEASE_MS`."""
+    def lease(self, owner: str, kinds: Collection[str] | None = None) -> Job | None:
+        """Take the job that is due longest, of *kinds* if given, or None. It is *owner*'s for `LEASE_MS`."""
         moment = clock.millis(clock.now())
-        if not self._due(moment):
+        if not self._due(moment, kinds):
             return None
         with self._store.write() as connection:
-            row = connection.execute(_due_query(moment).limit(1).with_for_update(skip_locked=True)).first()
+            row = connection.execute(_due_query(moment, kinds).limit(1).with_for_update(skip_locked=True)).first()
             if row is None:
                 return None
             changes = {"updated": moment, "owner": owner, "status": "leased", "due": moment + LEASE_MS}
@@ -102,9 +116,9 @@ class Queue:
             theirs = update(jobs).where(jobs.c.owner.in_(dead), jobs.c.status == "leased")
             return connection.execute(theirs.values(due=clock.millis(clock.now()))).rowcount
 
-    def _due(self, moment: int) -> bool:
+    def _due(self, moment: int, kinds: Collection[str] | None) -> bool:
         with self._store.read() as connection:
-            return connection.execute(_due_query(moment).limit(1)).first() is not None
+            return connection.execute(_due_query(moment, kinds).limit(1)).first() is not None
 
     def _change(self, job: Job, owner: str, **changes: Any) -> bool:
         with self._store.write() as connection:
@@ -113,9 +127,10 @@ class Queue:
             return connection.execute(mine.values(values)).rowcount == 1
 
 
-def _due_query(moment: int) -> Any:
+def _due_query(moment: int, kinds: Collection[str] | None) -> Any:
     ready = or_(jobs.c.status == "queued", jobs.c.status == "leased")
-    return select(jobs).where(ready, jobs.c.due <= moment).order_by(jobs.c.due, jobs.c.id)
+    wanted = [] if kinds is None else [jobs.c.kind.in_(kinds)]
+    return select(jobs).where(ready, jobs.c.due <= moment, *wanted).order_by(jobs.c.due, jobs.c.id)
 
 
 def _job(row: Row[Any], attempts: int) -> Job:
