@@ -266,7 +266,9 @@ def test_functions_give_what_the_references_give(tmp_path: Path, seed: int) -> N
     home.add("e", [table(events[:50]), table(events[50:70]), table(events[70:])])
     for relation in RELATIONS:
         frames = {call: chance.choice(FRAMES) for call in FUNCTIONS}
-        columns = [f"{c} OVER (PARTITION BY u ORDER BY t {f.text()}) AS f{k}" for k, (c, f) in enumerate(frames.items())]
+        columns = [
+            f"{c} OVER (PARTITION BY u ORDER BY t {f.text()}) AS f{k}" for k, (c, f) in enumerate(frames.items())
+        ]
         found = {row[0]: row[1:] for row in home.rows(relation.format(", ".join(["n", *columns])))}
         assert len(found) == len(events)
         for user in {e.u for e in events}:
