@@ -9,6 +9,7 @@ import datetime as dt
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def session(begins: Callable[[Event, Event], bool]) -> Reference:
         if part[i] not in timed:
             return None
         found = {"timestamp_diff": 0, "num": 1, "is_new": True, "depth": 1}
-        for before, e in zip(timed, timed[1:], strict=False):
+        for before, e in pairwise(timed):
             if before is part[i]:
                 break
             new = begins(before, e)
@@ -253,7 +254,8 @@ FUNCTIONS: dict[str, Reference] = {
 RELATIONS = [
     "SELECT {} FROM e",
     "SELECT {} FROM (SELECT u, n, ch, c, t FROM e AS inner_e WHERE n >= 0)",
-    "WITH x AS (SELECT * FROM e), y(u, v, ch, c, t) AS (SELECT u, n, ch, c, t FROM x) SELECT {} FROM (SELECT *, v AS n FROM y)",
+    """WITH x AS (SELECT * FROM e), y(u, v, ch, c, t) AS (SELECT u, n, ch, c, t FROM x)
+        SELECT {} FROM (SELECT *, v AS n FROM y)""",
     "SELECT {} FROM e JOIN (SELECT DISTINCT u FROM e) d USING (u)",
     "SELECT {} FROM (SELECT DISTINCT u FROM e) d NATURAL JOIN e",
     "SELECT {} FROM (SELECT *, NEXT(ch) OVER (ORDER BY n).value AS other FROM e)",

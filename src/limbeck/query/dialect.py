@@ -33,6 +33,11 @@ class Template(exp.Expression):
     arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": False}
 
 
+def template(text: str, *arguments: exp.Expr) -> exp.Expr:
+    """Return a node that is written as *text* with the arguments' SQL in its places."""
+    return Template(this=text, expressions=list(arguments))
+
+
 class Below(exp.Expression):
     """An expression that is computed in a query below the SELECT it stands in (see `below`).
 
