@@ -23,9 +23,9 @@ def command(*arguments: str | Path, env: Mapping[str, str] | None = None) -> sub
 
 
 @contextmanager
-def server(home: Path, env: Mapping[str, str] | None = None) -> Iterator[str]:
+def server(home: Path, env: Mapping[str, str] | None = None, pg: str = "off") -> Iterator[str]:
     """Run `limbeck serve` on a free port while the block lasts; give its address."""
-    line = [sys.executable, "-m", "limbeck", "serve", "--home", str(home), "--http", "127.0.0.1:0", "--pg", "off"]
+    line = [sys.executable, "-m", "limbeck", "serve", "--home", str(home), "--http", "127.0.0.1:0", "--pg", pg]
     with subprocess.Popen(line, env=os.environ | dict(env or {}), stdout=subprocess.PIPE, text=True) as child:
         try:
             assert child.stdout is not None
@@ -42,13 +42,20 @@ def embedded(home: Path) -> Iterator[Client]:
 
 
 @contextmanager
-def served(home: Path) -> Iterator[Client]:
+def served(home: Path, pg: str = "off") -> Iterator[Client]:
     """A client of a server in another process, logged in with a credential made on the command line."""
     who = ("--id", "tester", "--secret", "s3cret", "--org", ORG, "--sandbox", "prod")
     made = command("credentials", "create", "--home", home, *who, "--endpoint", "http://here")
     assert made.returncode == 0, made.stderr
-    with server(home) as url:
+    with server(home, pg=pg) as url:
         config = home / "tester.ini"
         config.write_text(made.stdout.replace("http://here", url))
         with limbeck.connect(config=config) as client:
             yield client
+
+
+@contextmanager
+def as_aep(home: Path) -> Iterator[Client]:
+    """A client that takes a server for AEP: its SQL goes over the PostgreSQL wire."""
+    with served(home, pg="127.0.0.1:0") as client:
+        yield Client(client._transport, client.sandbox, is_limbeck=False)

@@ -33,6 +33,10 @@ from limbeck.lake.delta import CURSOR as DELTA_CURSOR
 from limbeck.lake.delta import DeltaLogs
 from limbeck.lake.maintain import Expired, sweep
 from limbeck.profile import Profiles
+from limbeck.query.runs import RUN as QUERY_RUN
+from limbeck.query.runs import QueryRuns
+from limbeck.query.schedules import DUE as QUERY_DUE
+from limbeck.query.schedules import Schedules
 from limbeck.query.service import QueryService
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
@@ -66,6 +70,8 @@ class Platform:
         self.query = QueryService(
             self.store, self.lake, self.registry, self.engine, settings.scratch, settings.statement_timeout_s
         )
+        self.query_runs = QueryRuns(self.store, self.query)
+        self.query_schedules = Schedules(self.store, self.query.objects)
         self.identities = Identities(self.store, self.lake, self.engine)
         self.profiles = Profiles(self.lake, self.registry, self.identities, self.engine, settings.scratch)
         self.audiences = Audiences(self.store, self.profiles, self.engine, Folder(settings.home / "audiences"))
@@ -79,10 +85,15 @@ class Platform:
                 RUN: Handler(lambda job: self.flows.work(job.key), lambda job, why: self.flows.give_up(job.key, why)),
                 DUE: Handler(self._due, lambda job, why: self._due(job)),
                 EVALUATE: Handler(self.segment_jobs.run, lambda job, why: self.segment_jobs.give_up(job.key, why)),
+                QUERY_DUE: Handler(self._query_due, lambda job, why: self._query_due(job)),
             },
             locks=settings.home / "workers",
             after_job=self._follow,
         )
+        self.query_worker = Worker(
+            self.store, {QUERY_RUN: Handler(self.query_runs.run, self.query_runs.give_up)}, settings.home / "workers"
+        )
+        """Queries may run for hours: they have a worker of their own, so that nothing waits for them."""
 
     def start(self) -> None:
         """Begin to run queued work, after removing what crashes left behind."""
@@ -90,9 +101,12 @@ class Platform:
         self.zone.prepare()
         self.flows.sweep()
         self.worker.start()
+        self.query_worker.start()
 
     def close(self) -> None:
         """Finish the job in hand and close the home."""
+        self.query_runs.stop()
+        self.query_worker.stop()
         self.worker.stop()
         self.store.close()
 
@@ -133,6 +147,10 @@ class Platform:
         delivery = ActivationRunner(Deliveries(self.audiences, self.profiles, self.engine), resources, self.zone)
         runners: Mapping[Kind, Runner] = {"export": export, "ingest": pickup, "activation": delivery}
         return FlowService(self.store, self.lake, self.registry, self.ingest, self.zone, runners)
+
+    def _query_due(self, job: Job) -> None:
+        self.query_schedules.due(job)
+        self.query_worker.wake()
 
     def _due(self, job: Job) -> None:
         self.flows.due(job.payload["flow"], job.payload["moment"])

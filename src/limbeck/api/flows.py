@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from limbeck.api import flowshapes
 from limbeck.api.context import Caller, Reading, Writing
+from limbeck.api.lists import filtered, ordered
 from limbeck.errors import InvalidInput, NotFound, NotServed
 from limbeck.flow import Resource, Run
 from limbeck.flow.model import ResourceKind
@@ -70,7 +71,7 @@ class AdhocRun(BaseModel):
 @router.get(f"{BASE}/connectionSpecs")
 def list_connection_specs(_caller: Reading, prop: Properties = None) -> dict[str, Any]:
     """GET /connectionSpecs: all of them, on one page."""
-    return {"items": _filtered([flowshapes.connection_spec(s) for s in CONNECTIONS], prop)}
+    return {"items": filtered([flowshapes.connection_spec(s) for s in CONNECTIONS], prop)}
 
 
 @router.get(f"{BASE}/connectionSpecs/{{spec_id}}")
@@ -82,7 +83,7 @@ def get_connection_spec(_caller: Reading, spec_id: str) -> dict[str, Any]:
 @router.get(f"{BASE}/flowSpecs")
 def list_flow_specs(_caller: Reading, prop: Properties = None) -> dict[str, Any]:
     """GET /flowSpecs: all of them, or those called as `property=name==…` says."""
-    return {"items": _filtered([flowshapes.flow_spec(s) for s in FLOWS], prop)}
+    return {"items": filtered([flowshapes.flow_spec(s) for s in FLOWS], prop)}
 
 
 @router.get(f"{BASE}/flowSpecs/{{spec_id}}")
@@ -144,7 +145,7 @@ def list_runs(
     found = caller.platform.flows.runs.find(caller.sandbox, wanted or None)
     specs = {f.id: f.spec_id for f in caller.platform.flows.resources.find(caller.sandbox, "flow")}
     shown = [flowshapes.run(r, caller.sandbox, specs.get(r.flow_id, "")) for r in found]
-    return _page(_filtered(shown, prop), limit, token, order, "/runs")
+    return _page(filtered(shown, prop), limit, token, order, "/runs")
 
 
 @router.get(f"{BASE}/runs/{{run_id}}")
@@ -247,7 +248,7 @@ def list_resources(
     """GET /{kind}: oldest first."""
     shape = _shape(caller, _kind(kind))
     found = [shape(r) for r in caller.platform.flows.resources.find(caller.sandbox, _kind(kind))]
-    return _page(_filtered(found, prop), limit, token, order, f"/{kind}")
+    return _page(filtered(found, prop), limit, token, order, f"/{kind}")
 
 
 @router.get(f"{BASE}/{{kind}}/{{resource_id}}")
@@ -291,37 +292,11 @@ def _shape(caller: Caller, kind: ResourceKind) -> Callable[[Resource], dict[str,
 # -- lists -----------------------------------------------------------------------------------------------------
 
 
-def _filtered(items: Sequence[dict[str, Any]], conditions: list[str] | None) -> list[dict[str, Any]]:
-    """Return the items that fulfil conditions like `name==x`; of several about one key, one of them."""
-    wanted: dict[str, list[str]] = {}
-    for condition in conditions or []:
-        key, equals, value = condition.partition("==")
-        if not equals:
-            raise InvalidInput(f"property is {condition!r}; it is a key and a value, as in name==x")
-        wanted.setdefault(key, []).append(value)
-    return [i for i in items if all(_text(_at(i, key)) in map(_text, values) for key, values in wanted.items())]
-
-
-def _at(item: Any, key: str) -> Any:
-    for part in key.split("."):
-        item = item.get(part) if isinstance(item, dict) else None
-    return item
-
-
-def _rank(value: Any) -> tuple[str, Any]:
-    """Return what puts any two JSON values in an order."""
-    return type(value).__name__, value if isinstance(value, str | int | float) else str(value)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) or str(value) in ("True", "False") else str(value)
-
-
 def _page(
     items: Sequence[dict[str, Any]], limit: int, token: str | None, order: str | None, path: str
 ) -> dict[str, Any]:
     if token is not None and not token.isdecimal():
         raise InvalidInput(f"continuationToken is {token!r}; take it from _links.next.href of the page before")
     if order:
-        items = sorted(items, key=lambda i: _rank(_at(i, order.lstrip("-"))), reverse=order.startswith("-"))
+        items = ordered(items, order)
     return flowshapes.page(items, int(token or 0), max(1, limit), path)

@@ -13,6 +13,9 @@ from limbeck.errors import LimbeckError
 from limbeck.identity import Identity
 from limbeck.lake import Batch, Dataset, Measure
 from limbeck.profile import Event, Profile
+from limbeck.query.runs import QueryRun
+from limbeck.query.schedules import Schedule
+from limbeck.query.templates import Template
 from limbeck.scope import Sandbox
 
 
@@ -228,6 +231,96 @@ def _json(value: Any) -> Any:
 
 def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def query_run(value: QueryRun) -> dict[str, Any]:
+    """Return a run of a query (section 7.1)."""
+    base = f"/data/foundation/query/queries/{value.id}"
+    request = value.request
+    asked: dict[str, Any] = {
+        "dbName": request.db_name,
+        "sql": value.sql,
+        "name": request.name,
+        "description": request.description,
+    }
+    if request.template_id:
+        asked |= {"templateId": request.template_id}
+    if request.parameters:
+        asked |= {"queryParameters": dict(request.parameters)}
+    return {
+        "id": value.id,
+        "state": value.state,
+        "request": asked,
+        "isInsertInto": bool(request.into) and not request.makes,
+        "isCTAS": request.makes,
+        "isSoftDeleted": value.deleted,
+        "rowCount": value.rows,
+        "errors": [dict(e) for e in value.errors],
+        "version": 1,
+        "elapsedTime": value.elapsed_ms,
+        "created": _iso(value.created),
+        "updated": _iso(value.updated),
+        "client": "API",
+        "clientId": value.client_id,
+        "userId": value.client_id,
+        "_links": {
+            "self": {"href": base, "method": "GET"},
+            "soft_delete": {"href": base, "method": "PATCH", "body": '{"op": "soft_delete"}'},
+            "cancel": {"href": base, "method": "PATCH", "body": '{"op": "cancel"}'},
+        },
+    }
+
+
+def query_template(value: Template) -> dict[str, Any]:
+    """Return a query template (section 7.1)."""
+    base = f"/data/foundation/query/query-templates/{value.id}"
+    return {
+        **value.body,
+        "id": value.id,
+        "name": value.name,
+        "sql": value.sql,
+        "version": value.version,
+        "created": _iso(value.created),
+        "updated": _iso(value.updated),
+        "userId": value.created_by,
+        "lastUpdatedBy": value.changed_by,
+        "_links": {
+            "self": {"href": base, "method": "GET"},
+            "delete": {"href": base, "method": "DELETE"},
+            "update": {"href": base, "method": "PUT", "body": '{"sql": "new sql", "name": "new name"}'},
+        },
+    }
+
+
+def query_schedule(value: Schedule) -> dict[str, Any]:
+    """Return a scheduled query (section 7.1)."""
+    base = f"/data/foundation/query/schedules/{value.id}"
+    return {
+        "id": value.id,
+        "state": "ENABLED" if value.enabled else "DISABLED",
+        "query": dict(value.query),
+        "schedule": dict(value.timing),
+        "version": value.version,
+        "created": _iso(value.created),
+        "updated": _iso(value.updated),
+        "userId": value.client_id,
+        "_links": {
+            "self": {"href": base, "method": "GET"},
+            "runs": {"href": f"{base}/runs", "method": "GET"},
+            "delete": {"href": base, "method": "DELETE"},
+        },
+    }
+
+
+def schedule_run(value: QueryRun, schedule_id: str) -> dict[str, Any]:
+    """Return a run of a scheduled query: the query that it ran, under the schedule (section 7.1)."""
+    base = f"/data/foundation/query/schedules/{schedule_id}/runs/{value.id}"
+    return {
+        **query_run(value),
+        "scheduleId": schedule_id,
+        "queryId": value.id,
+        "_links": {"self": {"href": base, "method": "GET"}},
+    }
 
 
 def connection_parameters(address: tuple[str, int], org_id: str, token: str, sandbox: str) -> dict[str, Any]:

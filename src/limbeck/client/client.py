@@ -14,15 +14,16 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from limbeck.client import pgsql
 from limbeck.client.destinations import Destinations
 from limbeck.client.flows import Flows, Pairs
 from limbeck.client.landingzone import Kind, LandingZone
 from limbeck.client.model import Batch, Dataset, FlowRun, Rows, Schema
 from limbeck.client.people import Audiences, People
+from limbeck.client.queries import QUERY, Queries
 from limbeck.client.transport import Transport, error_from
 from limbeck.errors import (
     DiskFull,
-    FeatureNotSupported,
     Internal,
     InvalidInput,
     LimbeckError,
@@ -288,16 +289,21 @@ class Client:
     def _flows(self) -> Flows:
         return Flows(self._transport)
 
+    @cached_property
+    def queries(self) -> Queries:
+        """Queries that run as jobs, templates and schedules."""
+        return Queries(self._transport, self.sandbox)
+
     # -- SQL -----------------------------------------------------------------------------------------------
 
     def sql(self, statement: str) -> Rows:
         """Run one statement of Query Service's dialect and stream its rows.
 
-        Reading past the server's row cap raises `RowCapReached` at the end: the result is not complete. Raise
-        `FeatureNotSupported` on AEP itself.
+        Reading past the server's row cap raises `RowCapReached` at the end: the result is not complete. On AEP it goes
+        over the PostgreSQL wire, where nested values come as text; that needs psycopg (`MissingExtra`).
         """
         if not self._is_limbeck:
-            raise FeatureNotSupported("SQL on AEP goes over the PostgreSQL wire, which the client does not speak yet")
+            return pgsql.run(self._transport.call("GET", f"{QUERY}/connection_parameters"), statement)
         stack = ExitStack()
         try:
             response = stack.enter_context(self._transport.stream("POST", SQL, json={"sql": statement}))

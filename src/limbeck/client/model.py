@@ -64,6 +64,20 @@ class FlowRun:
     completed: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class QueryRun:
+    """A query that runs, or ran, as a job."""
+
+    id: str
+    state: str
+    """`SUBMITTED`, `IN_PROGRESS`, then `SUCCESS`, `FAILED` or `KILLED`."""
+    sql: str
+    """The text that is run, parameters filled in."""
+    rows: int
+    errors: Sequence[Mapping[str, Any]]
+    elapsed_ms: int
+
+
 class Rows:
     """The result of a statement: its schema and a stream of Arrow batches, to be read once."""
 

@@ -55,10 +55,8 @@ class Objects:
 
     def all(self, sandbox: Sandbox, kind: str) -> list[QueryObject]:
         """Return the objects of one kind, oldest first."""
-        same = (query_objects.c.sandbox_id == sandbox.id, query_objects.c.kind == kind)
-        query = select(query_objects).where(*same).order_by(query_objects.c.created, query_objects.c.id)
         with self._store.read() as connection:
-            return [_object(row) for row in connection.execute(query)]
+            return every(connection, sandbox, kind)
 
     def create(
         self, sandbox: Sandbox, kind: str, body: Body, *, name: str | None = None, created_by: str = ""
@@ -93,6 +91,13 @@ def find(connection: Connection, sandbox: Sandbox, kind: str, name: str) -> Quer
     named = func.lower(query_objects.c.name) == name.lower()
     row = connection.execute(select(query_objects).where(*same, named)).first()
     return None if row is None else _object(row)
+
+
+def every(connection: Connection, sandbox: Sandbox, kind: str) -> list[QueryObject]:
+    """Return the objects of one kind as the caller's transaction sees them, oldest first."""
+    same = (query_objects.c.sandbox_id == sandbox.id, query_objects.c.kind == kind)
+    query = select(query_objects).where(*same).order_by(query_objects.c.created, query_objects.c.id)
+    return [_object(row) for row in connection.execute(query)]
 
 
 def remove(connection: Connection, found: QueryObject) -> None:

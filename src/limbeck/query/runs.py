@@ -13,14 +13,23 @@ from sqlalchemy import Connection
 
 from limbeck import clock, crash
 from limbeck.engine import Interrupt
-from limbeck.errors import Cancelled, Internal, InvalidInput, LimbeckError, NotFound, StaleEtag, WrongState
+from limbeck.errors import (
+    Cancelled,
+    Internal,
+    InvalidInput,
+    LimbeckError,
+    NotFound,
+    ShuttingDown,
+    StaleEtag,
+    WrongState,
+)
 from limbeck.lake.datasets import table_name
-from limbeck.query import database, objects
+from limbeck.query import database, objects, templates
 from limbeck.query.database import Database
 from limbeck.query.objects import QueryObject
 from limbeck.query.service import QueryService
 from limbeck.query.split import pieces
-from limbeck.query.templates import expanded, substituted
+from limbeck.query.text import substituted
 from limbeck.scope import Principal, Sandbox
 from limbeck.store import Store
 from limbeck.store.queue import Job, enqueue
@@ -89,6 +98,7 @@ class QueryRuns:
     def __init__(self, store: Store, query: QueryService) -> None:
         self._store = store
         self._query = query
+        self._running: set[Interrupt] = set()
 
     def submit(self, sandbox: Sandbox, principal: Principal, request: Request) -> QueryRun:
         """Queue a query; raise `NotFound` for an unknown template, `SqlSyntaxError` for a parameter without value."""
@@ -139,6 +149,11 @@ class QueryRuns:
     def give_up(self, job: Job, reason: str) -> None:
         """Fail a query that cannot be run."""
         self._end(Sandbox(**job.payload["sandbox"]), job.key, Internal(f"the query was given up: {reason}"))
+
+    def stop(self) -> None:
+        """End what is running, because its process ends; that fails it, and the reason is told."""
+        for interrupt in list(self._running):
+            interrupt.now(ShuttingDown("the server was stopped while the query ran; submit it again"))
 
     def _run(self, sandbox: Sandbox, run: QueryRun, principal: Principal) -> None:
         if not self._move(sandbox, run.id, state="IN_PROGRESS", started=clock.millis(clock.now())):
@@ -204,6 +219,7 @@ class QueryRuns:
     def _watched(self, sandbox: Sandbox, run_id: str) -> Iterator[Interrupt]:
         """Give an interrupt that is pulled when the run is cancelled, by this process or another."""
         interrupt, done = Interrupt(), threading.Event()
+        self._running.add(interrupt)
 
         def watch() -> None:
             while not done.wait(LOOK_S):
@@ -216,6 +232,7 @@ class QueryRuns:
         try:
             yield interrupt
         finally:
+            self._running.discard(interrupt)
             done.set()
             watcher.join()
 
@@ -244,13 +261,8 @@ def _text(connection: Connection, sandbox: Sandbox, request: Request) -> str:
     """Return the text that is run: of the request or its template, with parameters and other templates put in."""
     sql = request.sql
     if request.template_id:
-        sql = str(objects.load(connection, sandbox, "template", request.template_id).body["sql"])
-
-    def template(name: str) -> str | None:
-        found = objects.find(connection, sandbox, "template", name)
-        return None if found is None else str(found.body["sql"])
-
-    return expanded(substituted(sql, request.parameters or {}), template)
+        sql = str(objects.load(connection, sandbox, templates.KIND, request.template_id).body["sql"])
+    return templates.put_in(connection, sandbox, substituted(sql, request.parameters or {}))
 
 
 def _wrapped(run: QueryRun) -> str:

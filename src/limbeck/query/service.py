@@ -21,6 +21,7 @@ from limbeck.query.session import SqlSession, View
 from limbeck.query.split import statements
 from limbeck.query.statements import kinds
 from limbeck.query.statements.context import Kind, Services, Statement
+from limbeck.query.templates import Templates
 from limbeck.registry import Registry
 from limbeck.scope import Principal, Sandbox
 from limbeck.store import Store
@@ -42,6 +43,7 @@ class QueryService:
         statement_timeout_s: float,
     ) -> None:
         self.objects = Objects(store)
+        self.templates = Templates(self.objects)
         self.services = Services(lake, registry, engine, self.objects, scratch, statement_timeout_s)
 
     def run(
@@ -105,6 +107,7 @@ class QueryService:
         session: SqlSession | None,
         interrupt: Interrupt | None = None,
     ) -> tuple[Statement, Kind]:
+        sql = self.templates.put_in(sandbox, sql)
         tree, command, kind = _parsed(sql)
         session = session or SqlSession()
 

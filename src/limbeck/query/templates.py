@@ -1,72 +1,102 @@
-"""Texts that are put into a statement before it is read: `$parameters` and `#templates` (SQL contract, section 2.9)."""
+"""Saved SQL with parameters: query templates (SQL contract, section 2.9; REST contract, section 7.1)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from limbeck.errors import SqlSyntaxError, nearest
+from sqlalchemy import Connection
 
-Template = Callable[[str], str | None]
-"""From the name of a saved template to its SQL; None if there is none."""
+from limbeck.errors import InvalidInput
+from limbeck.query import objects
+from limbeck.query.objects import Objects, QueryObject
+from limbeck.query.text import expanded
+from limbeck.scope import Sandbox
 
-_PARAMETER = re.compile(r"\$\$|\$(?P<name>[A-Za-z_]\w*)")
-_REFERENCE = re.compile(
-    r"""
-      '(?:[^'\\]|\\.|'')*(?:'|\Z) | "(?:[^"]|"")*(?:"|\Z) | `(?:[^`]|``)*(?:`|\Z)
-    | --[^\n]* | /\*.*?(?:\*/|\Z)
-    | (?P<leading>^[^\S\n]*)?\#(?P<name>[A-Za-z_]\w*)
-    """,
-    re.VERBOSE | re.DOTALL | re.MULTILINE,
-)
+KIND = "template"
 
 
-def substituted(sql: str, values: Mapping[str, str]) -> str:
-    """Return *sql* with the values of its `$name`s, also inside quotes and names; `$1` and `$$` are left alone.
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A statement, several, or a part of one, under a name."""
 
-    Values that nothing asks for are of no matter. Raise `SqlSyntaxError` for a parameter without a value.
-
-    >>> substituted("select '$a' from $b where c = $1", {"a": "x", "b": "t"})
-    "select 'x' from t where c = $1"
-    """
-
-    def value(found: re.Match[str]) -> str:
-        name = found["name"]
-        if name is None:
-            return found[0]
-        if name not in values:
-            hint = nearest(name, list(values)) or "give it in queryParameters"
-            raise SqlSyntaxError(f"parameter ${name} has no value", position=found.start() + 1, hint=hint)
-        return str(values[name])
-
-    return _PARAMETER.sub(value, sql)
+    id: str
+    name: str
+    sql: str
+    body: Mapping[str, Any]
+    """What the client has sent, as it was sent."""
+    version: int
+    created_by: str
+    changed_by: str
+    created: datetime
+    updated: datetime
 
 
-def expanded(sql: str, template: Template) -> str:
-    """Return *sql* with each `#NAME` replaced by the SQL of the template of that name, and those in it, and so on.
+class Templates:
+    """The templates of one home. Of several of one name, `#NAME` means the newest."""
 
-    In strings, quoted names and comments nothing is replaced; a `#` that begins a line of a block and names no template
-    begins a comment. Raise `SqlSyntaxError` for a template that there is not, and for one that contains itself.
-    """
-    return _expanded(sql, template, ())
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def create(self, sandbox: Sandbox, body: Mapping[str, Any], author: str) -> Template:
+        """Save a template; raise `InvalidInput` without name or SQL."""
+        return _template(self._objects.create(sandbox, KIND, _state(body, 1, author), created_by=author))
+
+    def get(self, sandbox: Sandbox, template_id: str) -> Template:
+        """Return a template; raise `NotFound` if the sandbox has none such."""
+        return _template(self._objects.get(sandbox, KIND, template_id))
+
+    def all(self, sandbox: Sandbox) -> list[Template]:
+        """Return the sandbox's templates, oldest first."""
+        return [_template(found) for found in self._objects.all(sandbox, KIND)]
+
+    def replace(self, sandbox: Sandbox, template_id: str, body: Mapping[str, Any], author: str) -> Template:
+        """Replace a template; raise `StaleEtag` if another change came between, and what `create` raises."""
+        found = self._objects.get(sandbox, KIND, template_id)
+        return _template(self._objects.change(found, _state(body, found.body["version"] + 1, author)))
+
+    def delete(self, sandbox: Sandbox, template_id: str) -> None:
+        """Delete a template; what was made from it stays. Raise `NotFound` if the sandbox has none such."""
+        self._objects.remove(self._objects.get(sandbox, KIND, template_id))
+
+    def put_in(self, sandbox: Sandbox, sql: str) -> str:
+        """Return *sql* with its `#NAME`s replaced by templates; see `text.expanded`."""
+        if "#" not in sql:
+            return sql
+        return expanded(sql, by_name(self.all(sandbox)).get)
 
 
-def _expanded(sql: str, template: Template, within: tuple[str, ...]) -> str:
+def put_in(connection: Connection, sandbox: Sandbox, sql: str) -> str:
+    """Return *sql* with its `#NAME`s replaced by templates as the caller's transaction sees them."""
     if "#" not in sql:
         return sql
+    return expanded(sql, by_name([_template(t) for t in objects.every(connection, sandbox, KIND)]).get)
 
-    def text(found: re.Match[str]) -> str:
-        name = found["name"]
-        if name is None:
-            return found[0]
-        inner = template(name)
-        if inner is None:
-            if found["leading"] is not None and "$$" in sql:
-                return found[0]
-            raise SqlSyntaxError(f"there is no template #{name}", position=found.end("name") - len(name))
-        if name in within:
-            circle = " in ".join(f"#{n}" for n in (name, *reversed(within)))
-            raise SqlSyntaxError(f"template #{name} contains itself: {circle}")
-        return (found["leading"] or "") + _expanded(inner, template, (*within, name)).strip().rstrip(";").rstrip()
 
-    return _REFERENCE.sub(text, sql)
+def by_name(templates: list[Template]) -> dict[str, str]:
+    """Return the SQL of templates by name; the last of a name counts."""
+    return {t.name: t.sql for t in templates}
+
+
+def _state(body: Mapping[str, Any], version: int, author: str) -> dict[str, Any]:
+    for key in ("name", "sql"):
+        if not str(body.get(key) or "").strip():
+            raise InvalidInput(f"a query template needs {key}")
+    return {"sent": dict(body), "sql": str(body["sql"]), "version": version, "changed_by": author}
+
+
+def _template(found: QueryObject) -> Template:
+    body = found.body
+    return Template(
+        id=found.id,
+        name=str(body["sent"]["name"]),
+        sql=body["sql"],
+        body=body["sent"],
+        version=body["version"],
+        created_by=found.created_by,
+        changed_by=body["changed_by"],
+        created=found.created,
+        updated=found.updated,
+    )

@@ -1,0 +1,87 @@
+"""Lists as AEP's services give them: filtered, in an order, page by page."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from limbeck.errors import InvalidInput
+
+Item = dict[str, Any]
+
+_CONDITION = re.compile(r"(?P<key>[^=!<>~]+)(?P<operator>==|!=|<=|>=|<|>|~)(?P<value>.*)", re.DOTALL)
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "~": lambda value, pattern: pattern in value,
+}
+
+
+def filtered(items: Sequence[Item], conditions: Sequence[str] | None) -> list[Item]:
+    """Return the items that fulfil conditions like `name==x`; of several `==` about one key, one of them.
+
+    Operators are `==`, `!=`, `<`, `>`, `<=`, `>=` and `~` (contains). Raise `InvalidInput` for anything else.
+    """
+    wanted: dict[str, list[str]] = {}
+    others: list[tuple[str, Callable[[Any, Any], bool], str]] = []
+    for condition in conditions or []:
+        found = _CONDITION.fullmatch(condition)
+        if found is None:
+            raise InvalidInput(f"property is {condition!r}; it is a key and a value, as in name==x")
+        if found["operator"] == "==":
+            wanted.setdefault(found["key"], []).append(found["value"])
+        else:
+            others.append((found["key"], _OPERATORS[found["operator"]], found["value"]))
+    kept = [i for i in items if all(_text(_at(i, key)) in map(_text, values) for key, values in wanted.items())]
+    return [i for i in kept if all(_holds(_at(i, key), compare, value) for key, compare, value in others)]
+
+
+def ordered(items: Sequence[Item], order: str) -> list[Item]:
+    """Return the items in the order of a key, backwards if a minus stands before it."""
+    return sorted(items, key=lambda i: _rank(_at(i, order.lstrip("-+"))), reverse=order.startswith("-"))
+
+
+def page(
+    name: str, items: Sequence[Item], path: str, *, limit: int, start: int, order: str, conditions: Sequence[str]
+) -> dict[str, Any]:
+    """Return one page of a list called *name*, in Query Service's form: without `_links.next` it is the last."""
+    kept = ordered(filtered(items, conditions), order)
+    shown = kept[start : start + limit]
+    more = start + limit < len(kept)
+    following = str(start + limit) if more else None
+    links: dict[str, Any] = {}
+    if more:
+        again = [("orderby", order), ("limit", limit), ("start", following), *(("property", c) for c in conditions)]
+        links["next"] = {"href": f"{path}?{urlencode(again)}"}
+    told = {"orderby": order, "start": str(start), "next": following, "count": len(shown)}
+    return {name: shown, "_page": told, "_links": links, "version": 1}
+
+
+def _holds(value: Any, compare: Callable[[Any, Any], bool], wanted: str) -> bool:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return compare(value, float(wanted))
+        except (ValueError, TypeError):
+            return False
+    return value is not None and compare(_text(value), _text(wanted))
+
+
+def _at(item: Any, key: str) -> Any:
+    for part in key.split("."):
+        item = item.get(part) if isinstance(item, dict) else None
+    return item
+
+
+def _rank(value: Any) -> tuple[str, Any]:
+    """Return what puts any two JSON values in an order."""
+    return type(value).__name__, value if isinstance(value, str | int | float) else str(value)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) or str(value) in ("True", "False") else str(value)
