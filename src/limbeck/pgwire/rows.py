@@ -1,15 +1,14 @@
 """Batches of rows as the bytes of messages: DataRow, and CopyData in its three formats.
 
-A message is a row of parts. Parts of a fixed width that stand side by side are packed into one by NumPy, the others are
-columns of byte strings, and Arrow joins all of them row by row: no loop in Python sees a row, and the interpreter's lock
-is free meanwhile.
+A message is a row of parts. Parts of a fixed width that stand side by side are packed into one by NumPy, the others
+are columns of byte strings, and Arrow joins all of them row by row: no loop in Python sees a row, and the interpreter's
+lock is free meanwhile.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -39,9 +38,9 @@ MAX_BATCH = 16 * 1024 * 1024
 
 Encoder = Callable[[pa.RecordBatch], memoryview]
 
-Fixed = tuple[str, Any]
+Fixed: TypeAlias = tuple[str, Any]
 """A part of each row that has one width: its layout as NumPy spells it, and the numbers, or the one of all rows."""
-Part = Fixed | pa.Array
+Part: TypeAlias = Fixed | pa.Array
 """A part of each row; an array is of binary type and has no NULL."""
 
 
@@ -161,7 +160,7 @@ def _packed(parts: Sequence[Fixed], count: int) -> Any:
 def _byte_strings(records: Any) -> pa.Array:
     """Records, or numbers, as byte strings."""
     width = records.dtype.itemsize
-    offsets = np.arange(0, width * (len(records) + 1), width, np.int32)
+    offsets = np.arange(0, width * (len(records) + 1), width, dtype=np.int32)
     return pa.Array.from_buffers(pa.binary(), len(records), [None, pa.py_buffer(offsets), pa.py_buffer(records)])
 
 
@@ -215,7 +214,7 @@ def _microseconds(column: pa.Array) -> Any:
 
 
 def _numerics(column: pa.Array) -> pa.Array:
-    """PostgreSQL's numeric: digits to the base 10,000 without zeros around them, the exponent of the first, sign, scale."""
+    """PostgreSQL's numeric: how many digits to the base 10,000, the first one's exponent, sign, scale, the digits."""
     precision, scale = (column.type.precision, column.type.scale) if pt.is_decimal(column.type) else (20, 0)
     whole = -(-(precision - scale) // 4)
     numbers = pc.fill_null(digits(column), "0")
