@@ -319,8 +319,16 @@ SELECT a.id, row_number() OVER (PARTITION BY a.id ORDER BY rand()) AS r, count(1
 --| 2 | 2 | 6
 --| 2 | 3 | 6
 -- a window over groups ordered at random
-SELECT city, row_number() OVER (ORDER BY rand()) FROM cust GROUP BY city
---! 0A000 None group or join in a query of its own
+SELECT count(1) AS n, min(r) AS low, max(r) AS high FROM (SELECT city AS c, row_number() OVER (ORDER BY rand(), max(id)) AS r FROM cust GROUP BY c)
+--| 3 | 1 | 3
+-- windows beside merged columns, ordered at random
+SELECT id, name, count(r) AS n FROM (SELECT id, name, row_number() OVER (PARTITION BY id ORDER BY rand()) AS r FROM cust JOIN (SELECT id, city FROM cust) b USING (id)) GROUP BY id, name ORDER BY id
+--| 1 | Anna | 1
+--| 2 | alf | 1
+--| 3 | Bo | 1
+-- a random column that a window is ordered by
+SELECT count(1) AS n FROM (SELECT id, rand() AS x, row_number() OVER (ORDER BY x) AS r, rank() OVER (ORDER BY x DESC) AS s FROM cust) WHERE r + s = 4
+--| 3
 -- a natural join
 SELECT * FROM (SELECT id, name FROM cust) a NATURAL JOIN (SELECT id, city FROM cust) b WHERE id = 1
 --| 1 | Anna | Oslo

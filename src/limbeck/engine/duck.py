@@ -36,6 +36,9 @@ from limbeck.errors import (
 ORIGIN = {"limbeck_file": pa.string(), "limbeck_row": pa.int64()}
 """The path of a row's file, and its number there from 0."""
 
+PLACE = "limbeck_place"
+"""The column of a row's place in the order of ingestion: the number of its file, then its number there."""
+
 Compression = Literal["zstd", "gzip", "uncompressed"]
 
 PART_BYTES = 256 * 1024 * 1024
@@ -56,6 +59,8 @@ class Table:
     """The files are known to hold exactly this schema, so nothing has to be laid over them."""
     origin: bool = False
     """Each row tells where it stands, in the columns `ORIGIN`."""
+    place: bool = False
+    """Each row tells its place among the rows of `files`, a bigint, in the column `PLACE`."""
     flat: bool = False
     """Fields of structs are columns, called by their path."""
     rows: pa.Table | None = None
@@ -202,25 +207,30 @@ def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[
     connection.execute("SET enable_external_access = false")
     for table in tables:
         if table.rows is not None:
-            _load(connection, table.name, table.rows)
+            _load(connection, table)
             continue
         text = _flattened(table) if table.flat else _select(table)
         connection.execute(f"CREATE VIEW {quoted(table.name)} AS {text}")
     connection.execute("SET lock_configuration = true")
 
 
-def _load(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+def _load(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    rows = table.rows
+    if rows is not None and table.place:
+        rows = rows.append_column(PLACE, pa.array(range(rows.num_rows), pa.int64()))
     connection.register("limbeck_rows", rows)
-    connection.execute(f"CREATE TABLE {quoted(name)} AS SELECT * FROM limbeck_rows")
+    connection.execute(f"CREATE TABLE {quoted(table.name)} AS SELECT * FROM limbeck_rows")
     connection.unregister("limbeck_rows")
 
 
 def _select(table: Table) -> str:
-    schema = pa.schema([*table.schema, *ORIGIN.items()]) if table.origin else table.schema
+    schema = _shown(table)
     columns = quoted_list(schema.names)
     files = ", ".join(map(literal, table.files))
     where, numbered = ", filename = 'limbeck_file', file_row_number = true", "file_row_number AS limbeck_row"
     origin, all_ = (where, f"* RENAME ({numbered})") if table.origin else ("", "*")
+    if table.place:
+        all_ += f", {_place(table.schema)} AS {PLACE}"
     if table.files and table.exact:
         return f"SELECT {columns} FROM (SELECT {all_} FROM read_parquet([{files}]{origin}))"
     nulls = ", ".join(f"NULL::{type_of(f.type)} AS {quoted(f.name)}" for f in schema)
@@ -231,8 +241,20 @@ def _select(table: Table) -> str:
     return f"SELECT {columns} FROM ({nothing} UNION ALL BY NAME {rows})"
 
 
+def _shown(table: Table) -> pa.Schema:
+    place = [(PLACE, pa.int64())] if table.place else []
+    return pa.schema([*table.schema, *(ORIGIN.items() if table.origin else ()), *place])
+
+
+def _place(schema: pa.Schema) -> str:
+    """A table with columns of these names hides the file's own numbers: its rows have no order then."""
+    hidden = {"file_index", "file_row_number"} & {name.lower() for name in schema.names}
+    return "CAST(0 AS BIGINT)" if hidden else "CAST(file_index * 1099511627776 + file_row_number AS BIGINT)"
+
+
 def _flattened(table: Table) -> str:
-    columns = ", ".join(f"{path} AS {quoted(name)}" for name, path in _leaves(table.schema, "", "_r."))
+    leaves = [f"{path} AS {quoted(name)}" for name, path in _leaves(table.schema, "", "_r.")]
+    columns = ", ".join([*leaves, *([f"_r.{PLACE}"] if table.place else [])])
     return f"SELECT {columns} FROM ({_select(table)}) AS _r"
 
 

@@ -52,15 +52,15 @@ class SessionCatalogue:
         """Return what *source* names as a relation for the engine."""
         own = self._session.temp.get(source.table.lower())
         if own is not None:
-            return own.shown_as(source.view)
+            return replace(own.shown_as(source.view), place=source.placed)
         result = self._session.results.get(source.table.lower())
         if result is not None:
-            return Table(source.view, arrow_schema(from_arrow(result.schema)), rows=result)
+            return Table(source.view, arrow_schema(from_arrow(result.schema)), rows=result, place=source.placed)
         dataset = self.dataset(source.table)
         if dataset is None:
             raise AssertionError(f"{source.table} was resolved and is gone")
         table = self._lake.table(dataset, source.view, source.since, source.until)
-        return replace(table, flat=self._session.view.flat)
+        return replace(table, flat=self._session.view.flat, place=source.placed)
 
     def names(self) -> list[str]:
         """Return the names of all tables and views."""

@@ -33,6 +33,15 @@ class Template(exp.Expression):
     arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": False}
 
 
+class Below(exp.Expression):
+    """An expression that is computed in a query below the SELECT it stands in (see `below`).
+
+    What has the same text is computed once, unless a `key` tells it from others.
+    """
+
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "key": False}
+
+
 exp.Table.arg_types = {**exp.Table.arg_types, "snapshot": False}
 
 
@@ -137,6 +146,7 @@ class _Generator(DuckDBGenerator):
     TRANSFORMS: ClassVar[dict[type[exp.Expr], Callable[..., str]]] = {
         **DuckDBGenerator.TRANSFORMS,
         Template: _template,
+        Below: lambda generator, node: generator.sql(node.this),
     }
 
 

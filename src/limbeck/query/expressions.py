@@ -8,11 +8,13 @@ from typing import Any
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedColumn, UndefinedFunction, nearest
-from limbeck.query import casts, names
+from limbeck.query import below, casts, names
 from limbeck.query.dialect import position
-from limbeck.query.functions import FUNCTIONS, Function
+from limbeck.query.functions import FUNCTIONS, Function, windows
+from limbeck.query.functions.frames import Over
 from limbeck.query.functions.model import template
 from limbeck.query.infer import infer
+from limbeck.query.marks import as_aggregate, at_level, row_wise
 from limbeck.query.parameters import Parameter, marked
 from limbeck.query.scope import Column, Scope
 from limbeck.query.types import LONG, STRING, is_string, type_of, typed
@@ -105,17 +107,20 @@ class Expressions:
         function, inner = self._called(node, scope)
         if function.kind == "window":
             raise SqlSyntaxError(f"{_name(node)} needs OVER (…)", position=position(node))
-        return _wrapped(function, inner)
+        found = _wrapped(function, inner)
+        return as_aggregate(at_level(found, scope.level)) if function.kind == "aggregate" else found
 
     def filtered(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind `aggregate(…) FILTER (WHERE …)`."""
         function, inner = self._filtered(node, scope)
-        return _wrapped(function, inner)
+        return as_aggregate(at_level(_wrapped(function, inner), scope.level))
 
-    def window(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+    def window(self, node: exp.Window, scope: Scope) -> exp.Expr:
         """Bind a call with OVER, those of Adobe's own among them."""
         called = node.this
-        self.bind_children(node, scope, "this", "alias")
+        self._refer(node, scope)
+        self.bind_children(node, scope, "this")
+        below.settle(node, scope.level)
         ignore = isinstance(called, exp.IgnoreNulls)
         if isinstance(called, exp.IgnoreNulls | exp.RespectNulls):
             called = called.this
@@ -130,7 +135,29 @@ class Expressions:
         if function.kind == "scalar":
             raise SqlSyntaxError(f"{_name(called)} takes no OVER", position=position(called))
         node.set("this", inner)
+        at_level(node, scope.level)
+        if _is_row_wise(called, node):
+            row_wise(node)
         return _wrapped(function, typed(node, type_of(inner)))
+
+    def _refer(self, node: exp.Window, scope: Scope) -> None:
+        """Put what WINDOW defines in the place of its name."""
+        while (alias := node.args.get("alias")) is not None:
+            known = scope.windows.get(alias.name.lower())
+            if known is None:
+                raise SqlSyntaxError(
+                    f'window "{alias.name}" is not defined',
+                    position=position(alias),
+                    hint=nearest(alias.name, list(scope.windows)) or None,
+                )
+            node.set("alias", None)
+            for key in ("partition_by", "order", "spec", "alias"):
+                if key != "alias" and known.args.get(key) and node.args.get(key):
+                    raise SqlSyntaxError(
+                        f'window "{alias.name}" has its own {key.partition("_")[0].upper()}', position=position(alias)
+                    )
+                if known.args.get(key):
+                    node.set(key, known.copy().args[key])
 
     def _filtered(self, node: exp.Expr, scope: Scope) -> tuple[Function, exp.Expr]:
         function, inner = self._called(node.this, scope)
@@ -154,9 +181,9 @@ class Expressions:
             counts = " or ".join(str(n) for n in sorted(function.forms) if n >= 0) or "at least 1"
             raise UndefinedFunction(f"{name} takes {counts} arguments, found {len(arguments)}", position=position(node))
         if ignore_nulls and arguments:
-            arguments[0] = typed(template("{0} IGNORE NULLS", arguments[0]), type_of(arguments[0]))
+            arguments[-1] = typed(template("{0} IGNORE NULLS", arguments[-1]), type_of(arguments[-1]))
         if function.windowed is not None and isinstance(over, exp.Window):
-            return function, function.windowed(arguments, over)
+            return function, function.windowed(arguments, Over.of(over, scope.level))
         return function, function.call(arguments)
 
     def _arguments(self, nodes: Sequence[exp.Expr], function: Function, scope: Scope) -> list[exp.Expr]:
@@ -261,6 +288,14 @@ class Expressions:
 
 def _name(node: exp.Expr) -> str:
     return node.name.lower()
+
+
+def _is_row_wise(called: exp.Expr, window: exp.Window) -> bool:
+    """Whether the result may differ for rows that are equal in the order of *window*."""
+    if window.args.get("order") is None or _name(called) in windows.BY_PEERS:
+        return False
+    spec = window.args.get("spec")
+    return _name(called) in windows.BY_DISTANCE or (spec is not None and spec.args.get("kind") == "ROWS")
 
 
 def _wrapped(function: Function, inner: exp.Expr) -> exp.Expr:

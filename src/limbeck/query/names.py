@@ -9,6 +9,7 @@ from sqlglot import exp
 from limbeck.errors import AmbiguousColumn, SqlError, UndefinedColumn, nearest
 from limbeck.query.dialect import position
 from limbeck.query.functions.model import template
+from limbeck.query.marks import as_alias, at_level
 from limbeck.query.scope import Column, Relation, Scope
 from limbeck.query.types import type_of, typed
 from limbeck.xdm.types import Array, Field, Map, Object
@@ -60,7 +61,7 @@ def _at(level: Scope, parts: Parts) -> exp.Expr | None:
     first = parts[0].name.lower()
     alias = level.aliases.get(first)
     if alias is not None and level.aliases_first:
-        return fields(_alias(alias), parts[1:])
+        return fields(_alias(alias, level), parts[1:])
     relation = level.relation(first)
     if relation is not None and len(parts) > 1 and (owned := relation.get(parts[1].name)):
         _check_single(parts[1], [(relation, c) for c in owned])
@@ -69,7 +70,7 @@ def _at(level: Scope, parts: Parts) -> exp.Expr | None:
     if owners:
         _check_single(parts[0], owners)
         return fields(_owned(level, *owners[0]), parts[1:])
-    return None if alias is None else fields(_alias(alias), parts[1:])
+    return None if alias is None else fields(_alias(alias, level), parts[1:])
 
 
 def _check_single(part: exp.Expr, owners: Sequence[tuple[Relation, Column]]) -> None:
@@ -83,19 +84,24 @@ def _check_single(part: exp.Expr, owners: Sequence[tuple[Relation, Column]]) -> 
 
 
 def _owned(level: Scope, relation: Relation, column: Column) -> exp.Expr:
-    if column.name.lower() in level.merged:
-        return _alias(column)
-    return reference(relation, column)
+    return merged(column, level) if column.name.lower() in level.merged else reference(relation, column)
 
 
 def reference(relation: Relation, column: Column) -> exp.Expr:
     """Return *column* of *relation* as an expression."""
     name = exp.to_identifier(column.name, quoted=True)
-    return typed(exp.Column(this=name, table=exp.to_identifier(relation.alias, quoted=True)), column.type)
+    found = exp.Column(this=name, table=exp.to_identifier(relation.alias, quoted=True))
+    return typed(at_level(found, relation.level), column.type)
 
 
-def _alias(column: Column) -> exp.Expr:
-    return typed(exp.Column(this=exp.to_identifier(column.name, quoted=True)), column.type)
+def merged(column: Column, scope: Scope) -> exp.Expr:
+    """Return a column that a join merged, and which belongs to no single relation, as an expression."""
+    found = exp.Column(this=exp.to_identifier(column.name, quoted=True))
+    return typed(at_level(found, scope.level), column.type)
+
+
+def _alias(column: Column, scope: Scope) -> exp.Expr:
+    return as_alias(merged(column, scope))
 
 
 def fields(base: exp.Expr, parts: Parts) -> exp.Expr:

@@ -7,17 +7,18 @@ Only tables of the catalogue, columns that exist, and functions, operators and c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError, UndefinedTable, nearest
-from limbeck.query import volatile
+from limbeck.query import below
 from limbeck.query.checks import check_parts, only
 from limbeck.query.dialect import Snapshot, parse, position
 from limbeck.query.expressions import Expressions
 from limbeck.query.label import label
-from limbeck.query.scope import Catalogue, Column, Relation, Scope, Source, ViewInfo, columns_of, renamed
+from limbeck.query.places import Bound, Places, Sources
+from limbeck.query.scope import Catalogue, Column, Cte, Relation, Scope, Source, ViewInfo, columns_of, renamed
 from limbeck.query.stars import expanded
 from limbeck.query.types import type_of
 from limbeck.xdm.types import Array
@@ -47,15 +48,25 @@ def resolve(sql: str, query: exp.Expr, catalogue: Catalogue, params: Sequence[ob
     Raise `UndefinedTable`, `UndefinedColumn`, `UndefinedFunction`, `AmbiguousColumn`, `SqlSyntaxError` or
     `FeatureNotSupported`, each with the position in the text and, where one is near, the name that was meant.
     """
-    resolver = _Resolver(sql, catalogue, params)
+    found = _Found({}, [])
     try:
-        columns = resolver.query(query, Scope())
+        columns = _Resolver(sql, catalogue, params, found).query(query, Scope())
+        places = Places(found.sources, found.selects)
+        for select, scope in found.selects:
+            places.break_ties(select, scope)
+        for select, scope in found.selects:
+            below.hoist(select, scope.level)
     except RecursionError as error:
         raise SqlSyntaxError("the statement is nested too deeply; split it with WITH or a table") from error
-    return Resolved(query, tuple(resolver.sources.values()), columns)
+    return Resolved(query, tuple(found.sources.values()), columns)
 
 
-Sources = dict[tuple[str, int | None, int | None], Source]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What binding a statement comes across: the tables it reads, and every SELECT, inner ones first."""
+
+    sources: Sources
+    selects: list[Bound]
 
 
 class _Resolver:
@@ -64,10 +75,10 @@ class _Resolver:
         sql: str,
         catalogue: Catalogue,
         params: Sequence[object],
-        sources: Sources | None = None,
+        found: _Found,
         views: tuple[str, ...] = (),
     ) -> None:
-        self.sources: Sources = {} if sources is None else sources
+        self._found = found
         self._catalogue = catalogue
         self._views = views
         """The views around, outermost first."""
@@ -94,8 +105,7 @@ class _Resolver:
         scope = Scope(outer, self._with(node, outer))
         self._from(node, scope)
         self._clause(node, "where", scope)
-        for window in node.args.get("windows") or []:
-            self._expressions.bind_children(window, scope, "this")
+        self._windows(node, scope)
         columns = self._projections(node, scope)
         self._distinct(node, scope)
         self._group(node, scope)
@@ -103,7 +113,7 @@ class _Resolver:
         self._clause(node, "qualify", scope)
         scope.aliases_first = True
         self._modifiers(node, scope)
-        volatile.hoist(node)
+        self._found.selects.append((node, scope))
         return columns
 
     def _set_operation(self, node: exp.SetOperation, outer: Scope) -> Columns:
@@ -132,7 +142,7 @@ class _Resolver:
         first = rows[0].expressions if isinstance(rows[0], exp.Tuple) else [rows[0]]
         return tuple(Column(f"col{n}", type_of(e)) for n, e in enumerate(first, 1))
 
-    def _with(self, node: exp.Expr, outer: Scope) -> Mapping[str, Columns]:
+    def _with(self, node: exp.Expr, outer: Scope) -> Mapping[str, Cte]:
         known = dict(outer.ctes)
         clause = node.args.get("with_")
         if clause is None:
@@ -141,8 +151,16 @@ class _Resolver:
             raise FeatureNotSupported("WITH RECURSIVE is not served", position=position(clause))
         for cte in clause.expressions:
             columns = self.query(cte.this, Scope(outer, known))
-            known[cte.alias.lower()] = renamed(columns, [c.name for c in cte.args["alias"].columns])
+            columns = renamed(columns, [c.name for c in cte.args["alias"].columns])
+            known[cte.alias.lower()] = Cte(columns, cte.this)
         return known
+
+    def _windows(self, node: exp.Select, scope: Scope) -> None:
+        """Keep what WINDOW defines for those who refer to it; checked here, because nobody may."""
+        for window in node.args.get("windows") or []:
+            scope.windows[window.this.name.lower()] = window.copy()
+            self._expressions.bind_children(window, scope, "this", "alias")
+        node.set("windows", None)
 
     # -- relations -----------------------------------------------------------------------------------------
 
@@ -184,12 +202,12 @@ class _Resolver:
                 position=position(node),
             )
         columns = self.query(inner, scope if lateral else Scope(scope.outer, scope.ctes))
-        self._add(node, columns, scope)
+        self._add(node, columns, scope, inner)
         for join in inner.args.get("joins") or []:
             self._join(join, scope)
         return node
 
-    def _add(self, node: exp.Expr, columns: Columns, scope: Scope, default: str = "") -> None:
+    def _add(self, node: exp.Expr, columns: Columns, scope: Scope, origin: exp.Expr, default: str = "") -> None:
         given = node.args.get("alias")
         alias = (given.name if given else "") or default or f"_derived{len(scope.relations)}"
         names_ = [c.name for c in given.columns] if given else []
@@ -200,23 +218,25 @@ class _Resolver:
             columns=[exp.to_identifier(name, quoted=True) for name in names_],
         )
         node.set("alias", quoted)
-        scope.relations.append(Relation(alias, renamed(columns, names_)))
+        scope.relations.append(Relation(alias, renamed(columns, names_), scope.level, origin))
 
     def _table(self, node: exp.Table, scope: Scope) -> exp.Expr:
         if not isinstance(node.this, exp.Identifier) or node.args.get("db") or not only(node, _TABLE_PARTS):
             self._refuse_table(node)
         name = node.name
-        columns = _cte(scope, name)
-        if columns is not None:
+        origin: exp.Expr = node
+        cte = _cte(scope, name)
+        if cte is not None:
             if node.args.get("snapshot"):
                 raise SqlSyntaxError("SNAPSHOT belongs to tables, not to queries", position=position(node))
             node.set("this", exp.to_identifier(name.lower(), quoted=True))
             node.set("alias", node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name)))
+            columns, origin = cte.columns, cte.query
         elif (view := self._catalogue.view(name)) is not None:
             return self._view(node, view, scope)
         else:
             columns = self._source(node, name)
-        self._add(node, columns, scope, default=name)
+        self._add(node, columns, scope, origin, default=name)
         for join in node.args.get("joins") or []:
             self._join(join, scope)
         return node
@@ -229,13 +249,13 @@ class _Resolver:
             raise SqlError(f"view {view.name} reads itself: {' → '.join((*self._views, view.name.lower()))}")
         query = parse(view.sql)
         within = (*self._views, view.name.lower())
-        columns = _Resolver(view.sql, self._catalogue, (), self.sources, within).query(query, Scope())
-        below = exp.Subquery(this=query, alias=node.args.get("alias"))
-        self._add(below, columns, scope, default=view.name)
+        columns = _Resolver(view.sql, self._catalogue, (), self._found, within).query(query, Scope())
+        derived = exp.Subquery(this=query, alias=node.args.get("alias"))
+        self._add(derived, columns, scope, query, default=view.name)
         for join in node.args.get("joins") or []:
             self._join(join, scope)
-        below.set("joins", node.args.get("joins"))
-        return below
+        derived.set("joins", node.args.get("joins"))
+        return derived
 
     def _source(self, node: exp.Table, name: str) -> Columns:
         table = self._catalogue.table(name)
@@ -249,7 +269,7 @@ class _Resolver:
         since = _snapshot_id(snapshot, "start", "HEAD")
         until = _snapshot_id(snapshot, "end", "TAIL")
         key = (table.name, since, until)
-        source = self.sources.setdefault(key, Source(f"t{len(self.sources)}", *key))
+        source = self._found.sources.setdefault(key, Source(f"t{len(self._found.sources)}", *key))
         node.set("this", exp.to_identifier(source.view, quoted=True))
         node.set("db", exp.to_identifier("main", quoted=True))
         node.set("snapshot", None)
@@ -278,7 +298,7 @@ class _Resolver:
             this=exp.to_identifier(alias.name, quoted=True), columns=[exp.to_identifier(column, quoted=True)]
         )
         node.replace(exp.Join(this=exp.Unnest(expressions=[argument], alias=quoted), kind="CROSS"))
-        scope.relations.append(Relation(alias.name, (Column(column, kind.items),)))
+        scope.relations.append(Relation(alias.name, (Column(column, kind.items),), scope.level))
 
     # -- clauses -------------------------------------------------------------------------------------------
 
@@ -363,10 +383,10 @@ def _result_scope(columns: Columns, scope: Scope) -> Scope:
 
 
 def _without_aliases(scope: Scope) -> Scope:
-    return Scope(scope.outer, scope.ctes, scope.relations, scope.merged)
+    return replace(scope, aliases={})
 
 
-def _cte(scope: Scope, name: str) -> Columns | None:
+def _cte(scope: Scope, name: str) -> Cte | None:
     level: Scope | None = scope
     while level is not None:
         if name.lower() in level.ctes:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
+
+from sqlglot import exp
 
 from limbeck.xdm.types import Field, Object, Type
 
@@ -41,6 +44,8 @@ class Source:
     table: str
     since: int | None = None
     until: int | None = None
+    placed: bool = False
+    """Its rows have to tell their place in the order of ingestion."""
 
 
 class Catalogue(Protocol):
@@ -62,10 +67,25 @@ class Relation:
 
     alias: str
     columns: tuple[Column, ...]
+    level: int = 0
+    """The number of the scope it belongs to."""
+    origin: exp.Expr | None = None
+    """The table, query or VALUES that its rows come from; None for what is neither."""
 
     def get(self, name: str) -> list[Column]:
         """Return the columns called *name*, whatever the case."""
         return [c for c in self.columns if c.name.lower() == name.lower()]
+
+
+@dataclass(frozen=True, slots=True)
+class Cte:
+    """A query that WITH gives a name."""
+
+    columns: tuple[Column, ...]
+    query: exp.Expr
+
+
+_LEVELS = itertools.count(1)
 
 
 @dataclass(slots=True)
@@ -73,7 +93,7 @@ class Scope:
     """The names that an expression may use: relations, then aliases of the SELECT list, then the query around."""
 
     outer: Scope | None = None
-    ctes: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    ctes: Mapping[str, Cte] = field(default_factory=dict)
     relations: list[Relation] = field(default_factory=list)
     merged: set[str] = field(default_factory=set)
     """Lower-case names of columns that a join merged (USING, NATURAL)."""
@@ -81,18 +101,14 @@ class Scope:
     aliases_first: bool = False
     locals: Mapping[str, Type | None] = field(default_factory=dict)
     """Parameters of the lambda around, by lower-case name."""
+    windows: dict[str, exp.Window] = field(default_factory=dict)
+    """What WINDOW defines, as it was written, by lower-case name."""
+    level: int = field(default_factory=lambda: next(_LEVELS))
+    """A number of its own, which bound columns and windows carry."""
 
     def with_locals(self, names: Mapping[str, Type | None]) -> Scope:
         """Return this scope inside a lambda whose parameters are *names*."""
-        return Scope(
-            self.outer,
-            self.ctes,
-            self.relations,
-            self.merged,
-            self.aliases,
-            self.aliases_first,
-            {**self.locals, **names},
-        )
+        return replace(self, locals={**self.locals, **names})
 
     def relation(self, alias: str) -> Relation | None:
         """Return the relation of this level called *alias*, whatever the case."""

@@ -54,7 +54,7 @@ def _everything(scope: Scope) -> list[tuple[exp.Expr, Column]]:
                 if name in seen:
                     continue
                 seen.add(name)
-                found.append((exp.Column(this=exp.to_identifier(column.name, quoted=True)), column))
+                found.append((names.merged(column, scope), column))
             else:
                 found.append((names.reference(relation, column), column))
     return found

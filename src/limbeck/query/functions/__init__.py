@@ -1,6 +1,16 @@
 """The functions that are served; nothing else leaves the resolver."""
 
-from limbeck.query.functions import aggregates, collections, dates, scalars, windows
+from limbeck.query.functions import (
+    aggregates,
+    attribution,
+    between,
+    collections,
+    dates,
+    pathing,
+    scalars,
+    sessions,
+    windows,
+)
 from limbeck.query.functions.model import Function
 
 FUNCTIONS: dict[str, Function] = {
@@ -9,6 +19,10 @@ FUNCTIONS: dict[str, Function] = {
     **collections.FUNCTIONS,
     **aggregates.FUNCTIONS,
     **windows.FUNCTIONS,
+    **between.FUNCTIONS,
+    **sessions.FUNCTIONS,
+    **pathing.FUNCTIONS,
+    **attribution.FUNCTIONS,
 }
 """By lower-case name."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sqlglot import exp
 
@@ -13,10 +13,13 @@ from limbeck.query.dialect import Template, position
 from limbeck.query.types import type_of, typed
 from limbeck.xdm.types import Type
 
+if TYPE_CHECKING:
+    from limbeck.query.functions.frames import Over
+
 Types = Sequence[Type | None]
 Result = Type | Callable[[Types], Type | None] | None
 Build = Callable[[Sequence[exp.Expr]], exp.Expr]
-Windowed = Callable[[Sequence[exp.Expr], exp.Window], exp.Expr]
+Windowed = Callable[[Sequence[exp.Expr], "Over"], exp.Expr]
 
 ANY = -1
 """Stands for any number of arguments, at least one."""
