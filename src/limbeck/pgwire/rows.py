@@ -144,7 +144,7 @@ def _messages(tag: bytes, parts: Sequence[Part], count: int) -> memoryview:
         else:
             beside.append(part)
     if not joined:
-        return _packed(beside, count).view(np.uint8).data
+        return memoryview(_packed(beside, count).view(np.uint8))
     joined += [_byte_strings(_packed(beside, count))] if beside else []
     return _bytes_of(pc.binary_join_element_wise(*joined, pa.scalar(b"", pa.binary())))
 

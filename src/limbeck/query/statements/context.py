@@ -20,7 +20,7 @@ from limbeck.query.dialect import rendered
 from limbeck.query.objects import Objects
 from limbeck.query.resolve import resolve
 from limbeck.query.result import Result
-from limbeck.query.scope import Column
+from limbeck.query.scope import Column, Source
 from limbeck.query.session import SqlSession
 from limbeck.query.words import Words
 from limbeck.registry import Registry
@@ -34,6 +34,7 @@ class Reading:
     tree: exp.Expr
     columns: tuple[Column, ...]
     tables: tuple[Table, ...]
+    sources: tuple[Source, ...] = ()
 
     @property
     def sql(self) -> str:
@@ -101,7 +102,7 @@ class Statement:
         """Bind *query* to the relations of the session; *sql* is its text, if that is not the statement's."""
         resolved = resolve(self.sql if sql is None else sql, query, self.catalogue, self.params)
         tables = tuple(self.catalogue.engine_table(source) for source in resolved.sources)
-        return Reading(resolved.tree, resolved.columns, tables)
+        return Reading(resolved.tree, resolved.columns, tables, resolved.sources)
 
     def opened(self, reading: Reading) -> AbstractContextManager[EngineSession]:
         """Open an engine that sees what the query reads, and nothing else."""
