@@ -2,5 +2,6 @@
 
 from limbeck.engine.duck import PLACE, Engine, Session, Table
 from limbeck.engine.interrupt import Interrupt
+from limbeck.engine.native import Native
 
-__all__ = ["PLACE", "Engine", "Interrupt", "Session", "Table"]
+__all__ = ["PLACE", "Engine", "Interrupt", "Native", "Session", "Table"]

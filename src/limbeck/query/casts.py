@@ -10,10 +10,12 @@ from limbeck.errors import DatatypeMismatch, FeatureNotSupported
 from limbeck.query.dialect import position, template, written
 from limbeck.query.infer import infer
 from limbeck.query.types import (
+    BINARY,
     INTEGERS,
     NUMBER,
     STRING,
     TIMESTAMP,
+    engine_type,
     is_integer,
     is_numeric,
     is_string,
@@ -31,8 +33,22 @@ _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
 OPERATORS: frozenset[type[exp.Expr]] = frozenset({*_COMPARISONS, *_ARITHMETIC})
 """Operators that cast their operands."""
 
-_TO_TIMESTAMP = "coalesce(TRY_CAST({0} AS TIMESTAMPTZ) AT TIME ZONE 'UTC', try_strptime({0}, '%m-%d-%Y %H:%M:%S'))"
+_TO_TIMESTAMP = (
+    "coalesce(TRY_CAST({0} AS TIMESTAMPTZ) AT TIME ZONE 'UTC', try_strptime({0}, '%m-%d-%Y %H:%M:%S'), "
+    "try_strptime({0}, ['%Y-%m', '%Y', '%Y-%m-%d %H:%M', '%Y-%m-%dT%H:%M']))"
+)
 """An offset in the text counts; without one it is UTC."""
+
+_NUMBER = (
+    "CASE WHEN typeof({0}) NOT IN ('DOUBLE', 'FLOAT') OR {0} = 0 OR (abs({0}) >= 0.001 AND abs({0}) < 10000000) "
+    "THEN CAST({0} AS VARCHAR) ELSE spark_number(CAST({0} AS VARCHAR)) END"
+)
+"""Java's E begins elsewhere than the engine's."""
+
+_BOOLEAN = (
+    "CASE WHEN lower(trim({0})) IN ('t', 'true', 'y', 'yes', '1') THEN true "
+    "WHEN lower(trim({0})) IN ('f', 'false', 'n', 'no', '0') THEN false END"
+)
 
 _EXACT = "TRY_CAST(trunc(TRY_CAST({0} AS DECIMAL(38, 9))) AS %s)"
 
@@ -97,13 +113,30 @@ def _not_zero(node: exp.Expr) -> exp.Expr:
 def wanted(node: exp.Expr, letter: str) -> exp.Expr:
     """Return *node* cast to what a function wants, if its type is known to be another."""
     name = scalar_name(type_of(node))
-    if letter == "s" and name not in (None, "string"):
-        return typed(template("CAST({0} AS VARCHAR)", node), STRING)
+    if letter == "s":
+        return text(node)
+    if letter == "b":
+        return blob(node)
     if letter == "n" and name == "string":
         return typed(template("TRY_CAST({0} AS DOUBLE)", node), NUMBER)
     if letter == "t" and name == "string":
         return typed(template(_TO_TIMESTAMP, node), TIMESTAMP)
     return node
+
+
+def text(node: exp.Expr) -> exp.Expr:
+    """Return *node* as a string, unless it is one or of an unknown type."""
+    kind = type_of(node)
+    if kind == BINARY:
+        return typed(template("spark_decode({0}, 'UTF-8')", node), STRING)
+    if kind is None or is_string(kind):
+        return node
+    return typed(template(_NUMBER if scalar_name(kind) == "number" else "CAST({0} AS VARCHAR)", node), STRING)
+
+
+def blob(node: exp.Expr) -> exp.Expr:
+    """Return *node* as bytes, those of UTF-8 for a text."""
+    return node if type_of(node) == BINARY else typed(template("encode({0})", text(node)), BINARY)
 
 
 def cast(node: exp.Expr, target: exp.DataType) -> exp.Expr:
@@ -112,6 +145,16 @@ def cast(node: exp.Expr, target: exp.DataType) -> exp.Expr:
     if wished is None:
         raise FeatureNotSupported(f"a cast to {written(target)} is not served", position=position(target))
     name = scalar_name(wished)
+    if wished == BINARY:
+        return blob(node)
+    if name == "string" and type_of(node) is not None:
+        return text(node)
+    if name == "boolean" and is_string(type_of(node)):
+        return typed(template(_BOOLEAN, node), wished)
+    if name == "number" and is_string(type_of(node)) and target.this != exp.DType.DECIMAL:
+        node = typed(template(r"regexp_replace(trim({0}), '(\d)[dDfF]$', '\1')", node), STRING)
+    if name == "date" and is_string(type_of(node)):
+        return typed(template("CAST({0} AS DATE)", wanted(node, "t")), wished)
     if name in INTEGERS:
         return typed(_to_integer(node, name, duckdb_type(wished)), wished)
     if name == "date-time" and is_string(type_of(node)):
@@ -119,7 +162,7 @@ def cast(node: exp.Expr, target: exp.DataType) -> exp.Expr:
         return wanted(node, "t")
     if name == "date-time" and is_numeric(type_of(node)):
         return typed(template("make_timestamp(CAST({0} * 1000000 AS BIGINT))", node), TIMESTAMP)
-    spelled = _decimal(target) if target.this == exp.DType.DECIMAL else duckdb_type(wished)
+    spelled = _decimal(target) if target.this == exp.DType.DECIMAL else engine_type(wished)
     if target.this == exp.DType.FLOAT:
         spelled = "FLOAT"
     braced = spelled.replace("{", "{{").replace("}", "}}")

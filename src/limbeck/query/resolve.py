@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from limbeck.engine import Native
 from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError, UndefinedTable, nearest
-from limbeck.query import below
+from limbeck.query import below, natives
 from limbeck.query.checks import check_parts, only
 from limbeck.query.dialect import Snapshot, parse, position
 from limbeck.query.expressions import Expressions
@@ -40,6 +41,8 @@ class Resolved:
     tree: exp.Expr
     sources: tuple[Source, ...]
     columns: Columns
+    natives: tuple[Native, ...]
+    """The functions that the engine has to be given for it."""
 
 
 def resolve(sql: str, query: exp.Expr, catalogue: Catalogue, params: Sequence[object] = ()) -> Resolved:
@@ -58,7 +61,7 @@ def resolve(sql: str, query: exp.Expr, catalogue: Catalogue, params: Sequence[ob
             below.hoist(select, scope.level)
     except RecursionError as error:
         raise SqlSyntaxError("the statement is nested too deeply; split it with WITH or a table") from error
-    return Resolved(query, tuple(found.sources.values()), columns)
+    return Resolved(query, tuple(found.sources.values()), columns, natives.used(query))
 
 
 @dataclass(frozen=True, slots=True)

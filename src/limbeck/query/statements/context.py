@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from limbeck.engine import Engine, Interrupt, Table
+from limbeck.engine import Engine, Interrupt, Native, Table
 from limbeck.engine import Session as EngineSession
 from limbeck.lake import Dataset, Lake
 from limbeck.query.catalogue import SessionCatalogue
@@ -36,6 +36,8 @@ class Reading:
     columns: tuple[Column, ...]
     tables: tuple[Table, ...]
     sources: tuple[Source, ...] = ()
+    natives: tuple[Native, ...] = ()
+    """The functions that the engine has to be given for it."""
 
     @property
     def sql(self) -> str:
@@ -107,7 +109,9 @@ class Statement:
     def resolve(self, query: exp.Expr, sql: str | None = None) -> Reading:
         """Bind *query* to the relations of the session; *sql* is its text, if that is not the statement's."""
         resolved = resolve(self.sql if sql is None else sql, query, self.catalogue, self.params)
-        return Reading(resolved.tree, resolved.columns, self.tables(resolved.sources), resolved.sources)
+        return Reading(
+            resolved.tree, resolved.columns, self.tables(resolved.sources), resolved.sources, resolved.natives
+        )
 
     @cached_property
     def plan(self) -> Plan:
@@ -122,7 +126,9 @@ class Statement:
         """Open an engine that sees what the query reads, and nothing else."""
         services = self.services
         tables = reading.tables if isinstance(reading, Reading) else self.tables(reading.sources)
-        return services.engine.session(tables, timeout=services.timeout, interrupt=self.interrupt)
+        return services.engine.session(
+            tables, natives=reading.natives, timeout=services.timeout, interrupt=self.interrupt
+        )
 
     def find(self, table: str) -> Dataset | None:
         """Return the dataset that SQL calls *table*, or None."""
