@@ -69,6 +69,15 @@ def measure(store: Store, dataset: Dataset) -> Measure:
     return Measure(int(found[0] or 0), int(found[1] or 0))
 
 
+def bytes_added(store: Store, dataset: Dataset) -> dict[int, int]:
+    """Return the bytes of files by the snapshot that added them."""
+    columns = data_files.c
+    added = and_(columns.dataset_id == dataset.id, columns.made_by.is_(None))
+    query = select(columns.last_snapshot, func.sum(columns.bytes)).where(added).group_by(columns.last_snapshot)
+    with store.read() as connection:
+        return {snapshot: int(size) for snapshot, size in connection.execute(query)}
+
+
 def history(store: Store, dataset: Dataset) -> list[Snapshot]:
     """Return the snapshots that are kept, oldest first."""
     query = select(snapshots).where(snapshots.c.dataset_id == dataset.id).order_by(snapshots.c.id)

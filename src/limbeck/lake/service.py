@@ -134,6 +134,10 @@ class Lake:
         """Return the snapshots of *dataset* that are kept, oldest first."""
         return scan.history(self._store, dataset)
 
+    def bytes_added(self, dataset: Dataset) -> dict[int, int]:
+        """Return how many bytes of files each snapshot of *dataset* added, as far as these are kept."""
+        return scan.bytes_added(self._store, dataset)
+
     def _discard(self, placed: Sequence[DataFile]) -> None:
         for file in placed:
             self.folder.delete(file.path)

@@ -8,15 +8,16 @@ from typing import Any
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedColumn, UndefinedFunction, nearest
-from limbeck.query import below, casts, names
+from limbeck.query import below, casts, coerce, names
 from limbeck.query.dialect import position, template
 from limbeck.query.functions import FUNCTIONS, Function, windows
 from limbeck.query.functions.frames import Over
+from limbeck.query.generators import GENERATORS
 from limbeck.query.infer import infer
 from limbeck.query.marks import as_aggregate, at_level, row_wise
 from limbeck.query.parameters import Parameter, marked
 from limbeck.query.scope import Column, Scope
-from limbeck.query.types import LONG, STRING, is_string, type_of, typed
+from limbeck.query.types import BOOLEAN, LONG, STRING, is_string, type_of, typed
 from limbeck.xdm.types import Array, Map, Object, Type
 
 PLAIN: frozenset[type[exp.Expr]] = frozenset(
@@ -34,9 +35,12 @@ Subquery = Callable[[exp.Expr, Scope], Sequence[Column]]
 class Expressions:
     """Binds the expressions of one statement."""
 
-    def __init__(self, sql: str, subquery: Subquery, params: Sequence[object] = ()) -> None:
+    def __init__(
+        self, sql: str, subquery: Subquery, exists: Callable[[str], bool], params: Sequence[object] = ()
+    ) -> None:
         self._sql = sql
         self._subquery = subquery
+        self._exists = exists
         self._params = params
 
     def bind(self, node: exp.Expr, scope: Scope) -> exp.Expr:
@@ -61,6 +65,10 @@ class Expressions:
                 node.set(key, self.bind(value, scope))
             elif isinstance(value, list):
                 node.set(key, [self.bind(v, scope) if isinstance(v, exp.Expr) else v for v in value])
+
+    def condition(self, node: exp.Expr, scope: Scope, place: str) -> exp.Expr:
+        """Bind an expression that stands where a truth value belongs; *place* says where, for errors."""
+        return coerce.condition(self.bind(node, scope), place)
 
     # -- names ---------------------------------------------------------------------------------------------
 
@@ -103,11 +111,24 @@ class Expressions:
 
     def call(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind a call that stands without OVER."""
+        if _name(node) in GENERATORS:
+            raise SqlSyntaxError(
+                f"{_name(node)} stands alone in a SELECT list or in FROM, not in an expression", position=position(node)
+            )
+        if _name(node) == "table_exists":
+            return self.table_exists(node)
         function, inner = self._called(node, scope)
         if function.kind == "window":
             raise SqlSyntaxError(f"{_name(node)} needs OVER (…)", position=position(node))
         found = _wrapped(function, inner)
         return as_aggregate(at_level(found, scope.level)) if function.kind == "aggregate" else found
+
+    def table_exists(self, node: exp.Expr) -> exp.Expr:
+        """Bind `table_exists('t')`, which is known before the query runs."""
+        given = node.expressions[0] if len(node.expressions) == 1 else None
+        if not isinstance(given, exp.Literal) or not given.is_string:
+            raise SqlSyntaxError("table_exists takes the name of a table in quotes", position=position(node))
+        return typed(exp.Boolean(this=self._exists(given.name)), BOOLEAN)
 
     def filtered(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind `aggregate(…) FILTER (WHERE …)`."""
@@ -162,7 +183,7 @@ class Expressions:
         function, inner = self._called(node.this, scope)
         if function.kind != "aggregate":
             raise SqlSyntaxError("FILTER belongs to aggregates", position=position(node))
-        condition = self.bind(node.expression.this, scope)
+        condition = self.condition(node.expression.this, scope, "FILTER")
         return function, typed(template("{0} FILTER (WHERE {1})", inner, condition), type_of(inner))
 
     def _called(
@@ -171,7 +192,7 @@ class Expressions:
         name = _name(node)
         function = FUNCTIONS.get(name)
         if function is None:
-            hint = nearest(name, list(FUNCTIONS)) or None
+            hint = nearest(name, [*FUNCTIONS, *GENERATORS]) or None
             raise UndefinedFunction(f"function {name} is not served", position=position(node), hint=hint)
         if name == "count" and node.expressions and isinstance(node.expressions[0], exp.Star):
             return function, typed(template("count(*)"), LONG)

@@ -61,10 +61,10 @@ def _at(level: Scope, parts: Parts) -> exp.Expr | None:
     alias = level.aliases.get(first)
     if alias is not None and level.aliases_first:
         return fields(_alias(alias, level), parts[1:])
-    relation = level.relation(first)
-    if relation is not None and len(parts) > 1 and (owned := relation.get(parts[1].name)):
-        _check_single(parts[1], [(relation, c) for c in owned])
-        return fields(reference(relation, owned[0]), parts[2:])
+    for relation, rest in level.before(parts):
+        if rest and (owned := relation.get(rest[0].name)):
+            _check_single(rest[0], [(relation, c) for c in owned])
+            return fields(reference(relation, owned[0]), rest[1:])
     owners = level.owners(first)
     if owners:
         _check_single(parts[0], owners)
@@ -158,12 +158,13 @@ def atom(node: exp.Expr) -> exp.Expr:
 def undefined(parts: Parts, scope: Scope) -> SqlError:
     """Return the error for a path that names nothing."""
     first = parts[0].name
-    relation = scope.relation(first)
-    if relation is not None and len(parts) > 1:
-        name, known = parts[1].name, [c.name for c in relation.columns]
+    for relation, rest in scope.before(parts):
+        if not rest:
+            continue
+        name, known = rest[0].name, [c.name for c in relation.columns]
         return UndefinedColumn(
             f'relation "{relation.alias}" has no column "{name}"',
-            position=position(parts[1]),
+            position=position(rest[0]),
             hint=nearest(name, known) or None,
         )
     return UndefinedColumn(

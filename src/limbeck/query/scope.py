@@ -20,6 +20,9 @@ class Column:
     type: Type | None
 
 
+Columns = tuple[Column, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class TableInfo:
     """A table of the sandbox as the resolver needs it."""
@@ -44,6 +47,8 @@ class Source:
     table: str
     since: int | None = None
     until: int | None = None
+    function: str = ""
+    """Not the table's rows, but those that this one of the catalogue's functions gives for it."""
     placed: bool = False
     """Its rows have to tell their place in the order of ingestion."""
 
@@ -56,6 +61,16 @@ class Catalogue(Protocol):
 
     def view(self, name: str) -> ViewInfo | None:
         """Return the view called *name*, whatever the case, or None."""
+
+    def qualified(self, parts: Sequence[str]) -> str | None:
+        """Return what the table or view is called that *parts* name, at least a schema and a name; None: nothing."""
+
+    def called(self, function: str, table: str) -> TableInfo:
+        """Return the relation that a function of `functions` gives for *table*; raise `SqlError` if it has none."""
+
+    @property
+    def functions(self) -> frozenset[str]:
+        """The functions, in lower case, that make a relation from the name of a table."""
 
     def names(self) -> list[str]:
         """Return the names of all tables, for hints."""
@@ -71,6 +86,18 @@ class Relation:
     """The number of the scope it belongs to."""
     origin: exp.Expr | None = None
     """The table, query or VALUES that its rows come from; None for what is neither."""
+    path: tuple[str, ...] = ()
+    """The lower-case parts of its name in FROM, if it has no alias."""
+
+    def called(self, parts: Sequence[str]) -> Relation:
+        """Return this relation, which stands in FROM as *parts*, without an alias."""
+        return replace(self, path=tuple(part.lower() for part in parts))
+
+    def behind(self, parts: Sequence[str]) -> int:
+        """Return how many of *parts* name this relation, which then is qualified: at least 2, else 0."""
+        lower = tuple(part.lower() for part in parts)
+        counts = range(2, min(len(lower), len(self.path)) + 1)
+        return next((n for n in counts if lower[:n] == self.path[-n:]), 0)
 
     def get(self, name: str) -> list[Column]:
         """Return the columns called *name*, whatever the case."""
@@ -113,6 +140,13 @@ class Scope:
     def relation(self, alias: str) -> Relation | None:
         """Return the relation of this level called *alias*, whatever the case."""
         return next((r for r in self.relations if r.alias.lower() == alias.lower()), None)
+
+    def before(self, parts: Sequence[exp.Expr]) -> list[tuple[Relation, Sequence[exp.Expr]]]:
+        """Return the relations of this level that *parts* may begin with, each with what is left behind it."""
+        alone = self.relation(parts[0].name)
+        found = [(alone, parts[1:])] if alone is not None else []
+        words = [part.name for part in parts]
+        return [*found, *((r, parts[n:]) for r in self.relations if (n := r.behind(words)))]
 
     def owners(self, name: str) -> list[tuple[Relation, Column]]:
         """Return the columns of this level called *name*, with their relations; a merged one counts once."""

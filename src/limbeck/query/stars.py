@@ -31,9 +31,9 @@ def expanded(item: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, Column]]:
 def _starred(item: exp.Column, scope: Scope) -> list[tuple[exp.Expr, Column]]:
     """Return the columns of `relation.*`, or the fields of `struct.*`."""
     parts = [p for p in item.parts if not isinstance(p, exp.Star)]
-    relation = scope.relation(parts[0].name) if len(parts) == 1 else None
-    if relation is not None:
-        return [(names.reference(relation, c), c) for c in relation.columns]
+    for relation, rest in scope.before(parts):
+        if not rest:
+            return [(names.reference(relation, c), c) for c in relation.columns]
     base = names.resolve(parts, scope)
     if base is None:
         raise names.undefined(parts, scope)
