@@ -23,11 +23,13 @@ from limbeck.engine.admission import Admission
 from limbeck.engine.interrupt import Interrupt
 from limbeck.engine.sql import literal, quoted, quoted_list, type_of
 from limbeck.errors import (
+    CardinalityViolation,
     DatatypeMismatch,
     DiskFull,
     Forbidden,
     LimbeckError,
     MemoryLimit,
+    NumberOutOfRange,
     SqlError,
     SqlSyntaxError,
     StatementTimeout,
@@ -276,6 +278,10 @@ def _check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise Forbidden("the engine takes exactly one SELECT; nothing was run")
 
 
+_MISMATCHES = ("No function matches", "Cannot compare values", "Cannot mix values", "Could not choose a best candidate")
+"""What DuckDB says of operands whose types do not go together."""
+
+
 def translated(error: Exception, timeout: float | None) -> LimbeckError:
     """Return the error of ours that stands for a DuckDB, Arrow or operating-system *error*."""
     text = str(error).strip()
@@ -290,6 +296,12 @@ def translated(error: Exception, timeout: float | None) -> LimbeckError:
     if isinstance(error, duckdb.ParserException):
         return SqlSyntaxError(_first_line(text))
     if isinstance(error, duckdb.ConversionException | duckdb.TypeMismatchException):
+        return DatatypeMismatch(_first_line(text))
+    if isinstance(error, duckdb.OutOfRangeException):
+        return NumberOutOfRange(_first_line(text), hint="cast an operand to a larger type")
+    if "More than one row returned by a subquery" in text:
+        return CardinalityViolation("more than one row returned by a subquery used as an expression")
+    if isinstance(error, duckdb.BinderException) and any(said in text for said in _MISMATCHES):
         return DatatypeMismatch(_first_line(text))
     return SqlError(_first_line(text))
 

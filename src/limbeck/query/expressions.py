@@ -21,8 +21,8 @@ from limbeck.query.types import BOOLEAN, LONG, STRING, is_string, type_of, typed
 from limbeck.xdm.types import Array, Map, Object, Type
 
 PLAIN: frozenset[type[exp.Expr]] = frozenset(
-    {exp.And, exp.Boolean, exp.Case, exp.DPipe, exp.Escape, exp.Extract, exp.If}
-    | {exp.Interval, exp.Is, exp.Literal, exp.Neg, exp.Not, exp.Null, exp.Or, exp.Ordered}
+    {exp.Boolean, exp.DPipe, exp.Escape, exp.Extract, exp.If}
+    | {exp.Interval, exp.Is, exp.Literal, exp.Null, exp.Ordered}
     | {exp.Order, exp.Paren, exp.Trim, exp.Tuple, exp.Var, exp.Where, exp.WindowSpec, exp.BitwiseAnd}
     | {exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot}
 )
@@ -81,7 +81,7 @@ class Expressions:
             raise SqlSyntaxError("* stands alone in a SELECT list or in count(*)", position=position(node))
         found = names.resolve(parts, scope)
         if found is not None:
-            return found
+            return _at(parts[0], found)
         if len(parts) == 1 and self._double_quoted(parts[0]):
             return typed(exp.Literal.string(parts[0].name), STRING)
         raise names.undefined(parts, scope)
@@ -234,6 +234,37 @@ class Expressions:
         quoted = [exp.to_identifier(p.name, quoted=True) for p in node.expressions]
         return typed(template(f"LAMBDA {params} : {{0}}", body, *quoted), type_of(body))
 
+    # -- logic and branches --------------------------------------------------------------------------------
+
+    def logic(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind AND, OR and NOT, whose parts are truth values."""
+        for key in ("this", "expression"):
+            if node.args.get(key) is not None:
+                node.set(key, self.condition(node.args[key], scope, node.key.upper()))
+        return typed(node, BOOLEAN)
+
+    def case(self, node: exp.Case, scope: Scope) -> exp.Expr:
+        """Bind CASE: its branches give values of one type."""
+        compared = node.args.get("this")
+        node.set("this", None)
+        for branch in node.args["ifs"]:
+            when = branch.this if compared is None else exp.EQ(this=compared.copy(), expression=branch.this)
+            branch.set("this", self.condition(when, scope, "CASE/WHEN"))
+            branch.set("true", self.bind(branch.args["true"], scope))
+        holders = [(branch, "true") for branch in node.args["ifs"]]
+        if node.args.get("default") is not None:
+            node.set("default", self.bind(node.args["default"], scope))
+            holders.append((node, "default"))
+        values = coerce.unified([holder.args[key] for holder, key in holders], "CASE types")
+        for (holder, key), value in zip(holders, values, strict=True):
+            holder.set(key, value)
+        return typed(node, infer(node))
+
+    def negative(self, node: exp.Neg, scope: Scope) -> exp.Expr:
+        """Bind a minus sign; a text is taken for a number."""
+        inner = casts.wanted(self.bind(node.this, scope), "n")
+        return typed(exp.Neg(this=inner), type_of(inner))
+
     # -- the rest ------------------------------------------------------------------------------------------
 
     def distinct(self, node: exp.Expr, scope: Scope) -> exp.Expr:
@@ -270,14 +301,21 @@ class Expressions:
         """Bind IN with a list or with a query."""
         query = node.args.get("query")
         if query is not None:
-            self.nested(query, scope)
+            wanted = len(node.this.expressions) if isinstance(node.this, exp.Tuple) else 1
+            self._columns(query, scope, wanted)
         self.bind_children(node, scope, "query")
         return casts.operator(node)
 
     def nested(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind a query inside an expression."""
+        return typed(node, self._columns(node, scope, 1)[0].type)
+
+    def _columns(self, node: exp.Expr, scope: Scope, wanted: int) -> Sequence[Column]:
         columns = self._subquery(node, scope)
-        return typed(node, columns[0].type if columns else None)
+        if len(columns) != wanted:
+            count = "only one column" if wanted == 1 else f"{wanted} columns"
+            raise SqlSyntaxError(f"subquery must return {count}, not {len(columns)}", position=position(node))
+        return columns
 
     def exists(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind EXISTS (select …)."""
@@ -304,6 +342,13 @@ class Expressions:
         """Bind CURRENT_DATE and CURRENT_TIMESTAMP without parentheses."""
         name = "current_date" if isinstance(node, exp.CurrentDate) else "current_timestamp"
         return FUNCTIONS[name].call([])
+
+
+def _at(written: exp.Expr, found: exp.Expr) -> exp.Expr:
+    """Note on *found* where in the text stands what it was bound from, for errors that come later."""
+    if "start" in written.meta:
+        found.meta["start"] = written.meta["start"]
+    return found
 
 
 def _name(node: exp.Expr) -> str:
@@ -346,6 +391,11 @@ _HANDLERS: dict[type[exp.Expr], Callable[[Expressions, Any, Scope], exp.Expr]] =
     exp.In: Expressions.within,
     exp.Subquery: Expressions.nested,
     exp.Exists: Expressions.exists,
+    exp.And: Expressions.logic,
+    exp.Or: Expressions.logic,
+    exp.Not: Expressions.logic,
+    exp.Case: Expressions.case,
+    exp.Neg: Expressions.negative,
     exp.Parameter: Expressions.parameter,
     exp.CurrentDate: Expressions.now,
     exp.CurrentTimestamp: Expressions.now,

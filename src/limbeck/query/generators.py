@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from limbeck.errors import DatatypeMismatch, FeatureNotSupported, SqlSyntaxError, UndefinedFunction
-from limbeck.query.dialect import position, template
+from limbeck.query.dialect import Template, position, template
 from limbeck.query.scope import Column
 from limbeck.query.types import INT, STRING, is_string, type_of, typed, widest
 from limbeck.xdm.types import Array, Map, Object, Type
@@ -83,10 +83,19 @@ def _entries(argument: exp.Expr, name: str) -> tuple[exp.Expr, tuple[Column, ...
         case Map(values=kind):
             columns = (Column("key", STRING), Column("value", kind))
             return template("map_entries({0})", argument), columns, ("{}.key", "{}.value")
+        case None if _makes_map(argument):
+            columns = (Column("key", None), Column("value", None))
+            return template("map_entries({0})", argument), columns, ("{}.key", "{}.value")
         case None:
             return argument, (Column("col", None),), ("{}",)
         case kind:
             raise _mismatch(name, "a list or a map", argument)
+
+
+def _makes_map(node: exp.Expr) -> bool:
+    """Whether *node*, of a type that is not known, calls what makes maps: keys may be of any type there."""
+    text = str(node.this) if isinstance(node, Template) else ""
+    return text.startswith("map") and not text.startswith(("map_keys", "map_values", "map_entries"))
 
 
 def _inline(arguments: Sequence[exp.Expr]) -> Rows:

@@ -58,13 +58,13 @@ def resolve(parts: Parts, scope: Scope) -> exp.Expr | None:
 
 def _at(level: Scope, parts: Parts) -> exp.Expr | None:
     first = parts[0].name.lower()
-    alias = level.aliases.get(first)
-    if alias is not None and level.aliases_first:
-        return fields(_alias(alias, level), parts[1:])
     for relation, rest in level.before(parts):
         if rest and (owned := relation.get(rest[0].name)):
             _check_single(rest[0], [(relation, c) for c in owned])
             return fields(reference(relation, owned[0]), rest[1:])
+    alias = level.aliases.get(first)
+    if alias is not None and level.aliases_first:
+        return fields(_alias(alias, level), parts[1:])
     owners = level.owners(first)
     if owners:
         _check_single(parts[0], owners)

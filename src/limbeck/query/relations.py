@@ -21,6 +21,7 @@ from limbeck.query.dialect import Snapshot, position, template
 from limbeck.query.expressions import Expressions
 from limbeck.query.functions import FUNCTIONS
 from limbeck.query.generators import GENERATORS, Rows
+from limbeck.query.grouping import check_plain
 from limbeck.query.marks import is_aggregate, level_of
 from limbeck.query.places import Sources
 from limbeck.query.scope import (
@@ -40,6 +41,7 @@ GENERATED = "_generated"
 """The relation of the call in a SELECT list that gives rows."""
 
 _KINDS = (None, "", "INNER", "CROSS", "OUTER", "SEMI", "ANTI")
+_BARE = frozenset({"this"})
 _TABLE_PARTS = frozenset({"this", "db", "catalog", "alias", "snapshot", "joins"})
 
 
@@ -99,7 +101,8 @@ class Relations:
                 )
             scope.merged.add(name.name.lower())
         if join.args.get("on") is not None:
-            join.set("on", self._expressions.condition(join.args["on"], scope, "JOIN … ON"))
+            join.set("on", self._expressions.condition(join.args["on"], scope, "JOIN/ON"))
+            check_plain(join.args["on"], scope.level, "JOIN conditions")
         if join.args.get("kind") in ("SEMI", "ANTI"):
             del scope.relations[count:]
 
@@ -110,9 +113,16 @@ class Relations:
         inner = node.this if isinstance(node, exp.Lateral) else node
         if isinstance(inner, exp.Table) and isinstance(inner.this, exp.Identifier):
             return self._table(inner, scope)
+        if isinstance(inner, exp.Subquery) and isinstance(inner.this, exp.Table | exp.Subquery) and not node.alias:
+            return self._parenthesised(inner, scope)
+        while isinstance(inner, exp.Subquery) and isinstance(inner.this, exp.Subquery) and only(inner.this, _BARE):
+            inner.set("this", inner.this.this)
         if isinstance(inner, exp.Subquery | exp.Values):
+            joins = inner.args.get("joins")
+            inner.set("joins", None)
             columns = self._query(inner, scope if inner is not node else Scope(scope.outer, scope.ctes))
             self._add(node, columns, scope, inner)
+            inner.set("joins", joins)
             return self._joined(node, inner, scope)
         call = inner.this if isinstance(inner, exp.Table) else inner
         if isinstance(call, exp.Anonymous) and (inner is call or only(inner, _TABLE_PARTS)):
@@ -120,6 +130,14 @@ class Relations:
         raise FeatureNotSupported(
             "FROM takes tables, queries in parentheses, VALUES, and functions that give rows", position=position(node)
         )
+
+    def _parenthesised(self, node: exp.Subquery, scope: Scope) -> exp.Expr:
+        """Bind relations that parentheses hold together."""
+        check_parts(node, frozenset({"this", "joins"}))
+        inner = self._relation(node.this, scope)
+        node.set("this", inner)
+        self._joined(node, node, scope)
+        return node if node.args.get("joins") or inner.args.get("joins") else inner
 
     def _joined(self, node: exp.Expr, inner: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind what is joined to an item inside of parentheses."""
@@ -140,14 +158,19 @@ class Relations:
             )
         if scope.relation(alias) is not None:
             raise SqlSyntaxError(f'"{alias}" stands twice in FROM; give one an alias', position=position(node))
-        node.set("alias", _aliased(alias, listed))
+        everything = [*listed, *(c.name for c in columns[len(listed) :])]
+        node.set("alias", _aliased(alias, everything if isinstance(origin, exp.Values) else listed))
         scope.relations.append(Relation(alias, renamed(columns, listed), scope.level, origin))
 
     # -- tables and views ----------------------------------------------------------------------------------
 
     def _table(self, node: exp.Table, scope: Scope) -> exp.Expr:
         if not only(node, _TABLE_PARTS):
-            raise FeatureNotSupported("TABLESAMPLE and the like are not served in FROM", position=position(node))
+            raise FeatureNotSupported(
+                "TABLESAMPLE is not served in FROM",
+                position=position(node),
+                hint="ANALYZE TABLE … TABLESAMPLE makes a sample, ORDER BY rand() LIMIT n picks rows",
+            )
         cte = None if node.args.get("db") else _cte(scope, node.name)
         if cte is not None:
             _refuse_snapshot(node, "queries")

@@ -13,11 +13,12 @@ from typing import Any
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError
-from limbeck.query import below, names
+from limbeck.query import below, coerce, names
 from limbeck.query.below import is_grouped
 from limbeck.query.checks import check_parts, only
 from limbeck.query.dialect import parse, position
 from limbeck.query.expressions import Expressions
+from limbeck.query.grouping import check_groups, check_number, check_plain
 from limbeck.query.label import label
 from limbeck.query.places import Bound, Places, Sources
 from limbeck.query.relations import Generated, Relations
@@ -113,9 +114,10 @@ class _Resolver:
         self._clause(node, "having", scope)
         self._clause(node, "qualify", scope)
         scope.aliases_first = True
-        self._modifiers(node, scope)
+        self._modifiers(node, scope, len(columns))
         if made is not None:
             self._relations.stand(node, made, is_grouped(node, scope.level))
+        check_groups(node, scope.level)
         self._found.selects.append((node, scope))
         return columns
 
@@ -128,22 +130,32 @@ class _Resolver:
                 f"both sides of {node.key.upper()} need the same number of columns: {len(left)} and {len(right)}",
                 position=position(node),
             )
-        self._modifiers(node, _result_scope(left, scope))
-        return left
+        sides = (node.this, node.expression)
+        types = [coerce.common((a.type, b.type), sides, node.key.upper()) for a, b in zip(left, right, strict=True)]
+        columns = tuple(Column(c.name, t) for c, t in zip(left, types, strict=True))
+        self._modifiers(node, _result_scope(columns, scope), len(columns))
+        return columns
 
     def _parenthesised(self, node: exp.Subquery, outer: Scope) -> Columns:
-        check_parts(node, frozenset({"this", "alias", "order", "limit", "offset", "with_", "joins"}))
+        check_parts(node, frozenset({"this", "alias", "order", "limit", "offset", "with_"}))
         scope = Scope(outer, self._with(node, outer))
         columns = self.query(node.this, scope)
-        self._modifiers(node, _result_scope(columns, scope))
+        self._modifiers(node, _result_scope(columns, scope), len(columns))
         return columns
 
     def _values(self, node: exp.Values, outer: Scope) -> Columns:
         check_parts(node, frozenset({"expressions", "alias"}))
-        rows = [self._expressions.bind(row, Scope(outer)) for row in node.expressions]
-        node.set("expressions", rows)
-        first = rows[0].expressions if isinstance(rows[0], exp.Tuple) else [rows[0]]
-        return tuple(Column(f"col{n}", type_of(e)) for n, e in enumerate(first, 1))
+        rows = [self._cells(row, Scope(outer)) for row in node.expressions]
+        for row, cells in zip(node.expressions, rows, strict=True):
+            if len(cells) != len(rows[0]):
+                raise SqlSyntaxError("VALUES lists must all be the same length", position=position(row))
+        columns = [coerce.unified(cells, "VALUES types") for cells in zip(*rows, strict=True)]
+        node.set("expressions", [exp.Tuple(expressions=list(cells)) for cells in zip(*columns, strict=True)])
+        kinds = [coerce.common([type_of(c) for c in cells], cells, "VALUES types") for cells in columns]
+        return tuple(Column(f"col{n}", kind) for n, kind in enumerate(kinds, 1))
+
+    def _cells(self, row: exp.Expr, scope: Scope) -> list[exp.Expr]:
+        return [self._expressions.bind(c, scope) for c in (row.expressions if isinstance(row, exp.Tuple) else [row])]
 
     def _with(self, node: exp.Expr, outer: Scope) -> Mapping[str, Cte]:
         known = dict(outer.ctes)
@@ -228,7 +240,9 @@ class _Resolver:
         clause = node.args.get(key)
         if clause is not None:
             visible = scope if key != "where" else _without_aliases(scope)
-            clause.set("this", self._expressions.bind(clause.this, visible))
+            clause.set("this", self._expressions.condition(clause.this, visible, key.upper()))
+            if key == "where":
+                check_plain(clause.this, scope.level, "WHERE")
 
     def _distinct(self, node: exp.Select, scope: Scope) -> None:
         distinct = node.args.get("distinct")
@@ -253,8 +267,13 @@ class _Resolver:
             return node
         return self._expressions.bind(node, scope)
 
-    def _modifiers(self, node: exp.Expr, scope: Scope) -> None:
-        self._ordering(node, scope)
+    def _modifiers(self, node: exp.Expr, scope: Scope, count: int) -> None:
+        """Bind ORDER BY, LIMIT and OFFSET of a query that gives *count* columns."""
+        order = node.args.get("order")
+        if order is not None:
+            for key in order.expressions:
+                check_number(key, count, "ORDER BY")
+            order.set("expressions", [self._expressions.bind(o, scope) for o in order.expressions])
         for key in ("limit", "offset"):
             clause = node.args.get(key)
             if clause is not None:
@@ -270,11 +289,6 @@ class _Resolver:
             clause.pop()
         elif not (isinstance(number, exp.Literal) and number.is_int and only(clause, frozenset({"expression"}))):
             raise SqlSyntaxError(f"{key.upper()} takes a whole number", position=position(clause))
-
-    def _ordering(self, node: exp.Expr, scope: Scope) -> None:
-        order = node.args.get("order")
-        if order is not None:
-            order.set("expressions", [self._expressions.bind(o, scope) for o in order.expressions])
 
 
 def _result_scope(columns: Columns, scope: Scope) -> Scope:
