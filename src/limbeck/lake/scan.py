@@ -14,14 +14,23 @@ from limbeck.store import Store
 from limbeck.store.tables import data_files, snapshots
 
 
-def files(store: Store, dataset: Dataset, since: int | None = None, until: int | None = None) -> list[DataFile]:
+def files(
+    store: Store, dataset: Dataset, since: int | None = None, until: int | None = None, from_earliest: bool = False
+) -> list[DataFile]:
     """Return the files with the rows added after snapshot *since* (None: from the beginning) up to *until*.
+
+    *from_earliest*: where *since* is no longer kept, reading starts with what the earliest snapshot that is kept added.
 
     Compaction is invisible: a compacted file is used where all it holds is wanted, the files it was made
     of elsewhere. Raise `SnapshotExpired` if an id names no snapshot that is still kept.
     """
     until = dataset.snapshot if until is None else until
     with store.read() as connection:
+        if from_earliest and since is not None:
+            earliest = select(func.min(snapshots.c.id)).where(snapshots.c.dataset_id == dataset.id)
+            first = int(connection.execute(earliest).scalar_one())
+            if since < first <= until:
+                return _between(connection, dataset, first - 1, until)
         for wanted in {since, until} - {None}:
             known = select(snapshots.c.id).where(snapshots.c.dataset_id == dataset.id, snapshots.c.id == wanted)
             if connection.execute(known).first() is None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from limbeck.engine import Table
 from limbeck.errors import SqlError, UndefinedTable, nearest
 from limbeck.lake import Dataset, Lake
+from limbeck.query import system
 from limbeck.query.metadata import METADATA
 from limbeck.query.objects import Objects
 from limbeck.query.scope import Source, TableInfo, ViewInfo, flattened
@@ -44,7 +45,10 @@ class SessionCatalogue:
         found = self.dataset(name)
         if found is None:
             return None
-        return TableInfo(found.table, flattened(found.schema.type) if self._session.view.flat else found.schema.type)
+        flat, kept = self._session.view.flat, not self._session.variables.is_on("drop_system_columns")
+        type_ = flattened(found.schema.type) if flat else found.schema.type
+        added = system.columns(type_, flat)
+        return TableInfo(found.table, type_, added, tuple(c for c in added if kept and c.name in system.SHOWN))
 
     def view(self, name: str) -> ViewInfo | None:
         """Return the view called *name*, whatever the case, or None."""
@@ -64,8 +68,11 @@ class SessionCatalogue:
         dataset = self.dataset(source.table)
         if dataset is None:
             raise AssertionError(f"{source.table} was resolved and is gone")
-        table = self._lake.table(dataset, source.view, source.since, source.until)
-        return replace(table, flat=self._session.view.flat, place=source.placed)
+        fallback = self._session.variables.is_on("resolve_fallback_snapshot_on_failure")
+        files = self._lake.files(dataset, source.since, source.until, from_earliest=fallback)
+        table = self._lake.table_of(dataset, files, source.view)
+        batches = tuple(f.batch_id for f in files) if source.batched else None
+        return replace(table, flat=self._session.view.flat, place=source.placed, batches=batches)
 
     @property
     def functions(self) -> frozenset[str]:

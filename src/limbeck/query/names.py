@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from limbeck.errors import AmbiguousColumn, SqlError, UndefinedColumn, nearest
+from limbeck.query import system
 from limbeck.query.dialect import position, template
 from limbeck.query.marks import as_alias, at_level
 from limbeck.query.scope import Column, Relation, Scope
@@ -74,7 +75,7 @@ def _at(level: Scope, parts: Parts) -> exp.Expr | None:
 
 def _check_single(part: exp.Expr, owners: Sequence[tuple[Relation, Column]]) -> None:
     if len(owners) > 1:
-        places = ", ".join(f'"{relation.alias}"' for relation, _ in owners)
+        places = ", ".join(dict.fromkeys(f'"{relation.alias}"' for relation, _ in owners))
         raise AmbiguousColumn(
             f'"{part.name}" stands for {len(owners)} columns: {places}',
             position=position(part),
@@ -88,7 +89,15 @@ def _owned(level: Scope, relation: Relation, column: Column) -> exp.Expr:
 
 def reference(relation: Relation, column: Column) -> exp.Expr:
     """Return *column* of *relation* as an expression."""
-    name = exp.to_identifier(column.name, quoted=True)
+    if column in relation.system:
+        if system.needs_batch(column):
+            relation.tell_batch()
+        return system.expression(column, lambda c: _taken(relation, c))
+    return _taken(relation, column)
+
+
+def _taken(relation: Relation, column: Column) -> exp.Expr:
+    name = exp.to_identifier(column.inner or column.name, quoted=True)
     found = exp.Column(this=name, table=exp.to_identifier(relation.alias, quoted=True))
     return typed(at_level(found, relation.level), column.type)
 

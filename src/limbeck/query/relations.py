@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -35,6 +35,7 @@ from limbeck.query.scope import (
     ViewInfo,
     columns_of,
     renamed,
+    told_apart,
 )
 
 GENERATED = "_generated"
@@ -158,9 +159,10 @@ class Relations:
             )
         if scope.relation(alias) is not None:
             raise SqlSyntaxError(f'"{alias}" stands twice in FROM; give one an alias', position=position(node))
-        everything = [*listed, *(c.name for c in columns[len(listed) :])]
-        node.set("alias", _aliased(alias, everything if isinstance(origin, exp.Values) else listed))
-        scope.relations.append(Relation(alias, renamed(columns, listed), scope.level, origin))
+        columns = told_apart(renamed(columns, listed))
+        whole = isinstance(origin, exp.Values) or any(c.inner for c in columns)
+        node.set("alias", _aliased(alias, [c.inner or c.name for c in columns] if whole else listed))
+        scope.relations.append(Relation(alias, columns, scope.level, origin))
 
     # -- tables and views ----------------------------------------------------------------------------------
 
@@ -189,9 +191,21 @@ class Relations:
             table = self._found(node, name)
             bound = self._source(node, table)
             self._add(bound, columns_of(table.type), scope, bound, written[-1])
+            scope.relations[-1] = self._with_system(scope.relations[-1], table, bound)
         if not node.alias:
             scope.relations[-1] = scope.relations[-1].called(written)
         return self._joined(bound, node, scope)
+
+    def _with_system(self, relation: Relation, table: TableInfo, bound: exp.Table) -> Relation:
+        """Return *relation* with what the server adds to the rows of *table*."""
+
+        def tell_batch() -> None:
+            for key, source in self._sources.items():
+                if source.view == bound.name:
+                    self._sources[key] = replace(source, batched=True)
+
+        columns = (*relation.columns, *table.shown)
+        return replace(relation, columns=columns, system=table.system, tell_batch=tell_batch)
 
     def _found(self, node: exp.Table, name: str | None) -> TableInfo:
         table = self._catalogue.table(name) if name else None

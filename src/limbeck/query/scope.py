@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -18,6 +18,8 @@ class Column:
 
     name: str
     type: Type | None
+    inner: str = ""
+    """What the engine calls it, if that is another name."""
 
 
 Columns = tuple[Column, ...]
@@ -29,6 +31,10 @@ class TableInfo:
 
     name: str
     type: Object
+    system: Columns = ()
+    """What the server adds, which is found by name."""
+    shown: Columns = ()
+    """Those of `system` that `*` gives, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Source:
     """Not the table's rows, but those that this one of the catalogue's functions gives for it."""
     placed: bool = False
     """Its rows have to tell their place in the order of ingestion."""
+    batched: bool = False
+    """Its rows have to tell their batch."""
 
 
 class Catalogue(Protocol):
@@ -88,6 +96,10 @@ class Relation:
     """The table, query or VALUES that its rows come from; None for what is neither."""
     path: tuple[str, ...] = ()
     """The lower-case parts of its name in FROM, if it has no alias."""
+    system: Columns = ()
+    """What the server adds to its rows."""
+    tell_batch: Callable[[], None] = field(default=lambda: None, compare=False)
+    """Has its rows tell their batch."""
 
     def called(self, parts: Sequence[str]) -> Relation:
         """Return this relation, which stands in FROM as *parts*, without an alias."""
@@ -100,8 +112,9 @@ class Relation:
         return next((n for n in counts if lower[:n] == self.path[-n:]), 0)
 
     def get(self, name: str) -> list[Column]:
-        """Return the columns called *name*, whatever the case."""
-        return [c for c in self.columns if c.name.lower() == name.lower()]
+        """Return the columns called *name*, whatever the case; one the server adds, if there is no other."""
+        found = [c for c in self.columns if c.name.lower() == name.lower()]
+        return found or [c for c in self.system if c.name.lower() == name.lower()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +190,13 @@ def renamed(columns: Sequence[Column], names: Sequence[str]) -> tuple[Column, ..
     """Return *columns* under the first names of *names*, the rest under their own."""
     new = [*names, *(c.name for c in columns[len(names) :])]
     return tuple(Column(name, c.type) for name, c in zip(new, columns, strict=False))
+
+
+def told_apart(columns: Columns) -> Columns:
+    """Return *columns* with inner names of their own for those whose names occur twice."""
+    counts: dict[str, int] = {}
+    found: list[Column] = []
+    for c in columns:
+        count = counts[c.name.lower()] = counts.get(c.name.lower(), 0) + 1
+        found.append(c if count == 1 else replace(c, inner=f"{c.name}:{count}"))
+    return tuple(found)
