@@ -22,13 +22,13 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "spark"
 
-ROWS = """(VALUES
-  (1, 'a', CAST(1.5 AS DOUBLE), CAST(NULL AS INT), true, CAST('2024-01-31 10:00:00' AS TIMESTAMP), CAST(NULL AS STRING)),
-  (2, 'b', CAST(-2.25 AS DOUBLE), CAST(NULL AS INT), false, CAST('2024-02-29 23:59:59.5' AS TIMESTAMP), 'x'),
-  (3, 'abc', CAST(0.0 AS DOUBLE), CAST(NULL AS INT), true, CAST('2023-12-31 00:00:00' AS TIMESTAMP), 'y'),
-  (4, 'éx', CAST(10.75 AS DOUBLE), CAST(NULL AS INT), NULL, CAST('2024-07-04 12:30:00' AS TIMESTAMP), CAST(NULL AS STRING)),
-  (5, 'a', CAST(NULL AS DOUBLE), CAST(NULL AS INT), true, CAST(NULL AS TIMESTAMP), 'z')
-) AS t(i, s, d, n, b, ts, z)"""
+ROWS = """(SELECT i, s, CAST(d AS DOUBLE) AS d, CAST(n AS INT) AS n, b, CAST(ts AS TIMESTAMP) AS ts, z FROM (VALUES
+  (1, 'a', 1.5, NULL, true, '2024-01-31 10:00:00', CAST(NULL AS STRING)),
+  (2, 'b', -2.25, NULL, false, '2024-02-29 23:59:59.5', 'x'),
+  (3, 'abc', 0.0, NULL, true, '2023-12-31 00:00:00', 'y'),
+  (4, 'éx', 10.75, NULL, NULL, '2024-07-04 12:30:00', NULL),
+  (5, 'a', NULL, NULL, true, NULL, 'z')
+) AS v(i, s, d, n, b, ts, z)) AS t"""
 """The relation of the families `aggregates` and `rows`."""
 
 PACK = 30
@@ -104,7 +104,6 @@ def main(names: list[str]) -> None:
             for text in sorted(found)
         ]
         (FOLDER / f"{family}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
-        print(f"{family}: {len(found)}")
     spark.stop()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,17 @@ class Native:
         """Make it known to an instance; do so before it is locked."""
         connection.create_function(
             self.name,
-            self.compute,
-            list(self.parameters),  # type: ignore[arg-type]
-            self.result,  # type: ignore[arg-type]
-            type="arrow",  # type: ignore[arg-type]
-            null_handling="special",  # type: ignore[arg-type]
+            _FIXED[len(self.parameters)](self.compute),
+            list(self.parameters),
+            self.result,
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
         )
+
+
+_FIXED: dict[int, Callable[[Callable[..., pa.Array]], Callable[..., pa.Array]]] = {
+    1: lambda compute: lambda a: compute(a),
+    2: lambda compute: lambda a, b: compute(a, b),
+    3: lambda compute: lambda a, b, c: compute(a, b, c),
+}
+"""The engine counts parameters by name, so a function of any number of them has to be given a number."""

@@ -11,6 +11,7 @@ from limbeck.query.dialect import position, template, written
 from limbeck.query.infer import infer
 from limbeck.query.types import (
     BINARY,
+    DATE,
     INTEGERS,
     NUMBER,
     STRING,
@@ -25,12 +26,12 @@ from limbeck.query.types import (
     typed,
 )
 from limbeck.xdm.sql import duckdb_type
-from limbeck.xdm.types import ScalarName, Type
+from limbeck.xdm.types import Array, Map, Object, ScalarName, Type
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Between)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
 
-OPERATORS: frozenset[type[exp.Expr]] = frozenset({*_COMPARISONS, *_ARITHMETIC})
+OPERATORS: frozenset[type[exp.Expr]] = frozenset({*_COMPARISONS, *_ARITHMETIC, exp.DPipe})
 """Operators that cast their operands."""
 
 _TO_TIMESTAMP = (
@@ -38,6 +39,9 @@ _TO_TIMESTAMP = (
     "try_strptime({0}, ['%Y-%m', '%Y', '%Y-%m-%d %H:%M', '%Y-%m-%dT%H:%M']))"
 )
 """An offset in the text counts; without one it is UTC."""
+
+_NULLS = {"s": "text", "b": "binary", "n": "double", "t": "timestamp"}
+"""What NULL is where a function wants a type."""
 
 _NUMBER = (
     "CASE WHEN typeof({0}) NOT IN ('DOUBLE', 'FLOAT') OR {0} = 0 OR (abs({0}) >= 0.001 AND abs({0}) < 10000000) "
@@ -50,13 +54,16 @@ _BOOLEAN = (
     "WHEN lower(trim({0})) IN ('f', 'false', 'n', 'no', '0') THEN false END"
 )
 
-_EXACT = "TRY_CAST(trunc(TRY_CAST({0} AS DECIMAL(38, 9))) AS %s)"
+_EXACT = "CASE WHEN NOT contains(lower({0}), 'e') THEN TRY_CAST(trunc(TRY_CAST({0} AS DECIMAL(38, 9))) AS %s) END"
+"""An integer is written without an exponent."""
 
 
 def operator(node: exp.Expr) -> exp.Expr:
     """Return a comparison, IN or arithmetic whose parts are bound, its operands cast to what they meet."""
     if isinstance(node, _ARITHMETIC):
         return typed(_arithmetic(node), infer(node))
+    if isinstance(node, exp.DPipe):
+        return typed(_joined(node), infer(node))
     keys = [k for k in ("this", "expression", "low", "high") if isinstance(node.args.get(k), exp.Expr)]
     operands = [node.args[k] for k in keys] + list(node.args.get("expressions") or [])
     common = _common([type_of(o) for o in operands])
@@ -95,6 +102,8 @@ def _arithmetic(node: exp.Expr) -> exp.Expr:
     left, right = node.this, node.args["expression"]
     if isinstance(node, exp.Div):
         return template("({0} / {1})", left, _not_zero(right))
+    if infer(node) == DATE:
+        return template(f"CAST({{0}} {'-' if isinstance(node, exp.Sub) else '+'} {{1}} AS DATE)", left, right)
     if isinstance(node, exp.Mod):
         return template("({0} % {1})", left, _not_zero(right))
     if isinstance(node, exp.IntDiv):
@@ -102,6 +111,13 @@ def _arithmetic(node: exp.Expr) -> exp.Expr:
         text = "CAST({0} // {1} AS BIGINT)" if whole else "CAST(trunc({0} / {1}) AS BIGINT)"
         return template(text, left, _not_zero(right))
     return node
+
+
+def _joined(node: exp.DPipe) -> exp.Expr:
+    """Lists are joined as lists, all else as texts."""
+    if isinstance(infer(node), Array):
+        return node
+    return template("({0} || {1})", *(wanted(node.args[key], "s") for key in ("this", "expression")))
 
 
 def _not_zero(node: exp.Expr) -> exp.Expr:
@@ -112,6 +128,8 @@ def _not_zero(node: exp.Expr) -> exp.Expr:
 
 def wanted(node: exp.Expr, letter: str) -> exp.Expr:
     """Return *node* cast to what a function wants, if its type is known to be another."""
+    if isinstance(node, exp.Null) and letter in _NULLS:
+        return cast(node, exp.DataType.build(_NULLS[letter]))
     name = scalar_name(type_of(node))
     if letter == "s":
         return text(node)
@@ -125,11 +143,11 @@ def wanted(node: exp.Expr, letter: str) -> exp.Expr:
 
 
 def text(node: exp.Expr) -> exp.Expr:
-    """Return *node* as a string, unless it is one or of an unknown type."""
+    """Return *node* as a string, if it is a scalar or bytes and no string."""
     kind = type_of(node)
     if kind == BINARY:
         return typed(template("spark_decode({0}, 'UTF-8')", node), STRING)
-    if kind is None or is_string(kind):
+    if scalar_name(kind) in (None, "string"):
         return node
     return typed(template(_NUMBER if scalar_name(kind) == "number" else "CAST({0} AS VARCHAR)", node), STRING)
 
@@ -147,7 +165,7 @@ def cast(node: exp.Expr, target: exp.DataType) -> exp.Expr:
     name = scalar_name(wished)
     if wished == BINARY:
         return blob(node)
-    if name == "string" and type_of(node) is not None:
+    if name == "string" and type_of(node) is not None and not isinstance(type_of(node), Array | Map | Object):
         return text(node)
     if name == "boolean" and is_string(type_of(node)):
         return typed(template(_BOOLEAN, node), wished)
@@ -161,12 +179,21 @@ def cast(node: exp.Expr, target: exp.DataType) -> exp.Expr:
         _check_order(node)
         return wanted(node, "t")
     if name == "date-time" and is_numeric(type_of(node)):
-        return typed(template("make_timestamp(CAST({0} * 1000000 AS BIGINT))", node), TIMESTAMP)
+        return moment(node)
+    if name == "number" and scalar_name(type_of(node)) == "date-time":
+        node = template("epoch({0})", node)
     spelled = _decimal(target) if target.this == exp.DType.DECIMAL else engine_type(wished)
     if target.this == exp.DType.FLOAT:
         spelled = "FLOAT"
     braced = spelled.replace("{", "{{").replace("}", "}}")
     return typed(template(f"TRY_CAST({{0}} AS {braced})", node), wished)
+
+
+def moment(seconds: exp.Expr) -> exp.Expr:
+    """Return the timestamp so many seconds, a number, after 1970."""
+    whole = is_integer(type_of(seconds))
+    text_ = "CAST({0} AS BIGINT) * 1000000" if whole else "CAST({0} * 1000000 AS BIGINT)"
+    return typed(template(f"make_timestamp({text_})", seconds), TIMESTAMP)
 
 
 def _check_order(node: exp.Expr) -> None:

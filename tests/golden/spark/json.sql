@@ -26,7 +26,6 @@ get_json_object('{"a":"é\\u00e9"}', '$.a')
 from_json('{"a":1, "b":0.8}', 'a INT, b DOUBLE')
 from_json('{"a":1, "b":0.8}', 'a INT, b DOUBLE').b
 from_json('{"a":"x"}', 'a INT')
-from_json('{"time":"26/08/2015"}', 'time Timestamp', map('timestampFormat', 'dd/MM/yyyy'))
 from_json('{"a":[1,2,3]}', 'a ARRAY<INT>')
 from_json('[1,2,3]', 'array<int>')
 from_json('{"a":1,"b":2}', 'map<string,int>')

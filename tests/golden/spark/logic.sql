@@ -59,3 +59,5 @@ xpath_boolean('<a><b>1</b></a>', 'a/b = 1')
 NULL like 'a'
 equal_null(1, NULL)
 equal_null(NULL, NULL)
+raise_error('m')
+assert_true(false)

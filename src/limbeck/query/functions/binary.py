@@ -34,7 +34,9 @@ def _hash(arguments: Sequence[exp.Expr]) -> exp.Expr:
 def _hashed(seed: exp.Expr, value: exp.Expr) -> exp.Expr:
     kind = type_of(value)
     if isinstance(kind, Object):
-        fields = [typed(template(f"struct_extract({{0}}, {n})", value), f.type) for n, f in enumerate(kind.fields, 1)]
+        fields = [
+            typed(template("struct_extract({0}, {1})", value, exp.Literal.string(f.name)), f.type) for f in kind.fields
+        ]
         return reduce(_hashed, fields, seed)
     if isinstance(kind, Array):
         item = typed(template("_h"), kind.items)

@@ -14,8 +14,9 @@ def _cast_to(name: str) -> Function:
     return Function({1: ""}, of_cast(target), build=lambda arguments: cast(arguments[0], target))
 
 
-FUNCTIONS = {
-    name: _cast_to(name)
-    for name in ("bigint", "binary", "boolean", "date", "decimal", "double", "float", "int")
-    + ("smallint", "string", "timestamp", "tinyint")
-}
+_NAMES = (
+    *("bigint", "binary", "boolean", "date", "decimal", "double", "float", "int"),
+    *("smallint", "string", "timestamp", "tinyint"),
+)
+
+FUNCTIONS = {name: _cast_to(name) for name in _NAMES}

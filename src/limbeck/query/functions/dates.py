@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported
-from limbeck.query.casts import wanted
+from limbeck.query.casts import moment, wanted
 from limbeck.query.dialect import position
 from limbeck.query.functions.formats import reading, writing
 from limbeck.query.functions.model import Function, is_true, one, template
@@ -36,18 +36,18 @@ _OFFSET = re.compile(r"(?:UTC|GMT|UT)?([+-])(\d{1,2})(?::?(\d\d))?")
 
 
 def _zoned(text: str, sign: str) -> Callable[[Sequence[exp.Expr]], exp.Expr]:
-    """*text* is for zones with a name; those at a fixed distance are `moment sign distance`."""
+    """*text* is for zones with a name; those at a fixed distance are `{0} sign distance`."""
 
     def build(arguments: Sequence[exp.Expr]) -> exp.Expr:
-        moment, zone = arguments
+        when, zone = arguments
         if not isinstance(zone, exp.Literal):
-            return template(text, moment, zone)
+            return template(text, when, zone)
         found = _OFFSET.fullmatch(zone.name)
         if found is None:
             name = "UTC" if zone.name in ("Z", "GMT0") else _ZONES.get(zone.name.upper(), zone.name)
-            return template(text, moment, exp.Literal.string(name))
+            return template(text, when, exp.Literal.string(name))
         minutes = int(found[1] + "1") * (int(found[2]) * 60 + int(found[3] or 0))
-        return template(f"({{0}} {sign} to_minutes({minutes}))", moment)
+        return template(f"({{0}} {sign} to_minutes({minutes}))", when)
 
     return build
 
@@ -57,7 +57,7 @@ def _to_timestamp(arguments: Sequence[exp.Expr]) -> exp.Expr:
     if len(arguments) == 2 and type_of(value) in (STRING, None):
         return reading(value, arguments[1])
     if is_numeric(type_of(value)):
-        return template("make_timestamp(CAST({0} * 1000000 AS BIGINT))", value)
+        return moment(value)
     return template("CAST({0} AS TIMESTAMP)", wanted(value, "t"))
 
 
@@ -68,12 +68,13 @@ def _to_date(arguments: Sequence[exp.Expr]) -> exp.Expr:
 def _seconds(arguments: Sequence[exp.Expr]) -> exp.Expr:
     if not arguments:
         return template(f"CAST(floor(epoch({_NOW})) AS BIGINT)")
+    if len(arguments) == 1 and type_of(arguments[0]) == STRING:
+        arguments = [arguments[0], exp.Literal.string(_PLAIN)]
     return template("CAST(floor(epoch({0})) AS BIGINT)", _to_timestamp(arguments))
 
 
 def _from_seconds(arguments: Sequence[exp.Expr]) -> exp.Expr:
-    moment = template("make_timestamp(CAST({0} AS BIGINT) * 1000000)", arguments[0])
-    return writing(moment, arguments[1] if len(arguments) == 2 else exp.Literal.string("yyyy-MM-dd HH:mm:ss"))
+    return writing(moment(arguments[0]), arguments[1] if len(arguments) == 2 else exp.Literal.string(_PLAIN))
 
 
 def _cut(units: dict[str, str], text: str, unit: int) -> Callable[[Sequence[exp.Expr]], exp.Expr]:
@@ -89,6 +90,14 @@ def _months_between(arguments: Sequence[exp.Expr]) -> exp.Expr:
     return template(_MONTHS if exact else f"round({_MONTHS}, 8)", *arguments[:2])
 
 
+def _date_part(arguments: Sequence[exp.Expr]) -> exp.Expr:
+    part = arguments[0].name.lower() if isinstance(arguments[0], exp.Literal | exp.Var | exp.Column) else ""
+    found = _PARTS.get(part, _PARTS.get(part.removesuffix("s")))
+    if found is None:
+        raise FeatureNotSupported(f'"{part}" is no part of a moment', position=position(arguments[0]))
+    return template(f"CAST({found} AS INTEGER)", wanted(arguments[1], "t"))
+
+
 def _window(arguments: Sequence[exp.Expr]) -> exp.Expr:
     """The span of time that a moment falls into; spans that overlap would give several rows."""
     if len(arguments) == 3:
@@ -97,6 +106,7 @@ def _window(arguments: Sequence[exp.Expr]) -> exp.Expr:
     return template(f'struct_pack("start" := {start}, "end" := {start} + CAST({{1}} AS INTERVAL))', *arguments)
 
 
+_PLAIN = "yyyy-MM-dd HH:mm:ss"
 _NOW = "CAST(now() AT TIME ZONE 'UTC' AS TIMESTAMP)"
 _UNITS = {
     **dict.fromkeys(("YEAR", "YYYY", "YY"), "year"),
@@ -110,19 +120,26 @@ _UNITS_OF_TIME = {
     **{unit.upper(): unit for unit in ("hour", "minute", "second", "millisecond", "microsecond")},
 }
 _DIFF = "((year({0}) - year({1})) * 12 + month({0}) - month({1}))"
-_OF_MONTH = "(day({0}) * 86400 + epoch({0}) - epoch(date_trunc('day', {0})))"
+_OF_MONTH = "(day({0}) * 86400 + floor(epoch({0})) - epoch(date_trunc('day', {0})))"
 _MONTHS = (
     "CASE WHEN day({0}) = day({1}) OR (CAST({0} AS DATE) = last_day({0}) AND CAST({1} AS DATE) = last_day({1})) "
     f"THEN CAST({_DIFF} AS DOUBLE) "
     f"ELSE {_DIFF} + ({_OF_MONTH} - {_OF_MONTH.replace('{0}', '{1}')}) / 2678400 END"
 )
+_PARTS = {
+    **{name: f"{name}({{0}})" for name in ("year", "quarter", "month", "week", "day", "hour", "minute", "second")},
+    **dict.fromkeys(("doy", "dayofyear"), "dayofyear({0})"),
+    **dict.fromkeys(("dow", "dayofweek"), "(dayofweek({0}) + 1)"),
+    **dict.fromkeys(("dow_iso", "dayofweek_iso"), "isodow({0})"),
+    "yearofweek": "isoyear({0})",
+}
 _DAYS = ", ".join(
     f"'{day[:n]}'"
     for day in ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
     for n in (2, 3, len(day))
 )
 _NEXT_DAY = (
-    f"CAST(CAST({{0}} AS DATE) + CAST(((list_position([{_DAYS}], upper({{1}})) - 1) // 3 + 7 - isodow({{0}})) % 7 "
+    f"CAST(CAST({{0}} AS DATE) + CAST(((list_position([{_DAYS}], upper({{1}})) - 1) // 3 + 7 - isodow({{0}})) % 7 + 1 "
     "AS INTEGER) AS DATE)"
 )
 _ADD_DAYS = "CAST(CAST({0} AS DATE) %s CAST({1} AS INTEGER) AS DATE)"
@@ -150,6 +167,7 @@ FUNCTIONS = {
     "hour": _part("hour({0})"),
     "minute": _part("minute({0})"),
     "second": _part("second({0})"),
+    "date_part": Function({2: ""}, INT, build=_date_part),
     "dayname": one("strftime({0}, '%a')", STRING, "t"),
     "monthname": one("strftime({0}, '%b')", STRING, "t"),
     "to_date": Function({1: "", 2: ""}, DATE, build=_to_date),
@@ -184,8 +202,8 @@ FUNCTIONS = {
         {0: "to_months(0)", 1: "to_years({0})", 2: "(to_years({0}) + to_months({1}))"}, None, wants="n"
     ),
     "make_dt_interval": one(_DT, None, "n", 4),
-    "timestamp_seconds": one("make_timestamp(CAST({0} * 1000000 AS BIGINT))", TIMESTAMP, "n"),
-    "timestamp_millis": one("make_timestamp(CAST({0} * 1000 AS BIGINT))", TIMESTAMP, "n"),
+    "timestamp_seconds": Function({1: ""}, TIMESTAMP, wants="n", build=lambda arguments: moment(arguments[0])),
+    "timestamp_millis": one("make_timestamp(CAST({0} AS BIGINT) * 1000)", TIMESTAMP, "n"),
     "timestamp_micros": one("make_timestamp(CAST({0} AS BIGINT))", TIMESTAMP, "n"),
     "unix_date": one("CAST(date_diff('day', DATE '1970-01-01', {0}) AS INTEGER)", INT, "t"),
     "unix_seconds": one("CAST(floor(epoch({0})) AS BIGINT)", LONG, "t"),

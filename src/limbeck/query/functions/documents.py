@@ -25,7 +25,7 @@ def _to_json(arguments: Sequence[exp.Expr]) -> exp.Expr:
     options = _options(arguments[1]) if len(arguments) == 2 else {}
     pattern = exp.Literal.string(options.get("timestampFormat", _JAVA_TIME))
     value = _spelled(arguments[0], type_of(arguments[0]), pattern)
-    return template("CAST(%s AS VARCHAR)" % _json_of(type_of(arguments[0])), value)
+    return template(f"CAST({_json_of(type_of(arguments[0]))} AS VARCHAR)", value)
 
 
 def _json_of(kind: Type | None) -> str:
@@ -40,17 +40,20 @@ def _spelled(value: exp.Expr, kind: Type | None, pattern: exp.Expr) -> exp.Expr:
         case Object(fields):
             parts = [
                 template(
-                    "{0} := {1}", exp.to_identifier(f.name, quoted=True), _spelled(_field(value, n), f.type, pattern)
+                    "{0} := {1}",
+                    exp.to_identifier(f.name, quoted=True),
+                    _spelled(_field(value, f.name), f.type, pattern),
                 )
-                for n, f in enumerate(fields, 1)
+                for f in fields
             ]
             return template("CASE WHEN {0} IS NOT NULL THEN {1} END", value, template("struct_pack({*})", *parts))
         case Array(items):
-            item = exp.to_identifier("_json")
-            return template("list_transform({0}, LAMBDA _json : {1})", value, _spelled(item, items, pattern))
+            item = _spelled(template("_json"), items, pattern)
+            return template("list_transform({0}, LAMBDA _json : {1})", value, item)
         case Map(values):
             entry = _spelled(template("_json.value"), values, pattern)
-            text = "map_from_entries(list_transform(map_entries({0}), LAMBDA _json : struct_pack(key := _json.key, value := {1})))"
+            packed = "struct_pack(key := _json.key, value := {1})"
+            text = f"map_from_entries(list_transform(map_entries({{0}}), LAMBDA _json : {packed}))"
             return template(text, value, entry)
         case _:
             return writing(value, pattern)
@@ -66,8 +69,8 @@ def _has_moments(kind: Type | None) -> bool:
             return kind == TIMESTAMP
 
 
-def _field(value: exp.Expr, number: int) -> exp.Expr:
-    return template(f"struct_extract_at({{0}}, {number})", value)
+def _field(value: exp.Expr, name: str) -> exp.Expr:
+    return template("struct_extract({0}, {1})", value, exp.Literal.string(name))
 
 
 def _options(node: exp.Expr) -> dict[str, str]:

@@ -59,7 +59,7 @@ _TEXTS = {
     "s": _Letters("%-S", r"\d{1,2}", "%S"),
     "a": _Letters("%p", r"[AaPp][Mm]"),
     "EEEE": _Letters("%A", r"[A-Za-z]+"),
-    "F": _Letters("=CAST((day({0}) - 1) // 7 + 1 AS VARCHAR)"),
+    "F": _Letters("=CAST((day({0}) - 1) % 7 + 1 AS VARCHAR)"),
     "G": _Letters("AD", "AD"),
     "z": _Letters("UTC", "UTC"),
     "zzzz": _Letters("Coordinated Universal Time"),
@@ -138,7 +138,8 @@ def reading(text: exp.Expr, pattern: exp.Expr) -> exp.Expr:
     if "%Y" not in form and "%y" not in form:  # the engine begins in 1900, Java in 1970
         moment = f"({moment} + INTERVAL 70 YEARS)"
     if "%y" in form:  # two digits are of this century
-        moment = f"list_transform([{moment}], LAMBDA _t : CASE WHEN year(_t) < 2000 THEN _t + INTERVAL 100 YEARS ELSE _t END)[1]"
+        century = "CASE WHEN year(_t) < 2000 THEN _t + INTERVAL 100 YEARS ELSE _t END"
+        moment = f"list_transform([{moment}], LAMBDA _t : {century})[1]"
     found = template(
         f"CASE WHEN regexp_full_match({{0}}, {{1}}) THEN {moment} END",
         text,

@@ -84,7 +84,7 @@ def _sequence(arguments: Sequence[exp.Expr]) -> exp.Expr:
         made = template(f"generate_series(CAST({{0}} AS TIMESTAMP), CAST({{1}} AS TIMESTAMP), {step})", *arguments)
         return template("CAST({0} AS DATE[])", made) if kind == DATE else made
     step = "{2}" if len(arguments) == 3 else "CASE WHEN {0} <= {1} THEN 1 ELSE -1 END"
-    whole = all(scalar_name(type_of(a)) == "int" for a in arguments)
+    whole = all(scalar_name(type_of(a)) == "int" or isinstance(a, exp.Null) for a in arguments)
     made_of = f"generate_series({{0}}, {{1}}, {step})"
     return template(f"CAST({made_of} AS INTEGER[])" if whole else made_of, *arguments)
 
@@ -154,10 +154,6 @@ def _zip_name(argument: exp.Expr, number: int) -> str:
     return str(number) if argument.alias == f"col{number + 1}" else str(argument.alias)
 
 
-def _concat_item(arguments: Sequence[exp.Expr]) -> exp.Expr:
-    return template("{0} || [{1}]", *arguments)
-
-
 def _distinct(text_: str) -> str:
     """The first of each, in order; NULL counts as a value."""
     return f"list_filter({text_}, LAMBDA _x, _n : list_position({text_}, _x) = _n)"
@@ -175,10 +171,6 @@ def _element_at(arguments: Sequence[exp.Expr]) -> exp.Expr:
     if isinstance(type_of(arguments[0]), Map):
         return template("({0})[{1}]", *arguments)
     return template("list_extract({0}, {1})", *arguments)
-
-
-def _flattened(types: Types) -> Type | None:
-    return _items(types)
 
 
 _SIZE = Function({1: ""}, INT, build=_size)
@@ -212,11 +204,13 @@ _POSITION = (
     "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN CAST(coalesce(list_position({0}, {1}), 0) AS BIGINT) END"
 )
 _REMOVED = "CASE WHEN {1} IS NOT NULL THEN list_filter({0}, LAMBDA _x : _x IS NULL OR _x <> {1}) END"
-_REPEATED = "CASE WHEN {1} > 0 THEN list_transform(range({1}), LAMBDA _n : {0}) WHEN {1} IS NOT NULL THEN list_slice([{0}], 2, 1) END"
-_SLICED = "CASE WHEN {1} < 0 AND -{1} > len({0}) THEN list_slice({0}, 2, 1) ELSE list_slice({0}, {2}_from, {2}_to) END"
+_REPEATED = (
+    "CASE WHEN {1} > 0 THEN list_transform(range({1}), LAMBDA _n : {0}) "
+    "WHEN {1} IS NOT NULL THEN list_slice([{0}], 2, 1) END"
+)
 _SLICE_FROM = "(CASE WHEN {1} < 0 THEN len({0}) + {1} + 1 ELSE {1} END)"
 _SLICED = (
-    "CASE WHEN {2} = 0 OR ({1} < 0 AND -{1} > len({0})) THEN list_slice({0}, 2, 1) "
+    "CASE WHEN {2} = 0 OR ({1} < 0 AND -({1}) > len({0})) THEN list_slice({0}, 2, 1) "
     f"ELSE list_slice({{0}}, {_SLICE_FROM}, {_SLICE_FROM} + {{2}} - 1) END"
 )
 _TESTED = "list_transform({0}, {1})"
@@ -232,7 +226,10 @@ _SHUFFLED = (
     "LAMBDA _s : _s.item)"
 )
 _FLAT = "CASE WHEN len(list_filter({0}, LAMBDA _x : _x IS NULL)) = 0 THEN flatten({0}) END"
-_INSERTED = "list_slice({0}, 1, {1} - 1) || list_transform(range(greatest({1} - 1 - len({0}), 0)), LAMBDA _n : NULL) || [{2}] || list_slice({0}, {1}, len({0}))"
+_INSERTED = (
+    "list_slice({0}, 1, {1} - 1) || list_transform(range(greatest({1} - 1 - len({0}), 0)), LAMBDA _n : NULL) "
+    "|| [{2}] || list_slice({0}, {1}, len({0}))"
+)
 
 FUNCTIONS = {
     "array": Function({0: "[]", ANY: ""}, _array_type, build=_array),
@@ -259,7 +256,9 @@ FUNCTIONS = {
     ),
     "array_distinct": one(_distinct("{0}"), first_type),
     "arrays_overlap": one(_OVERLAP, BOOLEAN, count=2),
-    "arrays_zip": Function({ANY: ""}, None, build=_zipped, typing=_zipped_type, named=True),
+    **dict.fromkeys(
+        ("arrays_zip", "array_zip"), Function({ANY: ""}, None, build=_zipped, typing=_zipped_type, named=True)
+    ),
     "array_remove": one(_REMOVED, first_type, count=2),
     "array_append": one("({0} || [{1}])", first_type, count=2),
     "array_prepend": one("([{1}] || {0})", first_type, count=2),
@@ -275,7 +274,7 @@ FUNCTIONS = {
     "array_sort": Function({1: "", 2: ""}, first_type, lambdas=_of_two_items, build=_sort_by),
     "array_repeat": one(_REPEATED, lambda types: _listed(types[:1]), count=2),
     "shuffle": one(_SHUFFLED, first_type),
-    "flatten": one(_FLAT, _flattened),
+    "flatten": one(_FLAT, _items),
     "slice": one(_SLICED, first_type, count=3),
     "sequence": Function({2: "", 3: ""}, _sequence_type, build=_sequence),
     "element_at": Function({2: ""}, _element, build=_element_at),

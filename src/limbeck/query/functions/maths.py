@@ -63,10 +63,6 @@ def _extreme(name: str) -> Function:
     return Function(dict.fromkeys(range(2, 65), f"{name}({{*}})"), widest)
 
 
-def _remainder(types: Types) -> Type | None:
-    return widest(types)
-
-
 def _quotient(types: Types) -> Type | None:
     return NUMBER if all(is_integer(t) or t is None for t in types) else widest(types)
 
@@ -79,7 +75,8 @@ _LOG1P = (
     "CASE WHEN {0} > -1 THEN CASE WHEN abs({0}) < 1e-5 THEN {0} - {0} * {0} / 2 + {0} * {0} * {0} / 3 "
     "ELSE ln(1 + {0}) END END"
 )
-_PMOD = "((({0} % nullif({1}, 0)) + {1}) % nullif({1}, 0))"
+_MOD = "({0} % nullif({1}, 0))"
+_PMOD = f"CASE WHEN {_MOD} < 0 THEN ({_MOD} + {{1}}) % nullif({{1}}, 0) ELSE {_MOD} END"
 _HALF_EVEN = "round_even({0}, 0)"
 _BUCKET = (
     "CASE WHEN {3} > 0 AND {1} <> {2} THEN CAST(CASE WHEN ({2} > {1}) = ({0} < {1}) AND {0} <> {1} THEN 0 "
@@ -113,8 +110,8 @@ FUNCTIONS = {
     "power": same("power", NUMBER, 2, wants="n"),
     "atan2": same("atan2", NUMBER, 2, wants="n"),
     "hypot": one("CAST(sqrt({0} * {0} + {1} * {1}) AS DOUBLE)", NUMBER, "n", 2),
-    "pmod": one(_PMOD, _remainder, "n", 2),
-    "mod": one("({0} % nullif({1}, 0))", _remainder, "n", 2),
+    "pmod": one(_PMOD, widest, "n", 2),
+    "mod": one(_MOD, widest, "n", 2),
     "negative": one("(- {0})", first_type, "n"),
     "positive": one("({0})", first_type, "n"),
     "factorial": one("CASE WHEN {0} BETWEEN 0 AND 20 THEN CAST(factorial({0}) AS BIGINT) END", LONG, "n"),

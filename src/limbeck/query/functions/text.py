@@ -21,7 +21,7 @@ def _texts(*names: str) -> dict[str, Function]:
 
 def _concat(arguments: Sequence[exp.Expr]) -> exp.Expr:
     if any(isinstance(type_of(a), Array) for a in arguments):
-        return template(" || ".join(f"{{{n}}}" for n in range(len(arguments))), *arguments)
+        return template(f"({' || '.join(f'{{{n}}}' for n in range(len(arguments)))})", *arguments)
     parts = " || ".join(f"CAST({{{n}}} AS VARCHAR)" for n in range(len(arguments)))
     return template(f"({parts})", *map(text, arguments))
 
@@ -117,21 +117,22 @@ def _format_number(arguments: Sequence[exp.Expr]) -> exp.Expr:
 
 def _pad(name: str) -> Function:
     """To so many characters, cut off if there are more; nothing to pad with leaves the text as long as it is."""
-    cut = "left({0}, greatest({1}, 0))"
-    filled = f"CASE WHEN {{2}} = '' THEN {cut} ELSE {name}({{0}}, greatest({{1}}, 0), {{2}}) END"
-    return Function({2: f"{name}({{0}}, greatest({{1}}, 0), ' ')", 3: filled}, STRING, wants="s-s")
+    filled = f"CASE WHEN {{2}} = '' THEN left({{0}}, {_COUNT}) ELSE {name}({{0}}, {_COUNT}, {{2}}) END"
+    return Function({2: f"{name}({{0}}, {_COUNT}, ' ')", 3: filled}, STRING, wants="s-s")
 
 
 def _trim(name: str) -> Function:
     return one(f"{name}({{0}}, ' ')", STRING, "s")
 
 
+_COUNT = "CASE WHEN {1} < 0 THEN 0 ELSE {1} END"
 _AT = "CASE WHEN {1} = 0 THEN 1 ELSE {1} END"
 _FROM = f"substring({{0}}, CASE WHEN {{1}} < -length({{0}}) THEN 1 ELSE {_AT} END)"
 _BEGIN = "CASE WHEN {1} < 0 THEN length({0}) + {1} WHEN {1} > 0 THEN {1} - 1 ELSE 0 END"
 _SLICE = (
+    "CASE WHEN {1} IS NOT NULL AND {2} IS NOT NULL THEN "
     f"substring({{0}}, greatest({_BEGIN}, 0) + 1, greatest(least({_BEGIN} + greatest({{2}}, 0), length({{0}})) "
-    f"- greatest({_BEGIN}, 0), 0))"
+    f"- greatest({_BEGIN}, 0), 0)) END"
 )
 _SUBSTRING = Function({2: _FROM, 3: _SLICE}, STRING, wants="s-")
 _INSTR = "CAST(instr({0}, {1}) AS INTEGER)"
@@ -144,7 +145,10 @@ _POSITION = Function({2: _LOCATE, 3: _LOCATE_FROM}, INT, wants="ss-")
 _LENGTH = one("CAST(length({0}) AS INTEGER)", INT, "s")
 _CHAR = one("CASE WHEN {0} < 0 THEN '' ELSE chr(CAST({0} AS INTEGER) % 256) END", STRING, "n")
 _WORDS = "list_transform(string_split(lower({0}), ' '), LAMBDA _w : upper(left(_w, 1)) || substring(_w, 2))"
-_FIND = "CASE WHEN contains({0}, ',') THEN 0 ELSE CAST(coalesce(list_position(string_split({1}, ','), {0}), 0) AS INTEGER) END"
+_FIND = (
+    "CASE WHEN contains({0}, ',') THEN 0 "
+    "ELSE CAST(coalesce(list_position(string_split({1}, ','), {0}), 0) AS INTEGER) END"
+)
 _FIND_IN_SET = f"CASE WHEN {{0}} IS NOT NULL AND {{1}} IS NOT NULL THEN {_FIND} END"
 _PARTS = "string_split({0}, {1})"
 _SUBSTRING_INDEX = (
@@ -176,17 +180,17 @@ FUNCTIONS = {
     "concat_ws": Function({ANY: ""}, STRING, build=_concat_ws),
     "substring": _SUBSTRING,
     "substr": _SUBSTRING,
-    "left": one("left({0}, greatest({1}, 0))", STRING, "s-", 2),
-    "right": one("right({0}, greatest({1}, 0))", STRING, "s-", 2),
+    "left": one(f"left({{0}}, {_COUNT})", STRING, "s-", 2),
+    "right": one(f"right({{0}}, {_COUNT})", STRING, "s-", 2),
     "replace": Function(
         {2: "replace({0}, {1}, '')", 3: "CASE WHEN {1} = '' THEN {0} ELSE replace({0}, {1}, {2}) END"},
         STRING,
         wants="s",
     ),
     "translate": one(_TRANSLATE, STRING, "s", 3),
-    "repeat": one("repeat({0}, greatest({1}, 0))", STRING, "s-", 2),
+    "repeat": one(f"repeat({{0}}, {_COUNT})", STRING, "s-", 2),
     "reverse": Function({1: ""}, _reversed, build=_reverse),
-    "space": one("repeat(' ', greatest({0}, 0))", STRING),
+    "space": one("repeat(' ', CASE WHEN {0} < 0 THEN 0 ELSE {0} END)", STRING),
     "lpad": _pad("lpad"),
     "rpad": _pad("rpad"),
     "instr": one(_INSTR, INT, "s", 2),
@@ -206,7 +210,10 @@ FUNCTIONS = {
     "startswith": one("starts_with({0}, {1})", BOOLEAN, "s", 2),
     "endswith": one("ends_with({0}, {1})", BOOLEAN, "s", 2),
     "contains": one("contains({0}, {1})", BOOLEAN, "s", 2),
-    "regexp_replace": Function({3: "", 4: ""}, STRING, wants="sss-", build=_regexp_replace),
+    **dict.fromkeys(
+        ("regexp_replace", "regex_replace"),
+        Function({3: "", 4: ""}, STRING, wants="sss-", build=_regexp_replace),
+    ),
     "regexp_extract": _regexp("regexp_extract({0}, {1}, {2})", default="1"),
     "regexp_extract_all": _typed(_regexp("regexp_extract_all({0}, {1}, {2})", default="1"), Array(STRING)),
     "regexp_like": _typed(_regexp("regexp_matches({0}, {1})"), BOOLEAN),
