@@ -7,6 +7,7 @@ written only by `Session.write_parquet`, into the scratch folder.
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -137,6 +138,14 @@ class Session:
         _check_select(self._connection, sql)
         with self._guard():
             return self._connection.sql(f"SELECT * FROM ({sql}\n) LIMIT 0").to_arrow_table().schema
+
+    def plan(self, sql: str) -> list[dict[str, Any]]:
+        """Return how one SELECT would be run: operators with `name`, `extra_info` and `children`."""
+        _check_select(self._connection, sql)
+        with self._guard():
+            found = self._connection.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
+        plan: list[dict[str, Any]] = json.loads(found[0][1])
+        return plan
 
     def write_parquet(self, sql: str, compression: Compression = "zstd") -> list[Path]:
         """Run one SELECT into Parquet files in the session's scratch folder; move them before it ends.

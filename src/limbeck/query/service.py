@@ -92,7 +92,7 @@ class QueryService:
         return parameters.guessed(statement.tree, known, bind)
 
     def describe(
-        self, sandbox: Sandbox, sql: str, types: Sequence[Type] = (), *, session: SqlSession | None = None
+        self, sandbox: Sandbox, sql: str, types: Sequence[Type | None] = (), *, session: SqlSession | None = None
     ) -> tuple[str, pa.Schema]:
         """Return a statement's kind and the columns it would give, without running it; *types* are its parameters'."""
         values = [Parameter(None, t) for t in types]

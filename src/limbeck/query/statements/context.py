@@ -35,6 +35,7 @@ class Reading:
     tree: exp.Expr
     columns: tuple[Column, ...]
     tables: tuple[Table, ...]
+    sources: tuple[Source, ...] = ()
 
     @property
     def sql(self) -> str:
@@ -106,7 +107,7 @@ class Statement:
     def resolve(self, query: exp.Expr, sql: str | None = None) -> Reading:
         """Bind *query* to the relations of the session; *sql* is its text, if that is not the statement's."""
         resolved = resolve(self.sql if sql is None else sql, query, self.catalogue, self.params)
-        return Reading(resolved.tree, resolved.columns, self.tables(resolved.sources))
+        return Reading(resolved.tree, resolved.columns, self.tables(resolved.sources), resolved.sources)
 
     @cached_property
     def plan(self) -> Plan:
