@@ -194,7 +194,7 @@ def written(node: exp.Expr) -> str:
 
 def rendered(node: exp.Expr) -> str:
     """Return a resolved tree in the words of the engine."""
-    return cast("str", node.sql(dialect=Engine, copy=False))
+    return node.sql(dialect=Engine, copy=False)
 
 
 def position(node: exp.Expr) -> int | None:

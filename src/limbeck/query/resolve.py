@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError, UndefinedTable, nearest
-from limbeck.query import below
+from limbeck.query import below, twophase
 from limbeck.query.checks import check_parts, only
 from limbeck.query.dialect import Snapshot, parse, position
 from limbeck.query.expressions import Expressions
@@ -54,8 +54,10 @@ def resolve(sql: str, query: exp.Expr, catalogue: Catalogue, params: Sequence[ob
         places = Places(found.sources, found.selects)
         for select, scope in found.selects:
             places.break_ties(select, scope)
+        gone = [twophase.plan(select, scope, found.selects) for select, scope in found.selects]
         for select, scope in found.selects:
-            below.hoist(select, scope.level)
+            if not any(select is other for other in gone):
+                below.hoist(select, scope.level)
     except RecursionError as error:
         raise SqlSyntaxError("the statement is nested too deeply; split it with WITH or a table") from error
     return Resolved(query, tuple(found.sources.values()), columns)
