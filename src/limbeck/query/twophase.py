@@ -57,9 +57,9 @@ def plan(select: exp.Select, scope: Scope, selects: Sequence[Bound]) -> exp.Sele
     if where is None or not isinstance(derived, exp.Subquery) or len(scope.relations) != 1:
         return None
     inner = derived.this
-    if not isinstance(inner, exp.Select):
+    below = next((s for query, s in selects if query is inner), None)
+    if below is None:
         return None
-    below = next(s for query, s in selects if query is inner)
     try:
         shape = _Shape.of(inner, below)
         condition = _filter(select, scope, inner, shape)
