@@ -56,9 +56,10 @@ def plan(select: exp.Select, scope: Scope, selects: Sequence[Bound]) -> exp.Sele
     derived = source.this if source is not None else None
     if where is None or not isinstance(derived, exp.Subquery) or len(scope.relations) != 1:
         return None
-    inner, below = next(((q, s) for q, s in selects if q is derived.this), (None, None))
-    if inner is None or below is None:
+    bound = [(query, s) for query, s in selects if query is derived.this]
+    if not bound:
         return None
+    inner, below = bound[0]
     try:
         shape = _Shape.of(inner, below)
         condition = _filter(select, scope, inner, shape)
