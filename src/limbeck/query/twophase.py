@@ -56,7 +56,7 @@ def plan(select: exp.Select, scope: Scope, selects: Sequence[Bound]) -> exp.Sele
     derived = source.this if source is not None else None
     if where is None or not isinstance(derived, exp.Subquery) or len(scope.relations) != 1:
         return None
-    bound = [(query, s) for query, s in selects if query is derived.this]
+    bound = [(query, s) for query, s in selects if id(query) == id(derived.this)]
     if not bound:
         return None
     inner, below = bound[0]
