@@ -102,6 +102,74 @@ EV: dict[str, tuple[pa.DataType, list[Any]]] = {
 }
 
 
+TOUCHES = [
+    ("2018-12-18 07:06:12", "A"),
+    ("2018-12-18 07:07:02", "A"),
+    ("2018-12-18 07:07:55", None),
+    ("2018-12-18 07:08:44", None),
+    ("2018-12-23 17:50:10", "B"),
+    ("2018-12-23 17:50:43", "B"),
+    ("2018-12-23 17:53:02", None),
+    ("2018-12-26 20:37:12", "C"),
+    ("2018-12-26 20:37:57", None),
+    ("2019-01-02 19:41:38", "D"),
+]
+
+PURCHASES = [
+    ("2019-07-15 06:04:10", "a", None),
+    ("2019-07-15 06:05:05", "a", None),
+    ("2019-07-15 06:05:35", None, None),
+    ("2019-07-15 06:08:30", None, 1.0),
+    ("2019-07-21 18:45:10", "b", None),
+    ("2019-07-21 18:50:22", "b", None),
+    ("2019-07-21 18:56:56", None, 1.0),
+    ("2019-07-23 12:25:12", "c", None),
+    ("2019-07-23 12:38:51", None, 1.0),
+    ("2019-07-29 21:33:30", "d", 1.0),
+]
+
+VISITS = [
+    ("2018-01-18 06:55:53", 1, 0),
+    ("2018-01-18 06:56:51", 0, 0),
+    ("2018-01-18 06:57:47", 0, 1),
+    ("2018-01-18 06:58:27", 1, 0),
+    ("2018-01-18 06:59:22", 0, 0),
+    ("2018-02-03 01:16:23", 0, 0),
+    ("2018-02-03 01:17:17", 0, 0),
+    ("2018-02-03 01:18:06", 0, 0),
+    ("2018-02-03 01:18:39", 0, 0),
+    ("2018-02-03 01:19:10", 0, 0),
+]
+
+PAGES = [None, "Home", "Kids", None, "Home", "Kids", "Search", "Detail", "Cart", "Shipping"]
+
+
+def visitor(**columns: tuple[pa.DataType, list[Any]]) -> pa.Table:
+    """A table of one visitor, `v`."""
+    arrays = {name: pa.array(values, kind) for name, (kind, values) in columns.items()}
+    return pa.table({"id": ["v"] * len(next(iter(arrays.values()))), **arrays})
+
+
+def of_visitors() -> dict[str, pa.Table]:
+    """The tables S, P, T and X."""
+    return {
+        "ev_s": visitor(
+            timestamp=(TIME, [at(t) for t, _, _ in VISITS]),
+            launches=(pa.int32(), [n for _, n, _ in VISITS]),
+            closes=(pa.int32(), [n for _, _, n in VISITS]),
+        ),
+        "ev_p": visitor(n=(pa.int32(), list(range(1, 11))), name=(pa.string(), PAGES)),
+        "ev_t": visitor(
+            timestamp=(TIME, [at(t) for t, _ in TOUCHES]), ch=(pa.string(), [channel for _, channel in TOUCHES])
+        ),
+        "ev_x": visitor(
+            timestamp=(TIME, [at(t) for t, _, _ in PURCHASES]),
+            ch=(pa.string(), [channel for _, channel, _ in PURCHASES]),
+            buy=(pa.float64(), [bought for _, _, bought in PURCHASES]),
+        ),
+    }
+
+
 def fixtures() -> dict[str, list[pa.Table]]:
     """The tables by name, each as the batches it is filled with."""
     return {
@@ -111,6 +179,7 @@ def fixtures() -> dict[str, list[pa.Table]]:
         "b3": [pa.table({"id": pa.array(ids, pa.int32())}) for ids in ([1, 2], [3], [4, 5])],
         "fv1": [pa.table({"p": ["iPad", "iPhone", "iWatch", "iPad Mini"]})],
         "fv2": [pa.table({"p": ["iPad", "iPhone", "Macbook Pro"]})],
+        **{name: [table] for name, table in of_visitors().items()},
     }
 
 

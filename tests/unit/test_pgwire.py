@@ -169,9 +169,8 @@ def test_decimals(values: list[Decimal | None]) -> None:
     column = pa.array(values, pa.decimal128(20, 3))
     for form in (0, 1):
         raw = rows_of(column, form)
-        found = [
-            None if r is None else parameters._KINDS[NUMERIC].binary(r) if form else Decimal(r.decode()) for r in raw
-        ]
+        read = parameters._KINDS[NUMERIC].binary if form else lambda r: Decimal(r.decode())
+        found = [None if r is None else read(r) for r in raw]
         assert found == values
 
 

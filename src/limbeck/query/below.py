@@ -14,8 +14,7 @@ from collections.abc import Iterable, Iterator
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported
-from limbeck.query.dialect import Below, Template, position, rendered
-from limbeck.query.functions.model import template
+from limbeck.query.dialect import Below, Template, position, rendered, template
 from limbeck.query.marks import at_level, is_aggregate, is_alias, level_of
 from limbeck.query.types import type_of, typed
 

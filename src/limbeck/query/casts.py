@@ -7,8 +7,7 @@ import re
 from sqlglot import exp
 
 from limbeck.errors import DatatypeMismatch, FeatureNotSupported
-from limbeck.query.dialect import position, written
-from limbeck.query.functions.model import template
+from limbeck.query.dialect import position, template, written
 from limbeck.query.infer import infer
 from limbeck.query.types import (
     INTEGERS,

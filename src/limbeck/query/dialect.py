@@ -33,6 +33,11 @@ class Template(exp.Expression):
     arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": False}
 
 
+def template(text: str, *arguments: exp.Expr) -> exp.Expr:
+    """Return a node that is written as *text* with the arguments' SQL in its places."""
+    return Template(this=text, expressions=list(arguments))
+
+
 class Below(exp.Expression):
     """An expression that is computed in a query below the SELECT it stands in (see `below`).
 
@@ -169,12 +174,17 @@ def _parsed(sql: str) -> tuple[exp.Expr | None, ...]:
         raise SqlSyntaxError("the statement is nested too deeply; split it with WITH or a table") from error
 
 
-def parse(sql: str) -> exp.Expr:
-    """Return the tree of one statement, to be changed at will; raise `SqlSyntaxError` with a position."""
+def parsed(sql: str) -> exp.Expr:
+    """Return the tree of one statement, which others use too; raise `SqlSyntaxError` with a position."""
     trees = [tree for tree in _parsed(sql) if tree is not None]
     if len(trees) != 1:
         raise SqlSyntaxError(f"expected one statement, found {len(trees)}")
-    return trees[0].copy()
+    return trees[0]
+
+
+def parse(sql: str) -> exp.Expr:
+    """Return the tree of one statement, to be changed at will; raise `SqlSyntaxError` with a position."""
+    return parsed(sql).copy()
 
 
 def written(node: exp.Expr) -> str:

@@ -9,10 +9,9 @@ from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedColumn, UndefinedFunction, nearest
 from limbeck.query import below, casts, names
-from limbeck.query.dialect import position
+from limbeck.query.dialect import position, template
 from limbeck.query.functions import FUNCTIONS, Function, windows
 from limbeck.query.functions.frames import Over
-from limbeck.query.functions.model import template
 from limbeck.query.infer import infer
 from limbeck.query.marks import as_aggregate, at_level, row_wise
 from limbeck.query.parameters import Parameter, marked

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from limbeck.errors import AmbiguousColumn, SqlError, UndefinedColumn, nearest
-from limbeck.query.dialect import position
-from limbeck.query.functions.model import template
+from limbeck.query.dialect import position, template
 from limbeck.query.marks import as_alias, at_level
 from limbeck.query.scope import Column, Relation, Scope
 from limbeck.query.types import type_of, typed

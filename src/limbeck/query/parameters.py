@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from limbeck.query.functions.model import template
+from limbeck.query.dialect import template
 from limbeck.query.types import BOOLEAN, LONG, STRING, of_cast, type_of, typed
 from limbeck.xdm.sql import duckdb_type
 from limbeck.xdm.types import Array, Scalar, Type

@@ -105,8 +105,9 @@ class _Resolver:
         scope = Scope(outer, self._with(node, outer))
         self._from(node, scope)
         self._clause(node, "where", scope)
-        self._windows(node, scope)
+        scope.windows = {w.this.name.lower(): w.copy() for w in node.args.get("windows") or []}
         columns = self._projections(node, scope)
+        self._windows(node, scope)
         self._distinct(node, scope)
         self._group(node, scope)
         self._clause(node, "having", scope)
@@ -156,9 +157,8 @@ class _Resolver:
         return known
 
     def _windows(self, node: exp.Select, scope: Scope) -> None:
-        """Keep what WINDOW defines for those who refer to it; checked here, because nobody may."""
+        """Check what WINDOW defines, for nobody may have referred to it."""
         for window in node.args.get("windows") or []:
-            scope.windows[window.this.name.lower()] = window.copy()
             self._expressions.bind_children(window, scope, "this", "alias")
         node.set("windows", None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from limbeck.engine import Engine, Interrupt
 from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError
 from limbeck.lake import Lake
 from limbeck.query import parameters
-from limbeck.query.dialect import parse, position
+from limbeck.query.dialect import parsed, position
 from limbeck.query.objects import Objects
 from limbeck.query.parameters import Parameter
 from limbeck.query.result import Result
@@ -118,12 +119,13 @@ class QueryService:
         return Statement(sql, tree, command, sandbox, principal, params, services, session, execute, interrupt), kind
 
 
+@lru_cache(maxsize=512)
 def _parsed(sql: str) -> tuple[exp.Expr, object | None, Kind]:
     found = statements(sql)
     if len(found) != 1:
         raise SqlSyntaxError(f"expected one statement, found {len(found)}; send them one by one")
     command = kinds.command(sql)
-    tree = parse(sql) if command is None else exp.Command(this=type(command).__name__)
+    tree = parsed(sql) if command is None else exp.Command(this=type(command).__name__)
     kind = kinds.KINDS.get(type(tree if command is None else command))
     if kind is None:
         raise FeatureNotSupported(f"{tree.key.upper()} is not served as a statement", position=position(tree))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from sqlglot import exp
 
 from limbeck.errors import SqlSyntaxError
-from limbeck.query.dialect import Template, position
+from limbeck.query.dialect import position
+from limbeck.query.dialect import template as template
 from limbeck.query.types import type_of, typed
 from limbeck.xdm.types import Type
 
@@ -65,11 +66,6 @@ class Function:
         if self.typing is not None:
             return self.typing(arguments)
         return self.result([type_of(a) for a in arguments]) if callable(self.result) else self.result
-
-
-def template(text: str, *arguments: exp.Expr) -> exp.Expr:
-    """Return a node that is written as *text* with the arguments' SQL in its places."""
-    return Template(this=text, expressions=list(arguments))
 
 
 def one(text: str, result: Result, wants: str = "", count: int = 1) -> Function:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +18,7 @@ from limbeck.lake import Dataset, Lake
 from limbeck.query.catalogue import SessionCatalogue
 from limbeck.query.dialect import rendered
 from limbeck.query.objects import Objects
+from limbeck.query.plans import PLANS, Plan
 from limbeck.query.resolve import resolve
 from limbeck.query.result import Result
 from limbeck.query.scope import Column, Source
@@ -60,8 +61,8 @@ class Statement:
     """A parsed statement, who sent it, and the services it may use."""
 
     sql: str
-    tree: exp.Expr
-    """As SQLGlot has parsed it; for what SQLGlot does not know, `exp.Command`."""
+    parsed: exp.Expr
+    """As SQLGlot has parsed it, not to be changed; for what SQLGlot does not know, `exp.Command`."""
     command: Any
     """What SQLGlot does not know, as one of the frozen classes that the modules beside this one define; else None."""
     sandbox: Sandbox
@@ -72,6 +73,11 @@ class Statement:
     execute: Callable[[str], Result]
     """Runs another statement in the same session, for the same principal."""
     interrupt: Interrupt | None = None
+
+    @cached_property
+    def tree(self) -> exp.Expr:
+        """The tree of the statement, to be changed at will."""
+        return self.parsed.copy()
 
     @property
     def lake(self) -> Lake:
@@ -101,13 +107,22 @@ class Statement:
     def resolve(self, query: exp.Expr, sql: str | None = None) -> Reading:
         """Bind *query* to the relations of the session; *sql* is its text, if that is not the statement's."""
         resolved = resolve(self.sql if sql is None else sql, query, self.catalogue, self.params)
-        tables = tuple(self.catalogue.engine_table(source) for source in resolved.sources)
-        return Reading(resolved.tree, resolved.columns, tables, resolved.sources)
+        return Reading(resolved.tree, resolved.columns, self.tables(resolved.sources), resolved.sources)
 
-    def opened(self, reading: Reading) -> AbstractContextManager[EngineSession]:
+    @cached_property
+    def plan(self) -> Plan:
+        """The statement, a query, bound to the relations of the session."""
+        return PLANS.plan(self.sql, lambda: self.tree, self.catalogue, self.params)
+
+    def tables(self, sources: Iterable[Source]) -> tuple[Table, ...]:
+        """Return what *sources* name as relations for the engine."""
+        return tuple(map(self.catalogue.engine_table, sources))
+
+    def opened(self, reading: Reading | Plan) -> AbstractContextManager[EngineSession]:
         """Open an engine that sees what the query reads, and nothing else."""
         services = self.services
-        return services.engine.session(reading.tables, timeout=services.timeout, interrupt=self.interrupt)
+        tables = reading.tables if isinstance(reading, Reading) else self.tables(reading.sources)
+        return services.engine.session(tables, timeout=services.timeout, interrupt=self.interrupt)
 
     def find(self, table: str) -> Dataset | None:
         """Return the dataset that SQL calls *table*, or None."""

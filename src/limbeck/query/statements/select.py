@@ -18,35 +18,29 @@ HIGHEST_LIMIT = 100_000
 def run(statement: Statement) -> Result:
     """Run a query: 50,000 rows without LIMIT, as many as LIMIT says up to 100,000, all with LIMIT 0."""
     with ExitStack() as stack:
-        reading = statement.resolve(statement.tree)
-        cap = _capped(reading.tree)
-        session = stack.enter_context(statement.opened(reading))
-        reader = session.reader(reading.sql)
+        plan = statement.plan
+        limit, cap = _capped(plan.limit)
+        session = stack.enter_context(statement.opened(plan))
+        reader = session.reader(plan.limited(limit))
         return Result(reader.schema, reader, stack.pop_all(), cap)
 
 
-def _capped(query: exp.Expr) -> int | None:
-    """Return at how many rows the result is cut, None for not at all; a LIMIT 0 is taken off."""
-    limit = query.args.get("limit")
-    if limit is None:
-        if isinstance(query, exp.Query):
-            query.set("limit", exp.Limit(expression=exp.Literal.number(DEFAULT_CAP + 1)))
-        return DEFAULT_CAP
-    rows = int(limit.expression.name)
+def _capped(rows: int | None) -> tuple[int | None, int | None]:
+    """Return the LIMIT that the engine is given, and at how many rows the result is cut; None for not at all."""
+    if rows is None:
+        return DEFAULT_CAP + 1, DEFAULT_CAP
     if rows > HIGHEST_LIMIT:
         raise RowCapReached(
             f"LIMIT {rows} is above {HIGHEST_LIMIT:,}, the most rows a query may give; export the dataset, or "
             "write LIMIT 0 for all rows"
         )
-    if rows == 0:
-        query.set("limit", None)
-    return None
+    return rows or None, None
 
 
 def _columns(statement: Statement) -> pa.Schema:
-    reading = statement.resolve(statement.tree)
-    with statement.opened(reading) as session:
-        return presented(session.describe(reading.sql))
+    plan = statement.plan
+    with statement.opened(plan) as session:
+        return presented(session.describe(plan.limited(plan.limit)))
 
 
 KINDS: dict[type, Kind] = {
