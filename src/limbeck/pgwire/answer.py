@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from limbeck.pgwire.spool import Spool
 from limbeck.query.service import Result
+from limbeck.query.spool import Spool
 
 _COUNTED = frozenset({"SELECT", "FETCH", "MOVE", "COPY"})
 
