@@ -131,24 +131,11 @@ def undefined(catalogue: SessionCatalogue, table: str) -> UndefinedTable:
     return UndefinedTable(f'table "{table}" does not exist', hint=nearest(table, catalogue.names()) or None)
 
 
-_OPERATORS: dict[type[exp.Expr], str] = {
-    exp.And: "AND",
-    exp.Or: "OR",
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-}
-
-
 def _told(node: exp.Expr) -> str:
     if isinstance(node, exp.Paren):
         return _told(node.this)
-    operator = _OPERATORS.get(type(node))
-    if operator is not None:
-        return f"({_told(node.this)} {operator} {_told(node.expression)})"
+    if isinstance(node, exp.Connector):
+        return f"({_told(node.this)} {node.key.upper()} {_told(node.expression)})"
     if isinstance(node, exp.Not):
         return f"(NOT {_told(node.this)})"
-    return written(node)
+    return f"({written(node)})" if isinstance(node, exp.Predicate) else written(node)
