@@ -19,6 +19,8 @@ def stripped(sql: str) -> tuple[str, bool]:
     if _WORD not in sql.upper():
         return sql, False
     found = list(tokens(sql))
+    while found and found[-1].text == ";":
+        found.pop()
     marks = [token for token in found if token.word == _WORD]
     if not marks or found[0].text == "$":  # a block: each statement in it has its own
         return sql, False

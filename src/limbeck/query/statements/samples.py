@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -81,8 +81,9 @@ def _draw(statement: Statement) -> Result:
 
 
 def _rows(statement: Statement, parent: Dataset, command: Sample) -> Reading:
-    """Bind a query for whole rows, whatever the session shows of them."""
-    catalogue = SessionCatalogue(statement.lake, statement.objects, statement.sandbox, SqlSession())
+    """Bind a query for whole rows, also where the session sees fields of structs as columns."""
+    session = SqlSession(replace(statement.session.view, flat=False))
+    catalogue = SessionCatalogue(statement.lake, statement.objects, statement.sandbox, session)
     columns = [f.name for f in parent.schema.type.fields]
     found = selected(catalogue, parent.table, columns, command.filter)
     return Reading(found.tree, found.columns, tuple(map(catalogue.engine_table, found.sources)), found.sources)
