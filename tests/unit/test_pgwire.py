@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.errors import FeatureNotSupported, InvalidText, ProtocolViolation, SqlSyntaxError
-from limbeck.pgwire import codec, rows, types
-from limbeck.pgwire.commands import CopyOut, Fetch, command
+from limbeck.pgwire import codec, parameters, rows, types
+from limbeck.pgwire.commands import command
+from limbeck.pgwire.copies import CopyOut
+from limbeck.pgwire.cursors import Fetch
 from limbeck.pgwire.server import _options
 from limbeck.query.database import Database
 from limbeck.query.statements import kinds
@@ -79,7 +81,7 @@ LAYOUTS = {16: "?", 21: "h", 23: "i", INT8: "q", FLOAT8: "d"}
     ],
 )
 def test_parameters_in_text(oid: int, raw: bytes | None, value: object) -> None:
-    assert types.parameter(1, oid, 0, raw).value == value
+    assert parameters.value(1, oid, 0, raw).value == value
 
 
 @pytest.mark.parametrize(
@@ -95,12 +97,12 @@ def test_parameters_in_text(oid: int, raw: bytes | None, value: object) -> None:
 )
 def test_bytes_that_are_no_value(oid: int, form: int, raw: bytes) -> None:
     with pytest.raises(InvalidText):
-        types.parameter(1, oid, form, raw)
+        parameters.value(1, oid, form, raw)
 
 
 def test_types_that_are_not_taken() -> None:
     with pytest.raises(FeatureNotSupported):
-        types.parameter(1, 600, 0, b"(1,2)")
+        parameters.value(1, 600, 0, b"(1,2)")
 
 
 # -- rows ---------------------------------------------------------------------------------------------------------
@@ -156,7 +158,7 @@ def test_rows_are_read_as_the_parameters_they_could_be(
 ) -> None:
     wanted = data.draw(optional(values))
     column = pa.concat_arrays([pa.array(wanted[:1], kind), pa.array(wanted, kind)]).slice(min(1, len(wanted)))
-    found = [types.parameter(1, oid, form, raw).value for raw in rows_of(column, form)]
+    found = [parameters.value(1, oid, form, raw).value for raw in rows_of(column, form)]
     assert found == wanted
     assert types.oid_of(kind) == oid
 
@@ -167,7 +169,8 @@ def test_decimals(values: list[Decimal | None]) -> None:
     column = pa.array(values, pa.decimal128(20, 3))
     for form in (0, 1):
         raw = rows_of(column, form)
-        found = [None if r is None else types._KINDS[NUMERIC].binary(r) if form else Decimal(r.decode()) for r in raw]
+        read = parameters._KINDS[NUMERIC].binary if form else lambda r: Decimal(r.decode())
+        found = [None if r is None else read(r) for r in raw]
         assert found == values
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from limbeck.pgwire.spool import Spool
 from limbeck.query.service import Result
+from limbeck.query.spool import Spool
 
 _COUNTED = frozenset({"SELECT", "FETCH", "MOVE", "COPY"})
 
@@ -23,10 +23,14 @@ class Answer:
         batches: Iterable[pa.RecordBatch] = (),
         close: Callable[[], None] = lambda: None,
         capped: Callable[[], bool] = lambda: False,
+        sent: int = 0,
+        binary: bool = False,
     ) -> None:
         self.schema = schema
-        self.sent = 0
+        self.sent = sent
         """Rows taken so far."""
+        self.binary = binary
+        """The rows are sent in binary, whatever the client asks for."""
         self._tag = tag
         self._batches = iter(batches)
         self._left: pa.RecordBatch | None = None
@@ -88,52 +92,3 @@ class Answer:
             left, self._left = self._left, None
             yield left
         yield from self._batches
-
-
-class Cursor:
-    """All rows of a query, and a place among them: 0 before the first, `rows + 1` behind the last."""
-
-    def __init__(self, name: str, answer: Answer, folder: Path, hold: bool) -> None:
-        assert answer.schema is not None
-        self.name = name
-        self.schema = answer.schema
-        self.hold = hold
-        try:
-            self._spool = Spool(folder, self.schema, answer.take())
-            self.was_capped = answer.was_capped
-        finally:
-            answer.close()
-        self._place = 0
-
-    def forward(self, count: int | None, *, moves: bool) -> Answer:
-        """Go *count* rows on, None for all; the answer has the rows gone over."""
-        if count == 0:
-            return self._answer(self._place - 1, self._place, moves)
-        start = min(self._place, self._spool.rows)
-        stop = self._spool.rows if count is None else min(start + count, self._spool.rows)
-        ended = count is None or start + count > self._spool.rows
-        self._place = self._spool.rows + 1 if ended else stop
-        return self._answer(start, stop, moves)
-
-    def absolute(self, place: int, *, moves: bool) -> Answer:
-        """Go to row *place*, from the end if it is negative; the answer has that row."""
-        rows = self._spool.rows
-        place = rows + 1 + place if place < 0 else place
-        self._place = min(max(place, 0), rows + 1)
-        return self._answer(self._place - 1, self._place, moves)
-
-    def relative(self, count: int, *, moves: bool) -> Answer:
-        """Go *count* rows on, or back if it is negative; the answer has the row arrived at."""
-        return self.absolute(max(0, self._place + count), moves=moves)
-
-    def close(self) -> None:
-        """Forget the rows."""
-        self._spool.close()
-
-    def _answer(self, start: int, stop: int, moves: bool) -> Answer:
-        start, stop = max(0, start), min(stop, self._spool.rows)
-        if moves:
-            answer = Answer("MOVE")
-            answer.sent = max(0, stop - start)
-            return answer
-        return Answer("FETCH", self.schema, self._spool.read(start, stop) if stop > start else ())

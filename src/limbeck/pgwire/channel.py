@@ -12,6 +12,9 @@ from limbeck.errors import ProtocolViolation
 MAX_WAITING = 1024 * 1024
 """Bytes that wait to be read before the peer has to wait."""
 
+PIECE = 128 * 1024
+"""Bytes that are given to the transport at once: it copies, again and again, what the peer does not take."""
+
 
 class Gone(Exception):
     """The peer went away."""
@@ -114,10 +117,12 @@ class Channel(asyncio.Protocol):
 
     async def write(self, data: bytes | memoryview) -> None:
         """Send bytes, once what was sent before has gone; raise `Gone` if nobody is there to read them."""
-        if self._lost:
-            raise Gone
-        self._pipe.write(data)
-        await self._may_write.wait()
+        view = memoryview(data)
+        for start in range(0, len(view), PIECE):
+            if self._lost:
+                raise Gone
+            self._pipe.write(view[start : start + PIECE])
+            await self._may_write.wait()
 
     async def start_tls(self, context: ssl.SSLContext, timeout: float) -> None:
         """Change to TLS; raise `ProtocolViolation` for bytes that came before it in plaintext, `Gone` if it fails."""

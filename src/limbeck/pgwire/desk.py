@@ -58,7 +58,7 @@ class Desk:
         """Return the types of a statement's parameters."""
         return self.platform.query.parameters(self.sandbox, sql, known, session=self.session)
 
-    def describe(self, sql: str, types: Sequence[Type]) -> pa.Schema | None:
+    def describe(self, sql: str, types: Sequence[Type | None]) -> pa.Schema | None:
         """Return the columns of a statement; None if it gives no rows."""
         _, schema = self.platform.query.describe(self.sandbox, sql, types, session=self.session)
         return schema if len(schema) else None

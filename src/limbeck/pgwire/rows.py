@@ -1,15 +1,14 @@
 """Batches of rows as the bytes of messages: DataRow, and CopyData in its three formats.
 
-Each column becomes a column of byte strings, and Arrow joins them row by row: no loop in Python sees a row, and the
-interpreter's lock is free meanwhile. Decimals in binary are the exception.
+A message is a row of parts. Parts of a fixed width that stand side by side are packed into one by NumPy, the others
+are columns of byte strings, and Arrow joins all of them row by row: no loop in Python sees a row, and the interpreter's
+lock is free meanwhile.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from limbeck.pgwire.codec import copy_data
-from limbeck.pgwire.text import is_complex, json, text
+from limbeck.pgwire.text import digits, is_complex, json, text
 from limbeck.pgwire.types import (
     BOOL,
     BYTEA,
@@ -37,7 +36,12 @@ from limbeck.pgwire.types import (
 MAX_BATCH = 16 * 1024 * 1024
 """A batch of more bytes is encoded in halves, so that one message buffer stays small."""
 
-Encoder = Callable[[pa.RecordBatch], pa.Array]
+Encoder = Callable[[pa.RecordBatch], memoryview]
+
+Fixed: TypeAlias = tuple[str, Any]
+"""A part of each row that has one width: its layout as NumPy spells it, and the numbers, or the one of all rows."""
+Part: TypeAlias = Fixed | pa.Array
+"""A part of each row; an array is of binary type and has no NULL."""
 
 
 def encoded(batch: pa.RecordBatch, encode: Encoder) -> Iterator[memoryview]:
@@ -47,21 +51,19 @@ def encoded(batch: pa.RecordBatch, encode: Encoder) -> Iterator[memoryview]:
         yield from encoded(batch.slice(0, half), encode)
         yield from encoded(batch.slice(half), encode)
     elif batch.num_rows:
-        yield _bytes_of(encode(batch))
+        yield encode(batch)
 
 
 def data_rows(schema: pa.Schema, formats: Sequence[int], as_json: bool = False) -> Encoder:
     """Return what makes DataRow messages of a batch; *as_json* writes values with parts as JSON."""
     columns = [_column(kind, form, as_json) for kind, form in zip(schema.types, formats, strict=True)]
-    count = struct.pack("!H", len(columns))
-    return lambda batch: _framed(b"D", _tuples(batch, columns, count))
+    return lambda batch: _messages(b"D", _tuples(batch, columns), batch.num_rows)
 
 
 def copy_binary(schema: pa.Schema) -> Encoder:
     """Return what makes CopyData messages of a COPY in binary."""
     columns = [_column(kind, 1, False) for kind in schema.types]
-    count = struct.pack("!H", len(columns))
-    return lambda batch: _framed(b"d", _tuples(batch, columns, count))
+    return lambda batch: _messages(b"d", _tuples(batch, columns), batch.num_rows)
 
 
 def binary_copy(chunks: Iterator[memoryview]) -> Iterator[bytes | memoryview]:
@@ -100,10 +102,10 @@ def _literal(word: str) -> str:
     return "".join(map(_class, word))
 
 
-def _lines(batch: pa.RecordBatch, delimiter: str, cell: Callable[[pa.Array], pa.Array]) -> pa.Array:
+def _lines(batch: pa.RecordBatch, delimiter: str, cell: Callable[[pa.Array], pa.Array]) -> memoryview:
     cells = [cell(text(column)) for column in batch.columns]
-    line = pc.binary_join_element_wise(*cells, delimiter)
-    return _framed(b"d", [pc.cast(pc.binary_join_element_wise(line, "\n", ""), pa.binary())])
+    line = pc.cast(pc.binary_join_element_wise(*cells, delimiter), pa.binary())
+    return _messages(b"d", [line, ("u1", ord("\n"))], batch.num_rows)
 
 
 def _escaped(column: pa.Array, delimiter: str) -> pa.Array:
@@ -116,25 +118,55 @@ def _escaped(column: pa.Array, delimiter: str) -> pa.Array:
 # -- joining ------------------------------------------------------------------------------------------------------
 
 
-def _tuples(batch: pa.RecordBatch, columns: Sequence[Callable[[pa.Array], pa.Array]], count: bytes) -> list[Any]:
+def _tuples(batch: pa.RecordBatch, columns: Sequence[Callable[[pa.Array], Part]]) -> list[Part]:
     """The parts of each row: how many values, then length and bytes of each, -1 for NULL."""
-    parts: list[Any] = [pa.scalar(count, pa.binary())]
+    parts: list[Part] = [(">u2", len(columns))]
     for column, encode in zip(batch.columns, columns, strict=True):
-        values = encode(column)
-        parts += [_big_endian(pc.fill_null(pc.binary_length(values), -1), ">i4"), pc.fill_null(values, b"")]
+        value = encode(column)
+        if isinstance(value, pa.Array):
+            parts += [(">i4", _sizes(value, -1)), pc.fill_null(value, b"") if value.null_count else value]
+        else:
+            parts += [(">i4", np.dtype(value[0]).itemsize), value]
     return parts
 
 
-def _framed(tag: bytes, parts: list[Any]) -> pa.Array:
-    """Messages of these parts: tag, length, and the parts one after the other."""
+def _messages(tag: bytes, parts: Sequence[Part], count: int) -> memoryview:
+    """Messages of these parts, one after the other: tag, length, and the parts."""
     lengths: Any = 4
     for part in parts:
-        size = (
-            len(part.as_py()) if isinstance(part, pa.Scalar) else pc.binary_length(part).to_numpy(zero_copy_only=False)
-        )
-        lengths = lengths + size
-    nothing = pa.scalar(b"", pa.binary())
-    return pc.binary_join_element_wise(pa.scalar(tag, pa.binary()), _big_endian(lengths, ">i4"), *parts, nothing)
+        lengths = lengths + (_sizes(part, 0) if isinstance(part, pa.Array) else np.dtype(part[0]).itemsize)
+    joined: list[Any] = []
+    beside: list[Fixed] = [("u1", tag[0]), (">u4", lengths)]
+    for part in parts:
+        if isinstance(part, pa.Array):
+            joined += [_byte_strings(_packed(beside, count)), part] if beside else [part]
+            beside = []
+        else:
+            beside.append(part)
+    if not joined:
+        return memoryview(_packed(beside, count).view(np.uint8))
+    joined += [_byte_strings(_packed(beside, count))] if beside else []
+    return _bytes_of(pc.binary_join_element_wise(*joined, pa.scalar(b"", pa.binary())))
+
+
+def _packed(parts: Sequence[Fixed], count: int) -> Any:
+    """Parts of a fixed width as one array of records without gaps."""
+    made = np.empty(count, [(f"f{n}", layout) for n, (layout, _) in enumerate(parts)])
+    for n, (_, numbers) in enumerate(parts):
+        made[f"f{n}"] = numbers
+    return made
+
+
+def _byte_strings(records: Any) -> pa.Array:
+    """Records, or numbers, as byte strings."""
+    width = records.dtype.itemsize
+    offsets = np.arange(0, width * (len(records) + 1), width, dtype=np.int32)
+    return pa.Array.from_buffers(pa.binary(), len(records), [None, pa.py_buffer(offsets), pa.py_buffer(records)])
+
+
+def _sizes(values: pa.Array, null: int) -> Any:
+    found = pc.binary_length(values)
+    return (pc.fill_null(found, null) if values.null_count else found).to_numpy(zero_copy_only=False)
 
 
 def _bytes_of(messages: pa.Array) -> memoryview:
@@ -143,71 +175,76 @@ def _bytes_of(messages: pa.Array) -> memoryview:
     return memoryview(data)[ends[0] : ends[-1]]
 
 
-def _big_endian(numbers: Any, layout: str) -> pa.Array:
-    """Numbers without NULL as byte strings."""
-    plain = numbers.to_numpy(zero_copy_only=False) if isinstance(numbers, pa.Array) else numbers
-    data = plain.astype(layout)
-    width = pa.binary(data.itemsize)
-    return pa.Array.from_buffers(width, len(data), [None, pa.py_buffer(data.tobytes())]).cast(pa.binary())
-
-
 # -- columns ------------------------------------------------------------------------------------------------------
 
 
-def _column(kind: pa.DataType, form: int, as_json: bool) -> Callable[[pa.Array], pa.Array]:
-    """Return what makes byte strings of a column's values, NULL for NULL."""
+def _column(kind: pa.DataType, form: int, as_json: bool) -> Callable[[pa.Array], Part]:
+    """Return what makes the bytes of a column's values, NULL for NULL."""
     if as_json and is_complex(kind):
         return lambda column: pc.cast(json(column), pa.binary())
     binary = _BINARY.get(oid_of(kind)) if form else None
     return binary or (lambda column: pc.cast(text(column), pa.binary()))
 
 
-def _fixed(layout: str, numbers: Callable[[pa.Array], Any] = lambda column: column) -> Callable[[pa.Array], pa.Array]:
-    def encode(column: pa.Array) -> pa.Array:
-        made = _big_endian(numbers(column), layout)
-        return pc.if_else(column.is_valid(), made, None) if column.null_count else made
+def _fixed(layout: str, numbers: Callable[[pa.Array], Any]) -> Callable[[pa.Array], Part]:
+    def encode(column: pa.Array) -> Part:
+        if not column.null_count:
+            return layout, numbers(column)
+        made = _byte_strings(numbers(column).astype(layout))
+        return pc.if_else(column.is_valid(), made, None)
 
     return encode
 
 
-def _plain(column: pa.Array) -> pa.Array:
-    return pc.fill_null(column, 0) if column.null_count else column
+def _plain(column: pa.Array) -> Any:
+    """A column of numbers as NumPy's, with any number for NULL."""
+    return (pc.fill_null(column, 0) if column.null_count else column).to_numpy(zero_copy_only=False)
 
 
-def _booleans(column: pa.Array) -> pa.Array:
-    return pc.cast(pc.fill_null(column, False), pa.uint8())
+def _booleans(column: pa.Array) -> Any:
+    return _plain(pc.cast(column, pa.uint8()))
 
 
 def _days(column: pa.Array) -> Any:
-    return _plain(pc.cast(column, pa.int32())).to_numpy(zero_copy_only=False) - EPOCH_DAYS
+    return _plain(pc.cast(column, pa.int32())) - EPOCH_DAYS
 
 
 def _microseconds(column: pa.Array) -> Any:
-    moments = _plain(pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()))
-    return moments.to_numpy(zero_copy_only=False) - EPOCH_US
+    return _plain(pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64())) - EPOCH_US
 
 
 def _numerics(column: pa.Array) -> pa.Array:
-    scale = column.type.scale if pt.is_decimal(column.type) else 0
-    return pa.array([None if v is None else _numeric(Decimal(v), scale) for v in column.to_pylist()], pa.binary())
+    """PostgreSQL's numeric: how many digits to the base 10,000, the first one's exponent, sign, scale, the digits."""
+    precision, scale = (column.type.precision, column.type.scale) if pt.is_decimal(column.type) else (20, 0)
+    whole = -(-(precision - scale) // 4)
+    numbers = pc.fill_null(digits(column), "0")
+    groups = _groups(pc.ascii_ltrim(numbers, "-"), 4 * whole + scale, -scale % 4)
+    used = groups != 0
+    some, last = used.any(1), groups.shape[1] - used[:, ::-1].argmax(1)
+    first = np.where(some, used.argmax(1), last)
+    head = (last - first, np.where(some, whole - 1 - first, 0), _negative(numbers) * 0x4000, scale)
+    made = _packed([*((">i2", number) for number in head), (f"({groups.shape[1]},)>u2", groups)], len(column))
+    places = np.arange(groups.shape[1])
+    kept = (places >= first[:, None]) & (places < last[:, None])
+    mask = np.hstack([np.ones((len(column), 8), bool), kept.repeat(2, axis=1)])
+    data = made.view(np.uint8).reshape(mask.shape)[mask]
+    offsets = np.concatenate([[0], np.cumsum(8 + 2 * (last - first))]).astype(np.int32)
+    found = pa.Array.from_buffers(pa.binary(), len(column), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    return pc.if_else(column.is_valid(), found, None) if column.null_count else found
 
 
-def _numeric(value: Decimal, scale: int) -> bytes:
-    """PostgreSQL's numeric: digits to the base 10,000, the exponent of the first, sign, digits behind the point."""
-    digits = str(abs(int(value.scaleb(scale))))
-    digits += "0" * (-scale % 4)
-    digits = digits.zfill(-(-len(digits) // 4) * 4)
-    groups = [int(digits[n : n + 4]) for n in range(0, len(digits), 4)]
-    weight = len(groups) - -(-scale // 4) - 1
-    while groups and groups[0] == 0:
-        groups, weight = groups[1:], weight - 1
-    while groups and groups[-1] == 0:
-        groups.pop()
-    sign = 0x4000 if value < 0 else 0
-    return struct.pack(f"!hhHH{len(groups)}H", len(groups), weight if groups else 0, sign, scale, *groups)
+def _negative(numbers: pa.Array) -> Any:
+    return pc.starts_with(numbers, "-").to_numpy(zero_copy_only=False)
 
 
-_BINARY: dict[int, Callable[[pa.Array], pa.Array]] = {
+def _groups(numbers: pa.Array, width: int, behind: int) -> Any:
+    """Digits, with zeros before them up to *width* and *behind* zeros after them, in groups of four: rows × groups."""
+    padded = pc.binary_join_element_wise(pc.ascii_lpad(numbers, width, "0"), "0" * behind, "")
+    cells = np.frombuffer(_bytes_of(padded), np.uint8).reshape(len(numbers), (width + behind) // 4, 4)
+    return (cells - np.uint8(ord("0"))) @ np.array([1000, 100, 10, 1])
+
+
+_BINARY: dict[int, Callable[[pa.Array], Part]] = {
     BOOL: _fixed("u1", _booleans),
     INT2: _fixed(">i2", _plain),
     INT4: _fixed(">i4", _plain),

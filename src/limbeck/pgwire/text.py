@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
@@ -11,6 +12,7 @@ import pyarrow.types as pt
 _SPECIAL = r"[,(){}\[\]\"]"
 _ESCAPES = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"), ("\b", "\\b"), ("\f", "\\f"))
 _CONTROLS = "[\\x00-\\x1f]"
+_HEX = np.frombuffer(b"".join(b"%02x" % n for n in range(256)), np.uint16)
 
 
 def text(column: pa.Array) -> pa.Array:
@@ -41,11 +43,35 @@ def _cast(column: pa.Array) -> pa.Array:
 def _double(column: pa.Array) -> pa.Array:
     """Shortest digits that give the number back, with a point: `1.0`."""
     found = pc.cast(column, pa.string())
-    whole = pc.match_substring_regex(found, r"^-?\d+$")
-    found = pc.if_else(whole, pc.binary_join_element_wise(found, ".0", ""), found)
-    for theirs, ours in (("nan", "NaN"), ("inf", "Infinity"), ("-inf", "-Infinity")):
-        found = pc.if_else(pc.equal(found, theirs), ours, found)
+    numbers = pc.fill_null(column, 0.5).to_numpy(zero_copy_only=False)
+    if (numbers == np.floor(numbers)).any():
+        whole = pc.match_substring_regex(found, r"^-?\d+$")
+        found = pc.if_else(whole, pc.binary_join_element_wise(found, ".0", ""), found)
+    if not np.isfinite(numbers).all():
+        for theirs, ours in (("nan", "NaN"), ("inf", "Infinity"), ("-inf", "-Infinity")):
+            found = pc.if_else(pc.equal(found, theirs), ours, found)
     return found
+
+
+def digits(column: pa.Array) -> pa.Array:
+    """Return a column of decimals as whole numbers: what is behind the point with it, and no point."""
+    if not pt.is_decimal(column.type):
+        return _cast(column)
+    same = column.cast(pa.decimal128(column.type.precision, column.type.scale))
+    kind = pa.decimal128(same.type.precision, 0)
+    return _cast(pa.Array.from_buffers(kind, len(same), same.buffers(), offset=same.offset))
+
+
+def _decimal(column: pa.Array) -> pa.Array:
+    """All digits behind the point and never an exponent, which Arrow writes for small numbers."""
+    scale = column.type.scale
+    if scale <= 0:
+        return _cast(column)
+    number = digits(column)
+    sign = pc.if_else(pc.starts_with(number, "-"), "-", "")
+    number = pc.ascii_lpad(pc.ascii_ltrim(number, "-"), scale + 1, "0")
+    whole, part = pc.utf8_slice_codeunits(number, 0, -scale), pc.utf8_slice_codeunits(number, -scale)
+    return pc.binary_join_element_wise(sign, whole, ".", part, "")
 
 
 def _timestamp(column: pa.Array) -> pa.Array:
@@ -53,11 +79,18 @@ def _timestamp(column: pa.Array) -> pa.Array:
     found = pc.cast(column, pa.string())
     if column.type.unit == "s":
         return found
-    return pc.utf8_rtrim(pc.utf8_rtrim(found, "0"), ".")
+    return pc.ascii_rtrim(pc.ascii_rtrim(found, "0"), ".")
 
 
 def _binary(column: pa.Array) -> pa.Array:
-    return pa.array([None if v is None else "\\x" + v.hex() for v in column.to_pylist()], pa.string())
+    """`\\x` and two digits for each byte."""
+    _, ends, data = column.cast(pa.binary()).buffers()
+    offsets = np.frombuffer(ends, np.int32)[column.offset : column.offset + len(column) + 1]
+    raw = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
+    buffers = [None, pa.py_buffer((offsets - offsets[0]) * 2), pa.py_buffer(_HEX[raw])]
+    return _where(
+        column, pc.binary_join_element_wise("\\x", pa.Array.from_buffers(pa.string(), len(column), buffers), "")
+    )
 
 
 # -- values with parts --------------------------------------------------------------------------------------------
@@ -111,7 +144,7 @@ _WRITERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], pa.Arr
     (pt.is_boolean, _boolean),
     (pt.is_integer, _cast),
     (pt.is_floating, _double),
-    (pt.is_decimal, _cast),
+    (pt.is_decimal, _decimal),
     (pt.is_date, _cast),
     (pt.is_timestamp, _timestamp),
     (pt.is_binary, _binary),

@@ -11,7 +11,7 @@ from sqlglot import exp
 from limbeck.query.dialect import template
 from limbeck.query.types import BOOLEAN, LONG, STRING, of_cast, type_of, typed
 from limbeck.xdm.sql import duckdb_type
-from limbeck.xdm.types import Scalar, Type
+from limbeck.xdm.types import Array, Scalar, Type
 
 _NUMBER = "parameter"
 """Under this key a node tells of which parameter it took the place."""
@@ -21,17 +21,25 @@ _COMPARING = (exp.Predicate, exp.Binary, exp.Between, exp.In)
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A value with the type that the statement sees; `value` None is NULL, a type None is to be found out."""
+    """A value with the type that the statement sees.
+
+    `value` None is NULL, bytes and lists of plain values are taken too; a type None is to be found out.
+    """
 
     value: object
     type: Type | None
 
     def node(self) -> exp.Expr:
         """Return the value as a bound expression."""
+        if isinstance(self.value, bytes):
+            return typed(template("unhex({0})", exp.Literal.string(self.value.hex())), None)
         if self.type is None:
             return typed(exp.Null(), None)
         if self.value is None:
             return typed(template(f"CAST(NULL AS {_braced(self.type)})"), self.type)
+        if isinstance(self.type, Array) and isinstance(self.value, list):
+            items = [Parameter(item, self.type.items).node() for item in self.value]
+            return typed(template(f"CAST([{{*}}] AS {_braced(self.type)})", *items), self.type)
         if self.type == STRING:
             return typed(exp.Literal.string(str(self.value)), STRING)
         if self.type == BOOLEAN:

@@ -92,7 +92,7 @@ class QueryService:
         return parameters.guessed(statement.tree, known, bind)
 
     def describe(
-        self, sandbox: Sandbox, sql: str, types: Sequence[Type] = (), *, session: SqlSession | None = None
+        self, sandbox: Sandbox, sql: str, types: Sequence[Type | None] = (), *, session: SqlSession | None = None
     ) -> tuple[str, pa.Schema]:
         """Return a statement's kind and the columns it would give, without running it; *types* are its parameters'."""
         values = [Parameter(None, t) for t in types]
@@ -116,7 +116,9 @@ class QueryService:
             return self.run(sandbox, text, principal=principal, session=session, interrupt=interrupt)
 
         services = self.services
-        return Statement(sql, tree, command, sandbox, principal, params, services, session, execute, interrupt), kind
+        return Statement(
+            sql, tree, command, sandbox, principal, params, services, session, execute, _kind_of, interrupt
+        ), kind
 
 
 @lru_cache(maxsize=512)
@@ -130,6 +132,10 @@ def _parsed(sql: str) -> tuple[exp.Expr, object | None, Kind]:
     if kind is None:
         raise FeatureNotSupported(f"{tree.key.upper()} is not served as a statement", position=position(tree))
     return tree, command, kind
+
+
+def _kind_of(sql: str) -> Kind:
+    return _parsed(sql)[2]
 
 
 def _query(tree: exp.Expr) -> exp.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -65,6 +66,9 @@ _KNOWN = {v.name.lower(): v for v in _ALL}
 
 _ENCODINGS = frozenset({"utf8", "utf-8", "unicode", "sql_ascii", "auto", ""})
 
+_TIMES = frozenset({"lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"})
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+
 
 class Variables:
     """The settings of one session. Names that nobody knows are kept without effect, as clients send many."""
@@ -92,12 +96,18 @@ class Variables:
         """Return whether a yes-or-no setting says yes."""
         return self.get(name).lower() in ("true", "on", "yes", "1", "t")
 
+    def seconds(self, name: str) -> float:
+        """Return a setting that is a length of time; 0 stands for no limit."""
+        return _seconds(name, self.get(name))
+
     def put(self, name: str, value: str | None) -> None:
         """Set a value, None for the default.
 
-        Raise `InvalidInput` for an encoding other than UTF-8.
+        Raise `InvalidInput` for an encoding other than UTF-8, or a time that is none.
         """
         key = name.lower()
+        if key in _TIMES and value is not None:
+            _seconds(key, value)
         if key == "client_encoding" and (value or "").strip("'\" ").lower() not in _ENCODINGS:
             raise InvalidInput(f"client_encoding {value} is not served; UTF8 is")
         variable = _KNOWN.get(key)
@@ -127,6 +137,14 @@ class Variables:
         """Return every value by its name."""
         names = {v.name.lower(): v.name for v in _ALL} | {key: key for key in (*self._defaults, *self._set)}
         return {names[key] if key in _KNOWN else key: self.get(key) for key in sorted({**names, **self._set})}
+
+
+def _seconds(name: str, value: str) -> float:
+    """A length of time as PostgreSQL writes it: milliseconds, or a number with its unit."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d|)", value.strip())
+    if found is None:
+        raise InvalidInput(f'invalid value for parameter "{name}": "{value}"; milliseconds, or a number with us to d')
+    return float(found[1]) * _SECONDS[found[2]]
 
 
 def spelled(name: str) -> str:

@@ -35,6 +35,7 @@ class Reading:
     tree: exp.Expr
     columns: tuple[Column, ...]
     tables: tuple[Table, ...]
+    sources: tuple[Source, ...] = ()
 
     @property
     def sql(self) -> str:
@@ -71,6 +72,8 @@ class Statement:
     session: SqlSession
     execute: Callable[[str], Result]
     """Runs another statement in the same session, for the same principal."""
+    kind_of: Callable[[str], Kind]
+    """Reads another statement without running it; raises what is wrong with it."""
     interrupt: Interrupt | None = None
 
     @cached_property
@@ -106,7 +109,7 @@ class Statement:
     def resolve(self, query: exp.Expr, sql: str | None = None) -> Reading:
         """Bind *query* to the relations of the session; *sql* is its text, if that is not the statement's."""
         resolved = resolve(self.sql if sql is None else sql, query, self.catalogue, self.params)
-        return Reading(resolved.tree, resolved.columns, self.tables(resolved.sources))
+        return Reading(resolved.tree, resolved.columns, self.tables(resolved.sources), resolved.sources)
 
     @cached_property
     def plan(self) -> Plan:
@@ -137,6 +140,8 @@ class Kind:
     """What PostgreSQL's clients are told when it is done, without a count."""
     writes: bool = False
     """It needs the role admin or editor."""
+    runs_others: bool = False
+    """It runs other statements, each of which is a kind of its own."""
     columns: Callable[[Statement], pa.Schema] | None = None
     """The columns it gives, without running it; None: it gives no rows."""
 

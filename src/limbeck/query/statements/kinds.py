@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from limbeck.query.statements import create, drop, insert, select, settings, show
+from limbeck.query.statements import block, create, drop, explain, insert, select, settings, show
 from limbeck.query.statements.context import Kind, Parser
 from limbeck.query.words import Words, tokens
 
-_MODULES: tuple[Any, ...] = (select, create, insert, drop, show, settings)
+_MODULES: tuple[Any, ...] = (block, select, create, insert, drop, explain, show, settings)
 """Where two read the same first word, the earlier is asked first."""
 
 KINDS: Mapping[type, Kind] = {kind: how for module in _MODULES for kind, how in module.KINDS.items()}
@@ -21,7 +21,7 @@ def command(sql: str) -> object | None:
     Raise `SqlSyntaxError` for one that begins like ours and does not go on so.
     """
     first = next(tokens(sql), None)
-    for parse in _PARSERS.get(first.word, ()) if first is not None else ():
+    for parse in _PARSERS.get(first.word or first.text, ()) if first is not None else ():
         found: object | None = parse(Words(sql))
         if found is not None:
             return found

@@ -17,7 +17,7 @@ class Spool:
         self.schema = schema
         self.rows = 0
         self._ends: list[int] = []
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, prefix="pg-")  # noqa: SIM115
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, prefix="rows-")  # noqa: SIM115
         try:
             with pa.ipc.new_file(pa.PythonFile(self._file, "w"), schema) as writer:
                 for batch in batches:
@@ -33,12 +33,20 @@ class Spool:
 
     def read(self, start: int, stop: int) -> Iterator[pa.RecordBatch]:
         """Yield rows number *start* to before *stop*, counted from 0."""
+        for number, first, last in self._pieces(start, stop):
+            yield self._reader.get_batch(number).slice(first, last - first)
+
+    def backward(self, start: int, stop: int) -> Iterator[pa.RecordBatch]:
+        """Yield the same rows, the last one first."""
+        for number, first, last in reversed(list(self._pieces(start, stop))):
+            yield self._reader.get_batch(number).take(pa.array(range(last - 1, first - 1, -1)))
+
+    def _pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """Number of each batch that has some of the rows, and from where to where it has them."""
         begin = 0
         for number, end in enumerate(self._ends):
             if end > start and begin < stop:
-                batch = self._reader.get_batch(number)
-                first = max(0, start - begin)
-                yield batch.slice(first, min(end, stop) - begin - first)
+                yield number, max(0, start - begin), min(end, stop) - begin
             begin = end
 
     def close(self) -> None:
