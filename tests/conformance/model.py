@@ -213,8 +213,8 @@ def check(found: Rows, wanted: Expected, by: tuple[int, ...] | None) -> None:
         assert all(sum(row in group for row in found) == 1 for group in wanted.groups)
         assert [row[wanted.by] for row in found] == sorted(row[wanted.by] for row in found)
     elif by is None:
-        assert len(found) == len(wanted) and all(map(same, found, wanted)), (found, wanted)
+        assert len(found) == len(wanted)
+        assert all(map(same, found, wanted)), (found, wanted)
     else:
         assert [[row[n] for n in by] for row in found] == [[row[n] for n in by] for row in wanted]
-        first, second = sorted(found, key=repr), sorted(wanted, key=repr)
-        assert len(first) == len(second) and all(map(same, first, second)), (first, second)
+        check(sorted(found, key=repr), sorted(wanted, key=repr), None)

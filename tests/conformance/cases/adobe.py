@@ -125,7 +125,8 @@ def sessions(w: World, begins: Begins) -> Rows:
 
 
 def session_sql(call: str) -> str:
-    return f"SELECT {call} OVER (PARTITION BY {{id}} ORDER BY {{timestamp}} {BACK}) AS s FROM {{ev_s}} ORDER BY {{timestamp}}"
+    window = f"(PARTITION BY {{id}} ORDER BY {{timestamp}} {BACK})"
+    return f"SELECT {call} OVER {window} AS s FROM {{ev_s}} ORDER BY {{timestamp}}"
 
 
 STARTED = [

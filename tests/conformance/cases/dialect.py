@@ -403,6 +403,7 @@ CASES = [
         by=(),
         values={"one": "e1", "segment": "sg"},
         draw=lambda w, random: {**any_event(w, random), "segment": word(random)},
+        missing="generators",
     ),
     case(
         "C26",
@@ -426,6 +427,7 @@ CASES = [
             "n": random.randint(0, 99),
             **{name: word(random) for name in "xyz"},
         },
+        missing="generators",
     ),
     case(
         "C28",
@@ -489,7 +491,8 @@ CASES = [
         "C34",
         [
             Query(
-                "SELECT element_at({identityMap},'{AAID}') IS NULL, cardinality({identityMap}) FROM {ev} ORDER BY {_id}",
+                "SELECT element_at({identityMap},'{AAID}') IS NULL, cardinality({identityMap}) FROM {ev}"
+                " ORDER BY {_id}",
                 [(False, 2), (True, 1), (True, 1)],
                 map_of,
                 types=["bool", "int4"],
@@ -562,7 +565,8 @@ CASES = [
         "C40",
         [
             Query(
-                f"SELECT lower(replace({{p}},' ','')) FROM {{fv2}} {word} SELECT lower(replace({{p}},' ','')) FROM {{fv1}}",
+                f"SELECT lower(replace({{p}},' ','')) FROM {{fv2}} {word}"
+                " SELECT lower(replace({p},' ','')) FROM {fv1}",
                 [("macbookpro",)],
                 without,
                 by=(),

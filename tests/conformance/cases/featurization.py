@@ -110,6 +110,5 @@ CASES = [
         {"unit": "minutes"},
         unit,
         makes=("features",),
-        missing="anonymous blocks",
     ),
 ]

@@ -176,7 +176,7 @@ CASES = [
             Query("SELECT {id} FROM {inc}", [(4,), (5,)], last_batch, by=()),
         ],
         makes=("inc",),
-        missing="anonymous blocks",
+        missing="history_meta",
     ),
     Case(
         "C64",
@@ -196,7 +196,6 @@ END $$;""",
         ],
         {"v": 2, "one": 1, "two": 2},
         choice,
-        missing="anonymous blocks",
     ),
     Case(
         "C65",
