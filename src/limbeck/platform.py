@@ -108,6 +108,7 @@ class Platform:
         self.query_runs.stop()
         self.query_worker.stop()
         self.worker.stop()
+        self.engine.close()
         self.store.close()
 
     def expirable(self, older_than: timedelta) -> Expired:

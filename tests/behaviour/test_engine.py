@@ -151,3 +151,28 @@ def test_shares_are_handed_out_in_order_and_never_too_many() -> None:
         thread.join()
     assert sorted(order) == list(range(8))
     assert most <= 2
+
+
+def test_an_instance_that_waits_sees_what_its_tables_are(engine: Engine, tmp_path: Path) -> None:
+    """Statements on other files, or on the same under another schema, never share one."""
+    paths = [tmp_path / f"{n}.parquet" for n in range(3)]
+    for n, path in enumerate(paths):
+        pq.write_table(pa.table({"n": [n]}), path)
+    shapes = [pa.schema([("n", pa.int64())]), pa.schema([("n", pa.int64()), ("m", pa.string())])]
+    for _ in range(3):
+        for n, path in enumerate(paths):
+            for schema in shapes:
+                with engine.session([Table("t", schema, (str(path),))]) as session:
+                    assert session.describe("SELECT * FROM t").names == schema.names
+                    assert session.fetch("SELECT n FROM t") == [(n,)]
+                    with pytest.raises(LimbeckError):
+                        session.fetch(f"SELECT * FROM read_parquet('{paths[n - 1]}')")
+
+
+def test_an_instance_whose_statement_was_left_half_read_serves_the_next(engine: Engine) -> None:
+    many = "SELECT range AS n FROM range(1000000)"
+    for _ in range(4):
+        with engine.session() as session:
+            assert next(iter(session.reader(many))).num_rows > 0
+        with engine.session() as session:
+            assert session.fetch(f"SELECT count(*) FROM ({many})") == [(1_000_000,)]

@@ -190,9 +190,9 @@ def test_parameters(home: Home) -> None:
 def test_a_closed_result_leaves_nothing_behind(home: Home) -> None:
     for _ in range(3):  # more than the engine has places: a place that is not given back would hang the last
         result = home.query.run(home.sandbox, "SELECT * FROM cust")
-        assert list(home.settings.scratch.iterdir()) != []
         result.close()
         result.close()
+    home.sql("CREATE TABLE copied AS SELECT * FROM cust")  # this one writes to its folder
     assert list(home.settings.scratch.glob("*/")) == []
 
 

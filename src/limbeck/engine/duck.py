@@ -8,7 +8,6 @@ written only by `Session.write_parquet`, into the scratch folder.
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ import pyarrow as pa
 
 from limbeck import ids
 from limbeck.engine.admission import Admission
+from limbeck.engine.idle import Idle, Instance
 from limbeck.engine.interrupt import Interrupt
 from limbeck.engine.sql import literal, quoted, quoted_list, type_of
 from limbeck.errors import (
@@ -75,6 +75,7 @@ class Engine:
         self._scratch = scratch
         self._threads = threads
         self._admission = Admission(memory_mib, slots)
+        self._idle = Idle(slots)
 
     @contextmanager
     def session(
@@ -86,21 +87,36 @@ class Engine:
         ordered: bool = False,
         interrupt: Interrupt | None = None,
     ) -> Iterator[Session]:
-        """Open a fresh instance that sees *tables* by name and may read *files* by path.
+        """Open an instance that sees *tables* by name and may read *files* by path, and nothing else.
 
-        Wait until a share of the memory is free. *timeout* (seconds) ends a statement with
-        `StatementTimeout`, *interrupt* with `Cancelled`. *ordered* keeps the order of the input files' rows, at the
-        price of memory.
+        It is a fresh one, or one that served a statement on the same tables. Wait until a share of the memory is free.
+        *timeout* (seconds) ends a statement with `StatementTimeout`, *interrupt* with `Cancelled`. *ordered* keeps the
+        order of the input files' rows, at the price of memory.
         """
         with self._admission.share(interrupt) as mib:
-            folder = self._scratch / ids.new_uuid()
-            folder.mkdir(parents=True)
+            key = None if files or any(t.rows is not None for t in tables) else (mib, ordered, *tables)
+            instance = self._idle.take(key) or self._opened(mib, ordered, tables, files)
             try:
-                with _connect(mib, self._threads, folder, ordered) as connection:
-                    _lock(connection, folder, tables, files)
-                    yield Session(connection, folder, timeout, ordered, interrupt)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+                with instance.connection.cursor() as connection:
+                    yield Session(connection, instance.folder, timeout, ordered, interrupt)
+            except BaseException:
+                instance.close()
+                raise
+            self._idle.give(key, instance)
+
+    def close(self) -> None:
+        """Give back what idle instances hold."""
+        self._idle.close()
+
+    def _opened(self, mib: int, ordered: bool, tables: Sequence[Table], files: Sequence[str]) -> Instance:
+        folder = self._scratch / ids.new_uuid()
+        instance = Instance(_connect(mib, self._threads, folder, ordered), folder)
+        try:
+            _lock(instance.connection, folder, tables, files)
+        except BaseException:
+            instance.close()
+            raise
+        return instance
 
 
 class Session:
@@ -154,7 +170,7 @@ class Session:
         """
         _check_select(self._connection, sql)
         target = self._folder / f"out-{ids.new_uuid()}"
-        target.mkdir()
+        target.mkdir(parents=True)
         place, parts = (target / "0.parquet", "") if self._ordered else (target, f", FILE_SIZE_BYTES {PART_BYTES}")
         with self._guard():  # several parts are never in order, whatever the setting says
             options = f"FORMAT parquet, COMPRESSION {compression}{parts}"
@@ -185,25 +201,21 @@ class Session:
                 timer.cancel()
 
 
-@contextmanager
-def _connect(mib: int, threads: int, folder: Path, ordered: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = duckdb.connect(
+def _connect(mib: int, threads: int, folder: Path, ordered: bool) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(
         ":memory:",
         config={
             "memory_limit": f"{mib}MiB",
             "threads": threads,
-            "temp_directory": str(folder / "spill"),
+            "temp_directory": str(folder),
             "preserve_insertion_order": ordered,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
+            "enable_external_file_cache": False,
         },
     )
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[Table], files: Sequence[str]) -> None:
