@@ -35,7 +35,9 @@ def _of(text: str, *counts: int) -> Forms:
 _NO_TEXT, _NULL = "CAST(NULL AS VARCHAR)", "NULL"
 _PATH = "CASE WHEN {0} THEN list_prepend('pg_catalog', _f._path) ELSE _f._path END"
 _SETTING = looked_up("settings", "_f._name = lower({0})")
-_QUOTED = "CASE WHEN regexp_full_match({0}, '[a-z_][a-z0-9_$]*') THEN {0} ELSE '\"' || replace({0}, '\"', '\"\"') || '\"' END"
+_QUOTED = (
+    "CASE WHEN regexp_full_match({0}, '[a-z_][a-z0-9_$]*') THEN {0} ELSE '\"' || replace({0}, '\"', '\"\"') || '\"' END"
+)
 _TEXTS = "list_transform({0}, LAMBDA _e : CAST(_e AS VARCHAR))"
 _SIZE = looked_up("sizes", "_f._oid = {0}", "_bytes")
 
@@ -80,8 +82,10 @@ _OBJECTS: dict[str, Forms] = {
     "pg_table_is_visible": _of(f"({{0}} NOT BETWEEN {HIDDEN.start} AND {HIDDEN.stop - 1})", 1),
     **{
         f"pg_{what}_is_visible": _of("({0} IS NOT NULL)", 1)
-        for what in ("type", "function", "operator", "opclass", "opfamily", "collation", "conversion", "ts_parser")
-        + ("ts_dict", "ts_template", "ts_config", "statistics_obj")
+        for what in (
+            *("type", "function", "operator", "opclass", "opfamily", "collation", "conversion", "statistics_obj"),
+            *("ts_parser", "ts_dict", "ts_template", "ts_config"),
+        )
     },
     "format_type": _of(
         f"CASE WHEN {{0}} IS NOT NULL THEN coalesce({looked_up('formats', '_f._oid = {0}')}, '???') END", 2
@@ -153,7 +157,9 @@ _ARRAYS: dict[str, Forms] = {
     "unnest": _of("unnest({0})", 1),
     "generate_series": _of("unnest(generate_series({*}))", 2, 3),
     "generate_subscripts": _of("generate_subscripts({0}, 1)", 2),
-    "_pg_expandarray": _of("unnest(list_transform({0}, LAMBDA _e, _i : struct_pack(x := _e, n := CAST(_i AS INTEGER))))", 1),
+    "_pg_expandarray": _of(
+        "unnest(list_transform({0}, LAMBDA _e, _i : struct_pack(x := _e, n := CAST(_i AS INTEGER))))", 1
+    ),
 }
 
 _VALUES: dict[str, Forms] = {
@@ -196,12 +202,9 @@ BARE = frozenset(
 )
 """Those that are called without parentheses."""
 
-PRIVATE = frozenset(FUNCTIONS.keys() - _VALUES.keys() - _AGGREGATES.keys() - _ARRAYS.keys()) - {
-    "current_date",
-    "current_timestamp",
-    "now",
-    "localtimestamp",
-}
+_COMMON = frozenset({"current_date", "current_timestamp", "now", "localtimestamp", "clock_timestamp"})
+
+PRIVATE = frozenset(_SESSION.keys() | _OBJECTS.keys() | {"pg_get_keywords", "_pg_expandarray"}) - _COMMON
 """Those that tell of the session or the catalogue: a query that calls one, and reads no table, is the catalogue's."""
 
 RELATIONS: dict[str, str] = {

@@ -15,7 +15,6 @@ from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported, UndefinedFunction, UndefinedTable, nearest
 from limbeck.query.dialect import Template, position, rendered, template
-from limbeck.query.pg_catalog import types
 from limbeck.query.pg_catalog.functions import BARE, FUNCTIONS, PRIVATE, RELATIONS, looked_up
 from limbeck.query.pg_catalog.lookups import PREFIX
 from limbeck.query.pg_catalog.parse import label, parse, type_name
@@ -23,7 +22,9 @@ from limbeck.query.pg_catalog.shapes import COLUMN_TYPES, INFORMATION_SCHEMA, PG
 
 _SCHEMAS = (PG_CATALOG, INFORMATION_SCHEMA)
 
-_HINT = re.compile(r"pg_|information_schema|current_|session_user|\buser\b|version|::\s*reg|regclass|regtype", re.IGNORECASE)
+_HINT = re.compile(
+    r"pg_|information_schema|current_|session_user|\buser\b|version|::\s*reg|regclass|regtype", re.IGNORECASE
+)
 """What a query to the catalogue has somewhere in its text."""
 
 _NODES: tuple[type[exp.Expr], ...] = (
@@ -36,7 +37,7 @@ _NODES: tuple[type[exp.Expr], ...] = (
     *(exp.Substring, exp.StrPosition, exp.In, exp.Between, exp.Like, exp.ILike, exp.Escape, exp.Is, exp.And, exp.Or),
     *(exp.Not, exp.Neg, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ),
     *(exp.RegexpLike, exp.RegexpILike, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe, exp.BitwiseAnd),
-    *(exp.BitwiseOr, exp.Parameter, exp.AtTimeZone, exp.Template if hasattr(exp, "Template") else exp.Paren),
+    *(exp.BitwiseOr, exp.Parameter, exp.AtTimeZone, exp.Lock),
 )
 _TABLE_PARTS = frozenset({"this", "db", "alias", "only", "joins", "laterals"})
 _SELECT_PARTS = frozenset(
@@ -113,7 +114,9 @@ def _is_private(node: exp.Expr) -> bool:
 
 
 def _is_bare(node: exp.Column) -> bool:
-    return isinstance(node.this, exp.Identifier) and not node.table and not node.this.quoted and node.name.lower() in BARE
+    return (
+        isinstance(node.this, exp.Identifier) and not node.table and not node.this.quoted and node.name.lower() in BARE
+    )
 
 
 def parameters(tree: exp.Expr) -> dict[int, str]:
@@ -154,16 +157,20 @@ class _Translation:
     named: list[tuple[str, str]] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
     sets: list[tuple[str, str]] = field(default_factory=list)
+    _ctes: set[str] = field(default_factory=set)
 
     def done(self) -> Translated:
         """Check and change everything, and write it."""
         self._ctes = {cte.alias.lower() for cte in self.tree.find_all(exp.CTE)}
         for node in list(self.tree.walk()):
             if not isinstance(node, _NODES):
-                raise FeatureNotSupported(f"{node.key.upper()} is not served in queries to the catalogue", position=position(node))
+                raise FeatureNotSupported(
+                    f"{node.key.upper()} is not served in queries to the catalogue", position=position(node)
+                )
             if isinstance(node, exp.Select):
                 self._select(node)
         self._vectors()
+        self._system_columns()
         for node in reversed(list(self.tree.walk(bfs=True))):
             self._node(node)
         sql = rendered(self.tree)
@@ -178,7 +185,10 @@ class _Translation:
             if value and part not in _SELECT_PARTS:
                 raise FeatureNotSupported(f"{part.strip('_').upper()} is not served in queries to the catalogue")
         node.set("locks", None)
-        columns = [c if _has_name(c) else exp.Alias(this=c, alias=exp.to_identifier(label(c), quoted=True)) for c in node.expressions]
+        columns = [
+            c if _has_name(c) else exp.Alias(this=c, alias=exp.to_identifier(label(c), quoted=True))
+            for c in node.expressions
+        ]
         node.set("expressions", columns)
 
     def _vectors(self) -> None:
@@ -186,9 +196,24 @@ class _Translation:
         outermost = self.tree.this if isinstance(self.tree, exp.Subquery) else self.tree
         for column in outermost.expressions if isinstance(outermost, exp.Select) else ():
             inner = column.this if isinstance(column, exp.Alias) else column
-            if isinstance(inner, exp.Column) and inner.name.lower() in _VECTORS and isinstance(inner.this, exp.Identifier):
+            if (
+                isinstance(inner, exp.Column)
+                and inner.name.lower() in _VECTORS
+                and isinstance(inner.this, exp.Identifier)
+            ):
                 text = exp.Anonymous(this="array_to_string", expressions=[inner.copy(), exp.Literal.string(" ")])
                 inner.replace(exp.alias_(text, column.alias or inner.name, quoted=True) if inner is column else text)
+
+    def _system_columns(self) -> None:
+        """`tableoid` of a relation of the catalogue is always the same."""
+        for column in list(self.tree.find_all(exp.Column)):
+            if column.name.lower() == "tableoid":
+                shape = _origin(column)
+                if shape is not None:
+                    number = exp.Literal.number(shape.oid)
+                    column.replace(
+                        number if not isinstance(column.parent, exp.Select) else exp.alias_(number, "tableoid")
+                    )
 
     def _node(self, node: exp.Expr) -> None:
         for kind, change in self._CHANGES:
@@ -199,6 +224,7 @@ class _Translation:
     def _identifier(self, node: exp.Identifier) -> None:
         """Names without quotes are in lower case; from here on all are quoted, as the engine has other words."""
         if not node.quoted:
+            node.meta["bare"] = True
             node.set("this", node.name.lower())
             node.set("quoted", True)
 
@@ -207,7 +233,9 @@ class _Translation:
     def _table(self, node: exp.Table) -> None:
         for part, value in node.args.items():
             if value and part not in _TABLE_PARTS:
-                raise FeatureNotSupported(f"{part.upper()} is not served in queries to the catalogue", position=position(node))
+                raise FeatureNotSupported(
+                    f"{part.upper()} is not served in queries to the catalogue", position=position(node)
+                )
         if isinstance(node.this, Template | exp.Anonymous):
             self._function_relation(node, node.this)
             return
@@ -286,15 +314,17 @@ class _Translation:
 
     def _call(self, node: exp.Anonymous) -> None:
         name, arguments = node.name.lower(), node.expressions
-        if name in RELATIONS and name not in FUNCTIONS:
-            return  # is seen to with the table
+        if name in _QUANTIFIERS or (name in RELATIONS and name not in FUNCTIONS):
+            return  # is seen to with what stands around it
         if name == "format":
             node.replace(_format(arguments))
             return
         forms = FUNCTIONS.get(name)
         if forms is None:
             hint = nearest(name, list(FUNCTIONS)) or None
-            raise UndefinedFunction(f"function {name}() is not served in queries to the catalogue", position=position(node), hint=hint)
+            raise UndefinedFunction(
+                f"function {name}() is not served in queries to the catalogue", position=position(node), hint=hint
+            )
         count = len(arguments)
         text = forms.get(count, forms.get(-1) if count else None)
         if text is None:
@@ -328,7 +358,9 @@ class _Translation:
         elif name.removesuffix("[]") in _CASTS:
             self._plain_cast(node, name)
         else:
-            raise FeatureNotSupported(f"casts to {name} are not served in queries to the catalogue", position=position(node))
+            raise FeatureNotSupported(
+                f"casts to {name} are not served in queries to the catalogue", position=position(node)
+            )
 
     def _plain_cast(self, node: exp.Cast, name: str) -> None:
         target = _CASTS[name.removesuffix("[]")] + ("[]" if name.endswith("[]") else "")
@@ -365,13 +397,28 @@ class _Translation:
         sign = "~*" if isinstance(node, exp.RegexpILike) else "~"
         node.replace(template(_OPERATORS[sign], node.this, node.expression))
 
-    def _quantified(self, node: exp.Expr) -> None:
-        """`= ANY (list)`: a list may be written as text."""
-        inner = node.this
+    def _compared(self, node: exp.Expr) -> None:
+        """`= ANY (list)` and `<> ALL (list)`, the list maybe written as text."""
+        quantified = node.expression
+        if not isinstance(quantified, exp.Any | exp.All) and not _is_quantifier(quantified):
+            return
+        inner = quantified.expressions[0] if isinstance(quantified, exp.Anonymous) else quantified.this
         while isinstance(inner, exp.Paren):
             inner = inner.this
+        if isinstance(inner, exp.Query):
+            return
         if isinstance(inner, exp.Literal) and inner.is_string:
-            node.set("this", exp.Paren(this=_list(inner.name)))
+            inner = _list(inner.name)
+        text = "list_contains({1}, {0})"
+        node.replace(template(text if isinstance(node, exp.EQ) else f"NOT {text}", node.this, inner))
+
+    def _bracket(self, node: exp.Bracket) -> None:
+        """Places in a vector count from 0."""
+        inner = node.this
+        if isinstance(inner, exp.Column) and inner.name.lower() in _VECTORS and len(node.expressions) == 1:
+            place = node.expressions[0]
+            more = 2 if isinstance(place, exp.Literal | exp.Neg) else 1  # the parser took one off a number
+            node.replace(template(f"{{0}}[{{1}} + {more}]", inner, place))
 
     _CHANGES: tuple[tuple[type[exp.Expr], Callable[..., None]], ...] = (
         (exp.Identifier, _identifier),
@@ -387,10 +434,13 @@ class _Translation:
         (exp.Operator, _operator),
         (exp.RegexpLike, _regexp),
         (exp.RegexpILike, _regexp),
-        (exp.Any, _quantified),
-        (exp.All, _quantified),
+        (exp.EQ, _compared),
+        (exp.NEQ, _compared),
+        (exp.Bracket, _bracket),
     )
 
+
+_QUANTIFIERS = frozenset({"all", "any", "some"})
 
 _OPERATORS = {
     "~": "regexp_matches({0}, {1})",
@@ -403,6 +453,23 @@ _OPERATORS = {
 }
 
 
+def _origin(column: exp.Column) -> Shape | None:
+    """The relation that a column with an alias before it belongs to."""
+    select = column.find_ancestor(exp.Select)
+    while select is not None:
+        sources = [select.args.get("from_"), *select.args.get("joins", ())]
+        for source in sources:
+            table = source.this if source is not None else None
+            if isinstance(table, exp.Table) and table.alias_or_name.lower() == column.table.lower():
+                return find(table.db, table.name)
+        select = select.find_ancestor(exp.Select)
+    return None
+
+
+def _is_quantifier(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Anonymous) and node.name.lower() in _QUANTIFIERS and len(node.expressions) == 1
+
+
 def _has_name(node: exp.Expr) -> bool:
     if isinstance(node, exp.Column):
         return isinstance(node.this, exp.Identifier | exp.Star) and not _is_bare(node)
@@ -410,7 +477,7 @@ def _has_name(node: exp.Expr) -> bool:
 
 
 def _is_function(node: exp.Column) -> bool:
-    return isinstance(node.this, exp.Identifier) and not node.table and node.name in BARE and not node.meta.get("quoted")
+    return isinstance(node.this, exp.Identifier) and not node.table and node.name in BARE and "bare" in node.this.meta
 
 
 def _is_shown(node: exp.Expr) -> bool:
@@ -481,23 +548,14 @@ def _formatted(pieces: Sequence[str], count: int) -> Iterator[str]:
             yield _literal("%" if piece == "%%" else piece)
 
 
-def written(number: object) -> exp.Expr:
+def written(value: object) -> exp.Expr:
     """Return a parameter's value as a literal."""
-    if number is None:
+    if value is None:
         return exp.Null()
-    if isinstance(number, bool):
-        return exp.Boolean(this=number)
-    if isinstance(number, int | float):
-        return exp.Literal.number(str(number))
-    if isinstance(number, list | tuple):
-        return exp.Array(expressions=[written(item) for item in number])
-    return exp.Literal.string(str(number))
-
-
-def of_type(name: str) -> str:
-    """Return the plain type that a parameter of PostgreSQL's type *name* has on the wire."""
-    return name if types.named(name) else "text"
-
-
-def _iter(node: exp.Expr) -> Iterator[exp.Expr]:
-    yield from node.iter_expressions()
+    if isinstance(value, bool):
+        return exp.Boolean(this=value)
+    if isinstance(value, int | float):
+        return exp.Literal.number(str(value))
+    if isinstance(value, list | tuple):
+        return exp.Array(expressions=[written(item) for item in value])
+    return exp.Literal.string(str(value))

@@ -213,7 +213,9 @@ class World:
         )
         at = len(made.relations)
         columns = tuple(
-            Attribute(f.name, self._type(made, f"{key}.{f.name}", f"{shown}_{f.name}", f.type), f.description or f.title)
+            Attribute(
+                f.name, self._type(made, f"{key}.{f.name}", f"{shown}_{f.name}", f.type), f.description or f.title
+            )
             for f in type_.fields
         )
         made.relations.insert(at, Relation(row.relation, name, kind, columns, row.oid, source))
