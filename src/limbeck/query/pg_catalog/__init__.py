@@ -1,1 +1,1 @@
-"""PostgreSQL's catalogue over the tables of a sandbox, and the queries that tools ask of it (SQL contract, section 1.7)."""
+"""PostgreSQL's catalogue over the tables of a sandbox, for the queries of tools (SQL contract, section 1.7)."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from limbeck.query.pg_catalog.shapes import INFORMATION_SCHEMA_OIDS as HIDDEN
 
@@ -115,6 +116,7 @@ _OBJECTS: dict[str, Forms] = {
     "pg_get_partition_constraintdef": _of(_NO_TEXT, 1),
     "pg_get_statisticsobjdef": _of(_NO_TEXT, 1),
     "pg_get_statisticsobjdef_columns": _of(_NO_TEXT, 1),
+    "pg_partition_ancestors": _of("CAST({0} AS UINTEGER)", 1),
     "pg_relation_is_publishable": _of("FALSE", 1),
     "pg_relation_is_updatable": _of("0", 2),
     "pg_column_is_updatable": _of("FALSE", 3),
@@ -207,12 +209,29 @@ _COMMON = frozenset({"current_date", "current_timestamp", "now", "localtimestamp
 PRIVATE = frozenset(_SESSION.keys() | _OBJECTS.keys() | {"pg_get_keywords", "_pg_expandarray"}) - _COMMON
 """Those that tell of the session or the catalogue: a query that calls one, and reads no table, is the catalogue's."""
 
-RELATIONS: dict[str, str] = {
-    "generate_series": "SELECT unnest(generate_series({*}))",
-    "generate_subscripts": "SELECT generate_subscripts({0}, 1)",
-    "unnest": "SELECT unnest({0})",
-    "_pg_expandarray": "SELECT unnest(list_transform({0}, LAMBDA _e, _i : _e)), generate_subscripts({0}, 1)",
-    "pg_get_keywords": "SELECT '' AS word, '' AS catcode, '' AS catdesc WHERE false",
-    "pg_partition_ancestors": "SELECT {0} AS relid",
+_WORDS = ", ".join(
+    f"'{word}'" for word in ("analyze", "ilike", "isnull", "lateral", "limit", "notnull", "offset", "qualify")
+)
+"""Words of the dialect that standard SQL does not keep for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromFunction:
+    """A function that stands for a relation."""
+
+    query: str
+    columns: tuple[str, ...] = ("",)
+    """Its columns where the query names none; one without a name is called like the relation."""
+
+
+RELATIONS = {
+    "generate_series": FromFunction("SELECT unnest(generate_series({*}))"),
+    "generate_subscripts": FromFunction("SELECT generate_subscripts({0}, 1)"),
+    "unnest": FromFunction("SELECT unnest({0})"),
+    "_pg_expandarray": FromFunction(
+        "SELECT unnest(list_transform({0}, LAMBDA _e, _i : _e)), generate_subscripts({0}, 1)", ("x", "n")
+    ),
+    "pg_get_keywords": FromFunction(f"SELECT unnest([{_WORDS}]), 'R', 'reserved'", ("word", "catcode", "catdesc")),
+    "pg_partition_ancestors": FromFunction("SELECT CAST({0} AS UINTEGER)", ("relid",)),
 }
-"""Functions that stand for a relation."""
+"""Those that may stand in FROM."""

@@ -20,6 +20,9 @@ from limbeck.query.pg_catalog.lookups import PREFIX
 from limbeck.query.pg_catalog.parse import label, parse, type_name
 from limbeck.query.pg_catalog.shapes import COLUMN_TYPES, INFORMATION_SCHEMA, PG_CATALOG, SHAPES, Shape, find
 
+Value = str | int | float | bool | None | tuple["Value", ...]
+"""What a parameter may be."""
+
 _SCHEMAS = (PG_CATALOG, INFORMATION_SCHEMA)
 
 _HINT = re.compile(
@@ -39,7 +42,7 @@ _NODES: tuple[type[exp.Expr], ...] = (
     *(exp.RegexpLike, exp.RegexpILike, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe, exp.BitwiseAnd),
     *(exp.BitwiseOr, exp.Parameter, exp.AtTimeZone, exp.Lock),
 )
-_TABLE_PARTS = frozenset({"this", "db", "alias", "only", "joins", "laterals"})
+_TABLE_PARTS = frozenset({"this", "db", "alias", "only", "joins", "laterals", "ordinality"})
 _SELECT_PARTS = frozenset(
     {"with_", "distinct", "expressions", "from_", "joins", "laterals", "where", "group", "having", "windows"}
     | {"order", "limit", "offset", "locks"}
@@ -139,12 +142,22 @@ def _beside(node: exp.Expr) -> str:
     return COLUMN_TYPES.get(columns[0].name.lower(), "text") if columns else "text"
 
 
-def translated(tree: exp.Expr, values: Sequence[exp.Expr] = ()) -> Translated:
-    """Return a query to the catalogue in the engine's words; *values* are those of its parameters.
+def translated(sql: str, values: tuple[Value, ...] = ()) -> Translated:
+    """Return a query to the catalogue, one that is `recognised`, in the engine's words.
 
-    Raise `FeatureNotSupported`, `UndefinedTable` or `UndefinedFunction`.
+    *values* are those of its parameters, in order. Raise `FeatureNotSupported`, `UndefinedTable` or
+    `UndefinedFunction`.
     """
-    return _Translation(tree.copy(), values).done()
+    return _translated(sql, values, tuple(map(type, values)))
+
+
+@lru_cache(maxsize=256)
+def _translated(sql: str, values: tuple[Value, ...], _types: tuple[type, ...]) -> Translated:
+    """Types are part of the key: to it, 1 and true are the same."""
+    tree = recognised(sql)
+    if tree is None:
+        raise FeatureNotSupported("this is no query to the catalogue")
+    return _Translation(tree.copy(), [_written(value) for value in values]).done()
 
 
 @dataclass
@@ -263,18 +276,20 @@ class _Translation:
             hint="ask for the one first, and put it into the question for the other",
         )
 
-    def _function_relation(self, node: exp.Expr, call: exp.Expr, numbered: exp.Identifier | None = None) -> None:
+    def _function_relation(self, node: exp.Expr, call: exp.Expr, number: exp.Identifier | None = None) -> None:
+        """A function in FROM, as a query; *number* is the column that counts its rows."""
         name = call.meta["name"] if isinstance(call, Template) else call.name.lower()
-        if name not in RELATIONS:
+        relation = RELATIONS.get(name)
+        if relation is None:
             raise FeatureNotSupported(f"{name}() is not served as a relation", position=position(call))
-        text = RELATIONS[name]
         arguments = call.meta["arguments"] if isinstance(call, Template) else call.expressions
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name, quoted=True))
-        if numbered is not None:
-            text += ", generate_subscripts({0}, 1)"
-            alias.append("columns", numbered)
-        if not alias.args.get("columns") and " AS " not in text.partition("FROM")[0].replace("CAST(", ""):
-            alias.set("columns", [alias.this.copy()])
+        columns = alias.args.get("columns") or [
+            exp.to_identifier(c or alias.name, quoted=True) for c in relation.columns
+        ]
+        alias.set("columns", [*columns, *([number] if number else [])])
+        numbered = bool(number or node.args.get("ordinality"))
+        text = f"SELECT *, row_number() OVER () FROM ({relation.query})" if numbered else relation.query
         node.replace(exp.Subquery(this=template(text, *arguments), alias=alias))
 
     def _unnest(self, node: exp.Unnest) -> None:
@@ -548,7 +563,7 @@ def _formatted(pieces: Sequence[str], count: int) -> Iterator[str]:
             yield _literal("%" if piece == "%%" else piece)
 
 
-def written(value: object) -> exp.Expr:
+def _written(value: Value) -> exp.Expr:
     """Return a parameter's value as a literal."""
     if value is None:
         return exp.Null()
@@ -556,6 +571,6 @@ def written(value: object) -> exp.Expr:
         return exp.Boolean(this=value)
     if isinstance(value, int | float):
         return exp.Literal.number(str(value))
-    if isinstance(value, list | tuple):
-        return exp.Array(expressions=[written(item) for item in value])
-    return exp.Literal.string(str(value))
+    if isinstance(value, tuple):
+        return exp.Array(expressions=[_written(item) for item in value])
+    return exp.Literal.string(value)

@@ -15,7 +15,7 @@ from limbeck.query.dialect import parse
 from limbeck.query.objects import QueryObject
 from limbeck.query.parameters import Parameter
 from limbeck.query.pg_catalog import relations
-from limbeck.query.pg_catalog.translate import Translated, parameters, recognised, translated, written
+from limbeck.query.pg_catalog.translate import Translated, Value, parameters, recognised, translated
 from limbeck.query.pg_catalog.types import ON_THE_WIRE
 from limbeck.query.pg_catalog.world import Described, Key, World
 from limbeck.query.result import WIRE_TYPE, Result, presented
@@ -57,9 +57,14 @@ def _columns(statement: Statement) -> pa.Schema:
 
 
 def _translated(statement: Statement) -> Translated:
-    command: CatalogueQuery = statement.command
-    values = [written(p.value if isinstance(p, Parameter) else p) for p in statement.params]
-    return translated(command.tree, values)
+    values = (_value(p.value if isinstance(p, Parameter) else p) for p in statement.params)
+    return translated(statement.sql, tuple(values))
+
+
+def _value(value: object) -> Value:
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return tuple(map(_value, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _marked(schema: pa.Schema) -> pa.Schema:
