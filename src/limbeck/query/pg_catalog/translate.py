@@ -26,7 +26,7 @@ Value = str | int | float | bool | None | tuple["Value", ...]
 _SCHEMAS = (PG_CATALOG, INFORMATION_SCHEMA)
 
 _HINT = re.compile(
-    r"pg_|information_schema|current_|session_user|\buser\b|version|::\s*reg|regclass|regtype", re.IGNORECASE
+    r"pg_|information_schema|current_|set_config|session_user|\buser\b|version|::\s*reg|regclass|regtype", re.IGNORECASE
 )
 """What a query to the catalogue has somewhere in its text."""
 

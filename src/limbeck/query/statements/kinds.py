@@ -21,7 +21,7 @@ def command(sql: str) -> object | None:
     Raise `SqlSyntaxError` for one that begins like ours and does not go on so.
     """
     first = next(tokens(sql), None)
-    for parse in _PARSERS.get(first.word, ()) if first is not None else ():
+    for parse in _PARSERS.get(first.word or first.text, ()) if first is not None else ():
         found: object | None = parse(Words(sql))
         if found is not None:
             return found
