@@ -13,7 +13,7 @@ from typing import Literal
 from limbeck.errors import DuplicateCursor, SqlSyntaxError, UndefinedCursor, WrongState
 from limbeck.pgwire.answer import Answer
 from limbeck.pgwire.held import Held
-from limbeck.pgwire.spool import Spool
+from limbeck.query.spool import Spool
 from limbeck.query.words import Words
 
 # -- the commands -------------------------------------------------------------------------------------------------

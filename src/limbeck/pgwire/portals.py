@@ -49,7 +49,7 @@ class Prepared:
     def is_query(self) -> bool:
         """Whether it is a query of Query Service, which may be begun before it is executed."""
         first = next(tokens(self.sql), None)
-        named = first is not None and (first.word in ("SELECT", "WITH", "VALUES") or first.text == "(")
+        named = first is not None and (first.word in ("SELECT", "WITH", "VALUES") or first.text in ("(", "$"))
         return self.command is None and named
 
 

@@ -119,7 +119,9 @@ class QueryService:
             return self.run(sandbox, text, principal=principal, session=session, interrupt=interrupt)
 
         services = self.services
-        return Statement(sql, tree, command, sandbox, principal, params, services, session, execute, interrupt), kind
+        return Statement(
+            sql, tree, command, sandbox, principal, params, services, session, execute, _kind_of, interrupt
+        ), kind
 
 
 @lru_cache(maxsize=512)
@@ -133,6 +135,10 @@ def _parsed(sql: str) -> tuple[exp.Expr, object | None, Kind]:
     if kind is None:
         raise FeatureNotSupported(f"{tree.key.upper()} is not served as a statement", position=position(tree))
     return tree, command, kind
+
+
+def _kind_of(sql: str) -> Kind:
+    return _parsed(sql)[2]
 
 
 def _query(tree: exp.Expr) -> exp.Expr:

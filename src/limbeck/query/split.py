@@ -8,11 +8,12 @@ _TOKEN = re.compile(
     r"""
       (?P<text>'(?:[^'\\]|\\.|'')*(?:'|\Z) | "(?:[^"]|"")*(?:"|\Z) | `(?:[^`]|``)*(?:`|\Z))
     | (?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))
-    | (?P<block>\$\$.*?(?:\$\$|\Z))
+    | (?P<open>\$\$(?=(?:\s|--[^\n]*\n|/\*.*?\*/)*BEGIN\b))
+    | (?P<close>\$\$(?:\s*END\b)?)
     | (?P<end>;)
     | (?P<other>[^'"`$;/-]+|.)
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 
 
@@ -25,7 +26,7 @@ def last_begins(text: str) -> int | None:
 def statements(text: str) -> list[str]:
     """Return the statements of *text*, without their semicolons and without empty ones.
 
-    Semicolons in strings, quoted names, comments and `$$` blocks do not cut.
+    Semicolons in strings, quoted names, comments and `$$ BEGIN … END $$` blocks, which may hold others, do not cut.
 
     >>> statements("select ';' -- a; b\\n; ; select 2;")
     ["select ';' -- a; b", 'select 2']
@@ -36,9 +37,10 @@ def statements(text: str) -> list[str]:
 def pieces(text: str) -> list[tuple[int, str]]:
     """Return the statements of *text*, each with the place, from 0, where it begins."""
     found: list[tuple[int, str]] = []
-    start, meant = 0, False
+    start, meant, depth = 0, False, 0
     for token in _TOKEN.finditer(text):
-        if token.lastgroup == "end":
+        depth = max(0, depth + {"open": 1, "close": -1}.get(token.lastgroup or "", 0))
+        if token.lastgroup == "end" and depth == 0:
             if meant:
                 found.append(_piece(text, start, token.start()))
             start, meant = token.end(), False

@@ -12,7 +12,7 @@ _TOKEN = re.compile(
     r"""
       (?P<space>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
     | (?P<string>[eE]?'(?:[^'\\]|\\.|'')*')
-    | (?P<name>"(?:[^"]|"")*")
+    | (?P<name>"(?:[^"]|"")*"|`(?:[^`]|``)*`)
     | (?P<word>[^\W\d]\w*(?:\.[^\W\d]\w*)*)
     | (?P<number>[-+]?\d+(?:\.\d+)?)
     | (?P<mark>.)
@@ -42,7 +42,7 @@ class Token:
             inner = self.text[self.text.index("'") + 1 : -1]
             return re.sub(r"\\(.)|''", lambda m: m[1] or "'", inner, flags=re.DOTALL)
         if self.kind == "name":
-            return self.text[1:-1].replace('""', '"')
+            return self.text[1:-1].replace(self.text[0] * 2, self.text[0])
         return self.text.lower() if self.kind == "word" else self.text
 
 

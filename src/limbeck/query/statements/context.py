@@ -73,6 +73,8 @@ class Statement:
     session: SqlSession
     execute: Callable[[str], Result]
     """Runs another statement in the same session, for the same principal."""
+    kind_of: Callable[[str], Kind]
+    """Reads another statement without running it; raises what is wrong with it."""
     interrupt: Interrupt | None = None
 
     @cached_property
@@ -139,6 +141,8 @@ class Kind:
     """What PostgreSQL's clients are told when it is done, without a count."""
     writes: bool = False
     """It needs the role admin or editor."""
+    runs_others: bool = False
+    """It runs other statements, each of which is a kind of its own."""
     columns: Callable[[Statement], pa.Schema] | None = None
     """The columns it gives, without running it; None: it gives no rows."""
     parameters: Callable[[Statement], Sequence[Type]] | None = None

@@ -17,7 +17,7 @@ class Spool:
         self.schema = schema
         self.rows = 0
         self._ends: list[int] = []
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, prefix="pg-")  # noqa: SIM115
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, prefix="rows-")  # noqa: SIM115
         try:
             with pa.ipc.new_file(pa.PythonFile(self._file, "w"), schema) as writer:
                 for batch in batches:
