@@ -196,10 +196,13 @@ class Expressions:
             raise UndefinedFunction(f"function {name} is not served", position=position(node), hint=hint)
         if name == "count" and node.expressions and isinstance(node.expressions[0], exp.Star):
             return function, typed(template("count(*)"), LONG)
-        arguments = self._arguments(node.expressions, function, scope)
-        if function.form(len(arguments)) is None:
+        count = len(node.expressions)
+        if function.form(count) is None:
             counts = " or ".join(str(n) for n in sorted(function.forms) if n >= 0) or "at least 1"
-            raise UndefinedFunction(f"{name} takes {counts} arguments, found {len(arguments)}", position=position(node))
+            raise UndefinedFunction(f"{name} takes {counts} arguments, found {count}", position=position(node))
+        if function.kind != "aggregate" and any(isinstance(e, exp.Distinct) for e in node.expressions):
+            raise SqlSyntaxError(f"DISTINCT belongs to aggregates, which {name} is not", position=position(node))
+        arguments = self._arguments(node.expressions, function, scope)
         if ignore_nulls and arguments:
             arguments[-1] = typed(template("{0} IGNORE NULLS", arguments[-1]), type_of(arguments[-1]))
         if function.windowed is not None and isinstance(over, exp.Window):
@@ -210,7 +213,8 @@ class Expressions:
         bound: list[exp.Expr] = []
         for number, node in enumerate(nodes):
             if isinstance(node, exp.Lambda) and function.lambdas is not None:
-                bound.append(self._lambda(node, function.lambdas([type_of(b) for b in bound]), scope))
+                before = [*(type_of(b) for b in bound), None, None]  # a lambda may stand too early
+                bound.append(self._lambda(node, function.lambdas(before), scope))
                 continue
             if function.named:
                 bound.append(self._named(node, number, scope))

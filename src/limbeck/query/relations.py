@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from limbeck.errors import (
     FeatureNotSupported,
+    SqlError,
     SqlSyntaxError,
     UndefinedColumn,
     UndefinedFunction,
@@ -254,7 +255,10 @@ class Relations:
             if name in FUNCTIONS:
                 raise FeatureNotSupported(f"{name} gives no rows to stand in FROM", position=position(call))
             raise UndefinedFunction(f"function {name} is not served in FROM", position=position(call), hint=hint)
-        table = self._catalogue.called(name, _text_argument(call))
+        try:
+            table = self._catalogue.called(name, _text_argument(call))
+        except SqlError as error:
+            raise type(error)(error.message, position=error.position or position(call), hint=error.hint) from error
         return self._source(exp.Table(this=call), table, name), columns_of(table.type)
 
     def _call(self, node: exp.Expr, call: exp.Anonymous, scope: Scope) -> exp.Expr:
