@@ -111,6 +111,11 @@ class Engine:
                 raise
             self._idle.give(key, instance)
 
+    @property
+    def running(self) -> int:
+        """How many sessions are open now."""
+        return self._admission.held
+
     def close(self) -> None:
         """Give back what idle instances hold."""
         self._idle.close()
