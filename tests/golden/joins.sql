@@ -84,4 +84,4 @@ SELECT 1 FROM cust a JOIN cust b ON max(a.id) = 1
 --! 42803 41 aggregate functions are not allowed in JOIN conditions
 -- no sample here
 SELECT * FROM cust TABLESAMPLE (10 PERCENT)
---! 0A000 15 TABLESAMPLE is not served in FROM. Hint: ANALYZE TABLE … TABLESAMPLE makes a sample, ORDER BY rand() LIMIT n picks rows
+--! 0A000 15 TABLESAMPLE is not served in FROM. Hint: ANALYZE TABLE … TABLESAMPLE makes a sample, ORDER BY rand() picks rows

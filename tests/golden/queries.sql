@@ -142,3 +142,29 @@ SELECT DISTINCT count(1) AS n FROM cust GROUP BY city
 -- an unknown clause
 SELECT DISTINCT ON (id) id FROM cust
 --! 0A000 21 DISTINCT ON is not served
+-- DISTINCT sorted by what it does not give
+SELECT DISTINCT city FROM cust ORDER BY id
+--! 42P10 41 for SELECT DISTINCT, ORDER BY expressions must appear in select list
+-- DISTINCT sorted by what can be computed from what it gives
+SELECT DISTINCT city FROM cust ORDER BY upper(city) DESC
+--| Rome
+--| Oslo
+--| –
+-- comparisons of comparisons
+SELECT 1 < 2 = true AS a, (1 IS NULL) = false AS b, 1 IN (1) = true AS c, 'a' LIKE 'b' = NOT true AS d
+--| t | t | t | t
+-- a number of twenty digits
+SELECT 12345678901234567890 AS a, 9223372036854775807 AS b
+--| 12345678901234567890 | 9223372036854775807
+--: decimal128(20, 0) | int64
+-- IN a query of another type
+SELECT id FROM cust WHERE id IN (SELECT '2' UNION ALL SELECT 'x') OR '3' IN (SELECT b.id FROM b3 b WHERE b.id = cust.id) ORDER BY id
+--| 2
+--| 3
+-- values in parentheses are a struct
+SELECT (id, name) AS t, (1, 'x') AS u FROM cust WHERE id = 1
+--| (1,Anna) | (1,x)
+--: struct<id: int64, name: string> | struct<col1: int32, col2: string>
+-- a frame that does not say where it begins
+SELECT sum(id) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED AND CURRENT ROW) FROM cust
+--! 42601 8 a frame reaches from … PRECEDING to … FOLLOWING, or to CURRENT ROW

@@ -169,10 +169,11 @@ class Relations:
 
     def _table(self, node: exp.Table, scope: Scope) -> exp.Expr:
         if not only(node, _TABLE_PARTS):
+            sample = node.args.get("sample") is not None
             raise FeatureNotSupported(
-                "TABLESAMPLE is not served in FROM",
+                f"{'TABLESAMPLE' if sample else 'what stands behind the table'} is not served in FROM",
                 position=position(node),
-                hint="ANALYZE TABLE … TABLESAMPLE makes a sample, ORDER BY rand() LIMIT n picks rows",
+                hint="ANALYZE TABLE … TABLESAMPLE makes a sample, ORDER BY rand() picks rows" if sample else None,
             )
         cte = None if node.args.get("db") else _cte(scope, node.name)
         if cte is not None:

@@ -18,7 +18,7 @@ from limbeck.query.below import is_grouped
 from limbeck.query.checks import check_parts, only
 from limbeck.query.dialect import parse, position
 from limbeck.query.expressions import Expressions
-from limbeck.query.grouping import check_groups, check_number, check_plain
+from limbeck.query.grouping import check_distinct, check_groups, check_number, check_plain
 from limbeck.query.label import label
 from limbeck.query.places import Bound, Places, Sources
 from limbeck.query.relations import Generated, Relations
@@ -123,6 +123,7 @@ class _Resolver:
         if made is not None:
             self._relations.stand(node, made, is_grouped(node, scope.level))
         check_groups(node, scope.level)
+        check_distinct(node, scope.level)
         self._found.selects.append((node, scope))
         return columns
 
@@ -234,7 +235,7 @@ class _Resolver:
 
     def _projection(self, item: exp.Expr, scope: Scope) -> tuple[exp.Expr, Column]:
         name = item.alias if isinstance(item, exp.Alias) else label(item)
-        inner = self._expressions.bind(item.this if isinstance(item, exp.Alias) else item, scope)
+        inner = self._expressions.value(item.this if isinstance(item, exp.Alias) else item, scope)
         if not isinstance(item, exp.Alias) and isinstance(inner, exp.Column):
             name = _as_typed(item, name)
         column = Column(name or _UNNAMED, type_of(inner))
