@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ class Tables:
 
     def view(self, _name: str) -> ViewInfo | None:
         return None
+
+    functions: frozenset[str] = frozenset()
+
+    def qualified(self, _parts: Sequence[str]) -> str | None:
+        return None
+
+    def called(self, _function: str, table: str) -> TableInfo:
+        raise AssertionError(table)
 
     def names(self) -> list[str]:
         return ["e"]
