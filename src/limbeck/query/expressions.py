@@ -20,6 +20,7 @@ from limbeck.query.dialect import position, template
 from limbeck.query.functions import FUNCTIONS, Function, windows
 from limbeck.query.functions.frames import Over
 from limbeck.query.generators import GENERATORS
+from limbeck.query.grouping import check_no_windows
 from limbeck.query.infer import infer
 from limbeck.query.marks import as_aggregate, at_level, row_wise
 from limbeck.query.parameters import Parameter, marked
@@ -147,6 +148,7 @@ class Expressions:
         called = node.this
         self._refer(node, scope)
         self.bind_children(node, scope, "this")
+        check_no_windows(node.iter_expressions(), scope.level, "windows")
         below.settle(node, scope.level)
         ignore = isinstance(called, exp.IgnoreNulls)
         if isinstance(called, exp.IgnoreNulls | exp.RespectNulls):
@@ -204,6 +206,8 @@ class Expressions:
         if name == "count" and node.expressions and isinstance(node.expressions[0], exp.Star):
             return function, typed(template("count(*)"), LONG)
         arguments = self._arguments(node.expressions, function, scope)
+        if function.kind != "scalar":
+            check_no_windows(arguments, scope.level, f"the arguments of {name}")
         if function.form(len(arguments)) is None:
             counts = " or ".join(str(n) for n in sorted(function.forms) if n >= 0) or "at least 1"
             raise UndefinedFunction(f"{name} takes {counts} arguments, found {len(arguments)}", position=position(node))
@@ -212,6 +216,8 @@ class Expressions:
         if function.windowed is not None and isinstance(over, exp.Window):
             if function.wants.startswith("t"):
                 arguments[0] = _moment(arguments[0], name, position(node.expressions[0]))
+            if function.test is not None:
+                arguments[function.test] = coerce.condition(arguments[function.test], name)
             return function, function.windowed(arguments, Over.of(over, scope.level))
         return function, function.call(arguments)
 
