@@ -303,3 +303,8 @@ SELECT SESS_START_IF(timestamp, true) OVER (ORDER BY timestamp ROWS 1.5 PRECEDIN
 -- one in WHERE
 SELECT id FROM ev_s WHERE SESS_TIMEOUT(timestamp, 5) OVER (ORDER BY timestamp).is_new
 --! 42P20 40 WHERE
+-- without a name of its own
+SELECT PREVIOUS(NAME, 2) OVER (PARTITION BY id ORDER BY n).value, Row_Number() OVER (ORDER BY n) FROM ev_p WHERE n > 8
+--| – | 1
+--| – | 2
+--= previous(NAME, 2) OVER (PARTITION BY id ORDER BY n).value | row_number() OVER (ORDER BY n)
