@@ -15,17 +15,15 @@ from tests.wire.raw import PROTOCOL, SYNC, Raw, bind, describe, execute, parse, 
 
 Message = tuple[bytes, bytes]
 
-WORDS = [
-    *"""
+TEXT = """
     SELECT FROM WHERE GROUP BY ORDER LIMIT AS CASE WHEN THEN END JOIN ON USING WITH UNION VALUES IN NOT NULL
     cust id name city many n ev _id commerce identityMap nope count sum explode cast int struct array
     BEGIN COMMIT ROLLBACK DECLARE c CURSOR FOR FETCH MOVE BACKWARD ALL CLOSE PREPARE p EXECUTE DEALLOCATE
     COPY TO STDOUT SET SHOW RESET EXPLAIN FORMAT JSON CREATE TABLE VIEW DROP SNAPSHOT SINCE DISCARD
     ( ) , ; . * = < > + - / || :: [ ] $1 $2 0 1 3 -1 1e3 9999999999999 '' 'x' 'it''s' "id" `name` -- /* */
     $$ @ # \\ ' " \u00fc
-    """.split(),
-    "\n",
-]
+"""
+WORDS = [*TEXT.split(), "\n"]
 
 
 def sql(random_: random.Random) -> str:
