@@ -104,10 +104,12 @@ class Engine:
         order of the input files' rows, at the price of memory.
         """
         with self._admission.share(interrupt) as mib:
-            key = None if files or any(t.rows is not None for t in tables) else (mib, ordered, *tables)
-            instance = self._idle.take(key) or self._opened(mib, ordered, tables, files)
+            stored = [t for t in tables if t.rows is None]
+            key = None if files else (mib, ordered, *stored)
+            instance = self._idle.take(key) or self._opened(mib, ordered, stored, files)
             try:
                 with instance.connection.cursor() as connection:
+                    _show(connection, tables)
                     yield Session(connection, instance.folder, timeout, ordered, interrupt)
             except BaseException:
                 instance.close()
@@ -243,21 +245,19 @@ def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[
     connection.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
     connection.execute("SET enable_external_access = false")
     for table in tables:
-        if table.rows is not None:
-            _load(connection, table)
-            continue
         text = _flattened(table) if table.flat else _select(table)
         connection.execute(f"CREATE VIEW {quoted(table.name)} AS {text}")
     connection.execute("SET lock_configuration = true")
 
 
-def _load(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    rows = table.rows
-    if rows is not None and table.place:
-        rows = rows.append_column(PLACE, pa.array(range(rows.num_rows), pa.int64()))
-    connection.register("limbeck_rows", rows)
-    connection.execute(f"CREATE TABLE {quoted(table.name)} AS SELECT * FROM limbeck_rows")
-    connection.unregister("limbeck_rows")
+def _show(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
+    """Show the relations that are in memory to one connection, until it is closed."""
+    for table in tables:
+        rows = table.rows
+        if rows is not None:
+            if table.place:
+                rows = rows.append_column(PLACE, pa.array(range(rows.num_rows), pa.int64()))
+            connection.register(table.name, rows)
 
 
 def _select(table: Table) -> str:
@@ -325,10 +325,6 @@ def _check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise Forbidden("the engine takes exactly one SELECT; nothing was run")
 
 
-_MISMATCHES = ("No function matches", "Cannot compare values", "Cannot mix values", "Could not choose a best candidate")
-"""What DuckDB says of operands whose types do not go together."""
-
-
 def translated(error: Exception, timeout: float | None) -> LimbeckError:
     """Return the error of ours that stands for a DuckDB, Arrow or operating-system *error*."""
     text = str(error).strip()
@@ -350,7 +346,7 @@ def translated(error: Exception, timeout: float | None) -> LimbeckError:
         return NumberOutOfRange(_first_line(text), hint="cast an operand to a larger type")
     if "More than one row returned by a subquery" in text:
         return CardinalityViolation("more than one row returned by a subquery used as an expression")
-    if isinstance(error, duckdb.BinderException) and any(said in text for said in _MISMATCHES):
+    if isinstance(error, duckdb.BinderException):  # names were bound before: it is their types that do not fit
         return DatatypeMismatch(_first_line(text))
     return SqlError(_first_line(text))
 
