@@ -19,7 +19,8 @@
     ├── SqlError                     one statement failed; has position and hint
     │   ├── SqlSyntaxError  UndefinedTable  UndefinedColumn  UndefinedFunction
     │   ├── DuplicateTable  DatatypeMismatch  AmbiguousColumn  FeatureNotSupported
-    │   ├── SnapshotExpired  InvalidText  NoTablesInScope
+    │   ├── SnapshotExpired  InvalidText  NoTablesInScope  GroupingError  WindowingError
+    │   ├── InvalidColumnReference  CardinalityViolation  NumberOutOfRange
     │   └── UndefinedStatement  UndefinedCursor  DuplicateStatement  DuplicateCursor
     ├── ResourceExhausted            out of memory, disk, time or rows
     │   ├── DiskFull  MemoryLimit  StatementTimeout  RowCapReached
@@ -194,6 +195,13 @@ class SqlError(LimbeckError):
         self.position = position
         self.hint = hint
 
+    def move(self, by: int, default: int | None = None) -> None:
+        """Tell of a place *by* characters further on, as the text stands inside another; *default* if none is known."""
+        position = default if self.position is None else self.position
+        if position is not None:
+            self.position = position + by
+            self.details = {**self.details, "position": self.position}
+
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message}. Hint: {self.hint}"
 
@@ -247,6 +255,41 @@ class DatatypeMismatch(SqlError):
     sqlstate = "42804"
 
 
+class GroupingError(SqlError):
+    """An aggregate where there are no groups, or a column that differs within its group."""
+
+    code = "LIMB-2016-400"
+    sqlstate = "42803"
+
+
+class WindowingError(SqlError):
+    """A window function where there are no windows."""
+
+    code = "LIMB-2017-400"
+    sqlstate = "42P20"
+
+
+class InvalidColumnReference(SqlError):
+    """The number of a column that the SELECT list does not have."""
+
+    code = "LIMB-2018-400"
+    sqlstate = "42P10"
+
+
+class CardinalityViolation(SqlError):
+    """A query that stands for one value gave several rows."""
+
+    code = "LIMB-2019-400"
+    sqlstate = "21000"
+
+
+class NumberOutOfRange(SqlError):
+    """A result is too large for its type."""
+
+    code = "LIMB-2020-400"
+    sqlstate = "22003"
+
+
 class FeatureNotSupported(SqlError):
     """The dialect has it, this version does not serve it."""
 
@@ -273,6 +316,13 @@ class NoTablesInScope(SqlError):
 
     code = "LIMB-2011-400"
     sqlstate = "42P12"
+
+
+class WrongNumberOfValues(SqlError):
+    """A prepared statement was bound to more or fewer values than it has parameters."""
+
+    code = "LIMB-2017-400"
+    sqlstate = "08P01"
 
 
 class UndefinedStatement(SqlError):

@@ -68,7 +68,13 @@ class Platform:
         self.delta = DeltaLogs(self.store, self.lake)
         self.ingest = Ingest(self.store, self.lake, self.engine, Folder(settings.staging), Folder(settings.scratch))
         self.query = QueryService(
-            self.store, self.lake, self.registry, self.engine, settings.scratch, settings.statement_timeout_s
+            self.store,
+            self.lake,
+            self.registry,
+            self.engine,
+            settings.scratch,
+            settings.statement_timeout_s,
+            settings.batch_timeout_s,
         )
         self.query_runs = QueryRuns(self.store, self.query)
         self.query_schedules = Schedules(self.store, self.query.objects)

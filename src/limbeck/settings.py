@@ -35,6 +35,8 @@ class Settings:
     """Threads of one statement."""
     statement_timeout_s: int = 600
     """Longest run of an interactive statement (SQL contract, section 1.3)."""
+    batch_timeout_s: int = 86_400
+    """Longest run of a statement that writes, and of every statement of a query that runs as a job."""
     snapshot_retention_days: float = 2.0
     """How long a snapshot that is no longer current can be named (SQL contract, section 2.1)."""
     token_lifetime_s: int = 86_399

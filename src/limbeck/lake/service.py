@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from limbeck import ids
 from limbeck.engine import Table
-from limbeck.errors import DuplicateTable, NameTaken
+from limbeck.errors import DuplicateTable, LimbeckError, NameTaken
 from limbeck.files import Folder
 from limbeck.lake import batches, scan
 from limbeck.lake.batches import Batch, Batches
@@ -53,29 +53,45 @@ class Lake:
         return self.datasets.get(sandbox, made)
 
     def create_table(
-        self, sandbox: Sandbox, table: str, schema_id: str, sources: Sequence[Path], created_by: str = ""
+        self,
+        sandbox: Sandbox,
+        table: str,
+        schema_id: str,
+        sources: Sequence[Path],
+        created_by: str = "",
+        *,
+        tags: Tags | None = None,
+        operation: str = "create table as",
+        first: Also | None = None,
     ) -> Dataset:
         """Make a dataset called *table* from finished Parquet files: it appears with its rows, or not at all.
 
-        Raise `DuplicateTable` if the sandbox has a table of that name.
+        *first* is called in the same transaction before anything is written, and may raise. Raise `DuplicateTable` if
+        the sandbox has a table of that name.
         """
         dataset_id = ids.object_id()
         placed = place(self.folder, dataset_id, sources)
         try:
             with self._store.write() as connection:
+                if first is not None:
+                    first(connection)
                 self.datasets.create(
                     connection,
                     sandbox,
                     table,
                     schema_id,
+                    tags=tags,
                     dataset_id=dataset_id,
                     table=table,
                     created_by=created_by,
                 )
-                _publish_statement(connection, dataset_id, placed, "create table as", created_by)
+                _publish_statement(connection, dataset_id, placed, operation, created_by)
         except NameTaken as taken:
             self._discard(placed)
             raise DuplicateTable(f'table "{table}" exists already') from taken
+        except LimbeckError:
+            self._discard(placed)
+            raise
         return self.datasets.get(sandbox, dataset_id)
 
     def append(
@@ -94,9 +110,15 @@ class Lake:
         placed = place(self.folder, dataset.id, sources)
         publish(self._store, [Publication(dataset.id, placed, batch_id)], also)
 
-    def files(self, dataset: Dataset, since: int | None = None, until: int | None = None) -> list[DataFile]:
-        """Return the files that make up *dataset*, or what snapshots after *since* up to *until* added."""
-        return scan.files(self._store, dataset, since, until)
+    def files(
+        self, dataset: Dataset, since: int | None = None, until: int | None = None, *, from_earliest: bool = False
+    ) -> list[DataFile]:
+        """Return the files that make up *dataset*, or what snapshots after *since* up to *until* added.
+
+        *from_earliest*: where *since* is no longer kept, the earliest snapshot that is takes its place, with what
+        that one added. Raise `SnapshotExpired` for an id that names no snapshot that is kept.
+        """
+        return scan.files(self._store, dataset, since, until, from_earliest)
 
     def files_since(self, dataset: Dataset, snapshot: int) -> list[DataFile]:
         """Return the current files of *dataset* that came after *snapshot*, whether that one is kept or not."""
@@ -133,6 +155,10 @@ class Lake:
     def history(self, dataset: Dataset) -> list[Snapshot]:
         """Return the snapshots of *dataset* that are kept, oldest first."""
         return scan.history(self._store, dataset)
+
+    def bytes_added(self, dataset: Dataset) -> dict[int, int]:
+        """Return how many bytes of files each snapshot of *dataset* added, as far as these are kept."""
+        return scan.bytes_added(self._store, dataset)
 
     def _discard(self, placed: Sequence[DataFile]) -> None:
         for file in placed:
