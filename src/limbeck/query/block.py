@@ -61,7 +61,10 @@ def parse(sql: str) -> Block:
     Lines that begin with `#` are comments. Statements are only cut, not read.
     """
     found = _Parser(_without_hashes(sql))
-    block = found.block()
+    try:
+        block = found.block()
+    except RecursionError as error:
+        raise SqlSyntaxError("the block is nested too deeply") from error
     found.end()
     return block
 
@@ -83,16 +86,24 @@ def filled(sql: str, values: Mapping[str, str], bare: Callable[[str], str]) -> s
     In quotes a name that has no value is left as it is, since addresses hold an @, too.
     """
 
-    def inside(found: re.Match[str]) -> str:
-        name = found[1].lower()
-        return values[name].replace("'", "''") if name in values else found[0]
-
     def one(found: re.Match[str]) -> str:
         if found["comment"]:
             return found[0]
-        return _INSIDE.sub(inside, found[0]) if found["text"] else bare(found["name"])
+        return _in_quotes(found[0], values) if found["text"] else bare(found["name"])
 
     return _VARIABLE.sub(one, sql)
+
+
+def _in_quotes(text: str, values: Mapping[str, str]) -> str:
+    quote = text[0]
+
+    def value(found: re.Match[str]) -> str:
+        plain = values.get(found[1].lower())
+        if plain is None:
+            return found[0]
+        return (plain.replace("\\", "\\\\") if quote == "'" else plain).replace(quote, quote * 2)
+
+    return _INSIDE.sub(value, text)
 
 
 def _without_hashes(sql: str) -> str:

@@ -10,7 +10,7 @@ from limbeck.errors import SqlError, UndefinedTable, nearest
 from limbeck.lake import Dataset, Lake
 from limbeck.query import system
 from limbeck.query.metadata import METADATA
-from limbeck.query.objects import Objects
+from limbeck.query.objects import Objects, QueryObject
 from limbeck.query.scope import Source, TableInfo, ViewInfo, flattened
 from limbeck.query.session import SqlSession
 from limbeck.scope import Sandbox
@@ -20,19 +20,32 @@ from limbeck.xdm.arrow import arrow_schema, from_arrow
 class SessionCatalogue:
     """The tables and views of a sandbox as one session sees them; each is looked up once."""
 
-    def __init__(self, lake: Lake, objects: Objects, sandbox: Sandbox, session: SqlSession) -> None:
+    def __init__(
+        self, lake: Lake, objects: Objects, sandbox: Sandbox, session: SqlSession, *, approximate: bool = False
+    ) -> None:
         self._lake = lake
         self._objects = objects
         self._sandbox = sandbox
         self._session = session
+        self._approximate = approximate
         self._found: dict[str, Dataset | None] = {}
 
     def dataset(self, name: str) -> Dataset | None:
-        """Return the dataset behind table *name*, or None."""
+        """Return the dataset behind table *name*, or None; where samples are read, the table's newest one."""
         key = name.lower()
         if key not in self._found:
-            self._found[key] = self._lake.datasets.by_table(self._sandbox, name) if self._visible(key) else None
+            found = self._lake.datasets.by_table(self._sandbox, name) if self._visible(key) else None
+            self._found[key] = self._sampled(found) if found is not None and self._approximate else found
         return self._found[key]
+
+    def _sampled(self, dataset: Dataset) -> Dataset:
+        samples = [dataset] if dataset.sample_of else self._lake.datasets.samples(self._sandbox, dataset.id)
+        if not samples:
+            raise UndefinedTable(
+                f'table "{dataset.table}" has no sample',
+                hint=f"ANALYZE TABLE {dataset.table} TABLESAMPLE SAMPLERATE 5 makes one",
+            )
+        return samples[-1]
 
     def table(self, name: str) -> TableInfo | None:
         """Return the table called *name*, whatever the case, or None; the session's own come first."""
@@ -114,12 +127,16 @@ class SessionCatalogue:
 
     def names(self) -> list[str]:
         """Return the names of all tables and views."""
-        views = [v.name for v in self._objects.all(self._sandbox, "view") if self._visible(v.name.lower())]
+        views = [v.name for v in self.views()]
         return [*(d.table for d in self.datasets()), *views, *(t.name for t in self._session.temp.values())]
 
+    def views(self) -> list[QueryObject]:
+        """Return all views."""
+        return [v for v in self._objects.all(self._sandbox, "view") if self._visible(v.name.lower())]
+
     def datasets(self) -> list[Dataset]:
-        """Return the datasets behind all tables."""
-        return [d for d in self._lake.datasets.all(self._sandbox) if self._visible(d.table.lower())]
+        """Return the datasets behind all tables, without samples."""
+        return [d for d in self._lake.datasets.all(self._sandbox) if self._visible(d.table.lower()) and not d.sample_of]
 
     def _visible(self, name: str) -> bool:
         return self._session.view.only in (None, name)

@@ -59,8 +59,8 @@ class _Parser(DatabricksParser):
     FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {}
     FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
         **{name: DatabricksParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")},
-        "POSITION": lambda self: self._parse_worded("position", TokenType.IN),
-        "SUBSTRING": lambda self: self._parse_worded("substring", TokenType.FROM, TokenType.FOR),
+        "POSITION": lambda self: self._parse_worded(TokenType.IN),
+        "SUBSTRING": lambda self: self._parse_worded(TokenType.FROM, TokenType.FOR),
     }
     NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
         name: DatabricksParser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "ANY")
@@ -73,14 +73,15 @@ class _Parser(DatabricksParser):
     STRING_ALIASES = True
     COLON_IS_VARIANT_EXTRACT = False
 
-    def _parse_worded(self, name: str, *words: TokenType) -> exp.Anonymous:
-        """Return a call whose arguments have commas between them, or words."""
+    def _parse_worded(self, *words: TokenType) -> exp.Anonymous:
+        """Return a call whose arguments have commas between them, or words; its parenthesis is open."""
+        name = self._tokens[self._index - 2]
         arguments: list[exp.Expr | None] = []
         while self._curr and self._curr.token_type != TokenType.R_PAREN:
             arguments.append(self._parse_bitwise())
             if not (self._match(TokenType.COMMA) or self._match_set(words)):
                 break
-        return exp.Anonymous(this=name, expressions=arguments)
+        return exp.Anonymous(this=name.text, expressions=arguments).update_positions(name)
 
     def _parse_command(self) -> exp.Command:
         return self._parse_as_command(self._prev)
@@ -249,7 +250,7 @@ def written(node: exp.Expr) -> str:
 
 def rendered(node: exp.Expr) -> str:
     """Return a resolved tree in the words of the engine."""
-    return node.sql(dialect=Engine)
+    return node.sql(dialect=Engine, copy=False)
 
 
 def position(node: exp.Expr) -> int | None:
