@@ -19,7 +19,8 @@
     ├── SqlError                     one statement failed; has position and hint
     │   ├── SqlSyntaxError  UndefinedTable  UndefinedColumn  UndefinedFunction
     │   ├── DuplicateTable  DatatypeMismatch  AmbiguousColumn  FeatureNotSupported
-    │   ├── SnapshotExpired  InvalidText  NoTablesInScope
+    │   ├── SnapshotExpired  InvalidText  NoTablesInScope  GroupingError  WindowingError
+    │   ├── InvalidColumnReference  CardinalityViolation  NumberOutOfRange
     │   └── UndefinedStatement  UndefinedCursor  DuplicateStatement  DuplicateCursor
     ├── ResourceExhausted            out of memory, disk, time or rows
     │   ├── DiskFull  MemoryLimit  StatementTimeout  RowCapReached
@@ -252,6 +253,41 @@ class DatatypeMismatch(SqlError):
 
     code = "LIMB-2007-400"
     sqlstate = "42804"
+
+
+class GroupingError(SqlError):
+    """An aggregate where there are no groups, or a column that differs within its group."""
+
+    code = "LIMB-2016-400"
+    sqlstate = "42803"
+
+
+class WindowingError(SqlError):
+    """A window function where there are no windows."""
+
+    code = "LIMB-2017-400"
+    sqlstate = "42P20"
+
+
+class InvalidColumnReference(SqlError):
+    """The number of a column that the SELECT list does not have."""
+
+    code = "LIMB-2018-400"
+    sqlstate = "42P10"
+
+
+class CardinalityViolation(SqlError):
+    """A query that stands for one value gave several rows."""
+
+    code = "LIMB-2019-400"
+    sqlstate = "21000"
+
+
+class NumberOutOfRange(SqlError):
+    """A result is too large for its type."""
+
+    code = "LIMB-2020-400"
+    sqlstate = "22003"
 
 
 class FeatureNotSupported(SqlError):

@@ -71,8 +71,11 @@ HOSTILE = [
     "BEGIN",
     "SELECT 1; COPY cust TO '{victim}'",
     "SELECT 1; SELECT 2",
-    "FROM cust SELECT * INTO x",
-    "SELECT * INTO x FROM cust",
+    "SELECT * FROM ((SELECT 1 AS a) AS x JOIN read_text('/etc/passwd') AS y ON true)",
+    "SELECT * FROM (cust JOIN read_text('/etc/passwd') AS y ON true)",
+    "SELECT explode(read_text('/etc/passwd'))",
+    "SELECT * FROM cust LATERAL VIEW read_text('/etc/passwd') t AS x",
+    "SELECT history_meta('/etc/passwd')",
 ]
 """Statements that no wall may let through."""
 

@@ -307,9 +307,9 @@ SELECT id + 1 AS n, N * 2 AS m FROM cust WHERE id = 2
 -- HAVING with an aggregate and an alias
 SELECT city IS NULL AS nothing, count(1) AS n FROM cust GROUP BY nothing HAVING count(1) > 1 AND N < 5
 --| f | 2
--- a star over two columns of one name
-SELECT * FROM (SELECT 1 AS a, 2 AS A)
---! 42702 8 two columns
+-- two columns of one name below
+SELECT A FROM (SELECT 1 AS a, 2 AS A)
+--! 42702 8 "A" stands for 2 columns
 -- a window ordered at random beside a join
 SELECT a.id, row_number() OVER (PARTITION BY a.id ORDER BY rand()) AS r, count(1) OVER () AS n FROM cust a CROSS JOIN fv2 b WHERE a.id < 3 ORDER BY a.id, r
 --| 1 | 1 | 6

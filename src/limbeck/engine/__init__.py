@@ -1,6 +1,6 @@
 """DuckDB behind a lock: one instance a statement, with a share of the memory and only the files it was given."""
 
-from limbeck.engine.duck import PLACE, Engine, Session, Table
+from limbeck.engine.duck import BATCH, PLACE, Engine, Session, Table
 from limbeck.engine.interrupt import Interrupt
 
-__all__ = ["PLACE", "Engine", "Interrupt", "Session", "Table"]
+__all__ = ["BATCH", "PLACE", "Engine", "Interrupt", "Session", "Table"]

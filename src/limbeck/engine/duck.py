@@ -24,11 +24,13 @@ from limbeck.engine.idle import Idle, Instance
 from limbeck.engine.interrupt import Interrupt
 from limbeck.engine.sql import literal, quoted, quoted_list, type_of
 from limbeck.errors import (
+    CardinalityViolation,
     DatatypeMismatch,
     DiskFull,
     Forbidden,
     LimbeckError,
     MemoryLimit,
+    NumberOutOfRange,
     SqlError,
     SqlSyntaxError,
     StatementTimeout,
@@ -39,6 +41,9 @@ ORIGIN = {"limbeck_file": pa.string(), "limbeck_row": pa.int64()}
 
 PLACE = "limbeck_place"
 """The column of a row's place in the order of ingestion: the number of its file, then its number there."""
+
+BATCH = "limbeck_batch"
+"""The column of the batch that a row came with."""
 
 Compression = Literal["zstd", "gzip", "uncompressed"]
 
@@ -62,6 +67,8 @@ class Table:
     """Each row tells where it stands, in the columns `ORIGIN`."""
     place: bool = False
     """Each row tells its place among the rows of `files`, a bigint, in the column `PLACE`."""
+    batches: tuple[str | None, ...] | None = None
+    """For each of `files` the batch it came with, which rows tell in the column `BATCH`; None: they do not."""
     flat: bool = False
     """Fields of structs are columns, called by their path."""
     rows: pa.Table | None = None
@@ -103,6 +110,11 @@ class Engine:
                 instance.close()
                 raise
             self._idle.give(key, instance)
+
+    @property
+    def running(self) -> int:
+        """How many sessions are open now."""
+        return self._admission.held
 
     def close(self) -> None:
         """Give back what idle instances hold."""
@@ -252,6 +264,8 @@ def _select(table: Table) -> str:
     origin, all_ = (where, f"* RENAME ({numbered})") if table.origin else ("", "*")
     if table.place:
         all_ += f", {_place(table.schema)} AS {PLACE}"
+    if table.batches:
+        all_ += f", {_batch(table)} AS {BATCH}"
     if table.files and table.exact:
         return f"SELECT {columns} FROM (SELECT {all_} FROM read_parquet([{files}]{origin}))"
     nulls = ", ".join(f"NULL::{type_of(f.type)} AS {quoted(f.name)}" for f in schema)
@@ -264,7 +278,8 @@ def _select(table: Table) -> str:
 
 def _shown(table: Table) -> pa.Schema:
     place = [(PLACE, pa.int64())] if table.place else []
-    return pa.schema([*table.schema, *(ORIGIN.items() if table.origin else ()), *place])
+    batch = [(BATCH, pa.string())] if table.batches is not None else []
+    return pa.schema([*table.schema, *(ORIGIN.items() if table.origin else ()), *place, *batch])
 
 
 def _place(schema: pa.Schema) -> str:
@@ -273,9 +288,18 @@ def _place(schema: pa.Schema) -> str:
     return "CAST(0 AS BIGINT)" if hidden else "CAST(file_index * 1099511627776 + file_row_number AS BIGINT)"
 
 
+def _batch(table: Table) -> str:
+    """The batch of a row's file; a table with a column called like the file's number hides that."""
+    if "file_index" in {name.lower() for name in table.schema.names}:
+        return "CAST(NULL AS VARCHAR)"
+    batches = ", ".join("NULL" if batch is None else literal(batch) for batch in table.batches or ())
+    return f"CAST([{batches}] AS VARCHAR[])[CAST(file_index AS BIGINT) + 1]"
+
+
 def _flattened(table: Table) -> str:
     leaves = [f"{path} AS {quoted(name)}" for name, path in _leaves(table.schema, "", "_r.")]
-    columns = ", ".join([*leaves, *([f"_r.{PLACE}"] if table.place else [])])
+    added = [*([PLACE] if table.place else []), *([BATCH] if table.batches is not None else [])]
+    columns = ", ".join([*leaves, *(f"_r.{name}" for name in added)])
     return f"SELECT {columns} FROM ({_select(table)}) AS _r"
 
 
@@ -297,6 +321,10 @@ def _check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise Forbidden("the engine takes exactly one SELECT; nothing was run")
 
 
+_MISMATCHES = ("No function matches", "Cannot compare values", "Cannot mix values", "Could not choose a best candidate")
+"""What DuckDB says of operands whose types do not go together."""
+
+
 def translated(error: Exception, timeout: float | None) -> LimbeckError:
     """Return the error of ours that stands for a DuckDB, Arrow or operating-system *error*."""
     text = str(error).strip()
@@ -311,6 +339,12 @@ def translated(error: Exception, timeout: float | None) -> LimbeckError:
     if isinstance(error, duckdb.ParserException):
         return SqlSyntaxError(_first_line(text))
     if isinstance(error, duckdb.ConversionException | duckdb.TypeMismatchException):
+        return DatatypeMismatch(_first_line(text))
+    if isinstance(error, duckdb.OutOfRangeException):
+        return NumberOutOfRange(_first_line(text), hint="cast an operand to a larger type")
+    if "More than one row returned by a subquery" in text:
+        return CardinalityViolation("more than one row returned by a subquery used as an expression")
+    if isinstance(error, duckdb.BinderException) and any(said in text for said in _MISMATCHES):
         return DatatypeMismatch(_first_line(text))
     return SqlError(_first_line(text))
 

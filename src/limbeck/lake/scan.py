@@ -14,14 +14,23 @@ from limbeck.store import Store
 from limbeck.store.tables import data_files, snapshots
 
 
-def files(store: Store, dataset: Dataset, since: int | None = None, until: int | None = None) -> list[DataFile]:
+def files(
+    store: Store, dataset: Dataset, since: int | None = None, until: int | None = None, from_earliest: bool = False
+) -> list[DataFile]:
     """Return the files with the rows added after snapshot *since* (None: from the beginning) up to *until*.
+
+    *from_earliest*: where *since* is no longer kept, reading starts with what the earliest snapshot that is kept added.
 
     Compaction is invisible: a compacted file is used where all it holds is wanted, the files it was made
     of elsewhere. Raise `SnapshotExpired` if an id names no snapshot that is still kept.
     """
     until = dataset.snapshot if until is None else until
     with store.read() as connection:
+        if from_earliest and since is not None:
+            earliest = select(func.min(snapshots.c.id)).where(snapshots.c.dataset_id == dataset.id)
+            first = int(connection.execute(earliest).scalar_one())
+            if since < first <= until:
+                return _between(connection, dataset, first - 1, until)
         for wanted in {since, until} - {None}:
             known = select(snapshots.c.id).where(snapshots.c.dataset_id == dataset.id, snapshots.c.id == wanted)
             if connection.execute(known).first() is None:
@@ -67,6 +76,15 @@ def measure(store: Store, dataset: Dataset) -> Measure:
     with store.read() as connection:
         found = connection.execute(select(func.sum(columns.rows), func.sum(columns.bytes)).where(current)).one()
     return Measure(int(found[0] or 0), int(found[1] or 0))
+
+
+def bytes_added(store: Store, dataset: Dataset) -> dict[int, int]:
+    """Return the bytes of files by the snapshot that added them."""
+    columns = data_files.c
+    added = and_(columns.dataset_id == dataset.id, columns.made_by.is_(None))
+    query = select(columns.last_snapshot, func.sum(columns.bytes)).where(added).group_by(columns.last_snapshot)
+    with store.read() as connection:
+        return {snapshot: int(size) for snapshot, size in connection.execute(query)}
 
 
 def history(store: Store, dataset: Dataset) -> list[Snapshot]:

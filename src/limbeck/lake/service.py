@@ -110,9 +110,15 @@ class Lake:
         placed = place(self.folder, dataset.id, sources)
         publish(self._store, [Publication(dataset.id, placed, batch_id)], also)
 
-    def files(self, dataset: Dataset, since: int | None = None, until: int | None = None) -> list[DataFile]:
-        """Return the files that make up *dataset*, or what snapshots after *since* up to *until* added."""
-        return scan.files(self._store, dataset, since, until)
+    def files(
+        self, dataset: Dataset, since: int | None = None, until: int | None = None, *, from_earliest: bool = False
+    ) -> list[DataFile]:
+        """Return the files that make up *dataset*, or what snapshots after *since* up to *until* added.
+
+        *from_earliest*: where *since* is no longer kept, the earliest snapshot that is takes its place, with what
+        that one added. Raise `SnapshotExpired` for an id that names no snapshot that is kept.
+        """
+        return scan.files(self._store, dataset, since, until, from_earliest)
 
     def files_since(self, dataset: Dataset, snapshot: int) -> list[DataFile]:
         """Return the current files of *dataset* that came after *snapshot*, whether that one is kept or not."""
@@ -149,6 +155,10 @@ class Lake:
     def history(self, dataset: Dataset) -> list[Snapshot]:
         """Return the snapshots of *dataset* that are kept, oldest first."""
         return scan.history(self._store, dataset)
+
+    def bytes_added(self, dataset: Dataset) -> dict[int, int]:
+        """Return how many bytes of files each snapshot of *dataset* added, as far as these are kept."""
+        return scan.bytes_added(self._store, dataset)
 
     def _discard(self, placed: Sequence[DataFile]) -> None:
         for file in placed:

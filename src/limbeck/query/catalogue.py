@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from limbeck.engine import Table
-from limbeck.errors import UndefinedTable
+from limbeck.errors import SqlError, UndefinedTable, nearest
 from limbeck.lake import Dataset, Lake
+from limbeck.query import system
+from limbeck.query.metadata import METADATA
 from limbeck.query.objects import Objects
 from limbeck.query.scope import Source, TableInfo, ViewInfo, flattened
 from limbeck.query.session import SqlSession
@@ -55,7 +58,10 @@ class SessionCatalogue:
         found = self.dataset(name)
         if found is None:
             return None
-        return TableInfo(found.table, flattened(found.schema.type) if self._session.view.flat else found.schema.type)
+        flat, kept = self._session.view.flat, not self._session.variables.is_on("drop_system_columns")
+        type_ = flattened(found.schema.type) if flat else found.schema.type
+        added = system.columns(type_, flat)
+        return TableInfo(found.table, type_, added, tuple(c for c in added if kept and c.name in system.SHOWN))
 
     def view(self, name: str) -> ViewInfo | None:
         """Return the view called *name*, whatever the case, or None."""
@@ -64,6 +70,8 @@ class SessionCatalogue:
 
     def engine_table(self, source: Source) -> Table:
         """Return what *source* names as a relation for the engine."""
+        if source.function:
+            return self._metadata(source)
         own = self._session.temp.get(source.table.lower())
         if own is not None:
             return replace(own.shown_as(source.view), place=source.placed)
@@ -73,8 +81,53 @@ class SessionCatalogue:
         dataset = self.dataset(source.table)
         if dataset is None:
             raise AssertionError(f"{source.table} was resolved and is gone")
-        table = self._lake.table(dataset, source.view, source.since, source.until)
-        return replace(table, flat=self._session.view.flat, place=source.placed)
+        fallback = self._session.variables.is_on("resolve_fallback_snapshot_on_failure")
+        files = self._lake.files(dataset, source.since, source.until, from_earliest=fallback)
+        table = self._lake.table_of(dataset, files, source.view)
+        batches = tuple(f.batch_id for f in files) if source.batched else None
+        return replace(table, flat=self._session.view.flat, place=source.placed, batches=batches)
+
+    @property
+    def functions(self) -> frozenset[str]:
+        """The functions, in lower case, that make a relation from the name of a table."""
+        return frozenset(METADATA)
+
+    def called(self, function: str, table: str) -> TableInfo:
+        """Return the relation that a function of `functions` gives for *table*.
+
+        Raise `UndefinedTable`, or `SqlError` for a table that is not of the lake.
+        """
+        dataset = self._of_lake(function, table)
+        return TableInfo(dataset.table, from_arrow(METADATA[function].schema))
+
+    def _of_lake(self, function: str, table: str) -> Dataset:
+        name = self.unqualified(table)
+        dataset = self.dataset(name)
+        if name.lower() in self._session.temp or (dataset is None and self.view(name) is not None):
+            raise SqlError(METADATA[function].refusal)
+        if dataset is None:
+            raise UndefinedTable(f'table "{table}" does not exist', hint=nearest(name, self.names()) or None)
+        return dataset
+
+    def _metadata(self, source: Source) -> Table:
+        called = METADATA[source.function]
+        rows = called.rows(self._lake, self._sandbox, self._of_lake(source.function, source.table))
+        return Table(source.view, called.schema, rows=rows, place=source.placed)
+
+    def unqualified(self, name: str) -> str:
+        """Return what the table or view is called that *name* names, with or without dots; *name* itself for none."""
+        parts = name.split(".")
+        return (self.qualified(parts) if len(parts) > 1 else None) or name
+
+    def qualified(self, parts: Sequence[str]) -> str | None:
+        """Return what the table or view is called that *parts* name: a schema before it, a database before that.
+
+        Everything is in schema `public` of a database that is called like the sandbox, with or without a scope.
+        """
+        *databases, schema, _ = (part.lower() for part in parts)
+        ours = {self._sandbox.name.lower(), "all"}
+        known = all(database.partition(":")[0] in ours for database in databases)
+        return parts[-1] if schema == "public" and known and len(databases) < 2 else None
 
     def names(self) -> list[str]:
         """Return the names of all tables and views."""

@@ -18,6 +18,7 @@ from sqlglot.parsers.databricks import DatabricksParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from limbeck.errors import SqlSyntaxError
+from limbeck.query.normal import normalised
 from limbeck.query.split import last_begins
 
 
@@ -46,6 +47,8 @@ class Below(exp.Expression):
 
     arg_types: ClassVar[dict[str, bool]] = {"this": True, "key": False}
 
+
+_DESCENDING = {"<": False, "<=": False, ">": True, ">=": True}
 
 exp.Table.arg_types = {**exp.Table.arg_types, "snapshot": False}
 
@@ -105,7 +108,32 @@ class _Parser(DatabricksParser):
             self._add_snapshot(table)
         return table
 
+    def _parse_ordered(self, parse_method: Callable[[], exp.Expr | None] | None = None) -> exp.Ordered | None:
+        """`USING <` is ASC, `USING >` is DESC."""
+        descending: list[bool] = []
+
+        def key() -> exp.Expr | None:
+            found = parse_method() if parse_method else self._parse_disjunction()
+            if found is not None and self._match(TokenType.USING):
+                operator = self._curr.text if self._curr else ""
+                if operator not in _DESCENDING:
+                    self.raise_error("after USING comes <, <=, > or >=")
+                self._advance()
+                descending.append(_DESCENDING[operator])
+            return found
+
+        node = super()._parse_ordered(key)
+        if node is not None and descending == [True]:
+            explicit = self._prev.text.upper() in ("FIRST", "LAST")
+            node.set("desc", True)
+            node.set("nulls_first", node.args.get("nulls_first") if explicit else False)
+        return node
+
     def _add_snapshot(self, table: exp.Table) -> None:
+        if self._curr and self._curr.text.upper() == "AS" and self._of_comes():
+            self._advance(2)
+            table.set("snapshot", self.expression(Snapshot(end=self._snapshot_id())))
+            return
         if not self._match_text_seq("SNAPSHOT"):
             return
         if self._match_text_seq("SINCE"):
@@ -120,6 +148,12 @@ class _Parser(DatabricksParser):
         else:
             self.raise_error("after SNAPSHOT comes SINCE id, AS OF id, or BETWEEN id AND id")
         table.set("snapshot", self.expression(snapshot))
+
+    def _of_comes(self) -> bool:
+        """Whether `AS OF id` comes, not an alias; a table that is joined may have it without the word SNAPSHOT."""
+        behind = self._tokens[self._index + 1 : self._index + 3]
+        kinds = (TokenType.NUMBER, TokenType.STRING)
+        return len(behind) == 2 and behind[0].text.upper() == "OF" and behind[1].token_type in kinds
 
     def _snapshot_id(self) -> exp.Expr:
         found = self._parse_number() or self._parse_string()
@@ -164,7 +198,8 @@ class Engine(DuckDB):
 @lru_cache(maxsize=512)
 def _parsed(sql: str) -> tuple[exp.Expr | None, ...]:
     try:
-        return tuple(AEP().parse(sql, error_level=ErrorLevel.IMMEDIATE))
+        trees = AEP().parse(sql, error_level=ErrorLevel.IMMEDIATE)
+        return tuple(None if tree is None else normalised(tree) for tree in trees)
     except ParseError as error:
         raise _syntax_error(sql, error) from error
     except TokenError as error:

@@ -8,20 +8,21 @@ from typing import Any
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedColumn, UndefinedFunction, nearest
-from limbeck.query import below, casts, names
+from limbeck.query import below, casts, coerce, names
 from limbeck.query.dialect import position, template
 from limbeck.query.functions import FUNCTIONS, Function, windows
 from limbeck.query.functions.frames import Over
+from limbeck.query.generators import GENERATORS
 from limbeck.query.infer import infer
 from limbeck.query.marks import as_aggregate, at_level, row_wise
 from limbeck.query.parameters import Parameter, marked
 from limbeck.query.scope import Column, Scope
-from limbeck.query.types import LONG, STRING, is_string, type_of, typed
+from limbeck.query.types import BOOLEAN, LONG, STRING, is_string, type_of, typed
 from limbeck.xdm.types import Array, Map, Object, Type
 
 PLAIN: frozenset[type[exp.Expr]] = frozenset(
-    {exp.And, exp.Boolean, exp.Case, exp.DPipe, exp.Escape, exp.Extract, exp.If}
-    | {exp.Interval, exp.Is, exp.Literal, exp.Neg, exp.Not, exp.Null, exp.Or, exp.Ordered}
+    {exp.Boolean, exp.DPipe, exp.Escape, exp.Extract, exp.If}
+    | {exp.Interval, exp.Is, exp.Literal, exp.Null, exp.Ordered}
     | {exp.Order, exp.Paren, exp.Trim, exp.Tuple, exp.Var, exp.Where, exp.WindowSpec, exp.BitwiseAnd}
     | {exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot}
 )
@@ -34,9 +35,12 @@ Subquery = Callable[[exp.Expr, Scope], Sequence[Column]]
 class Expressions:
     """Binds the expressions of one statement."""
 
-    def __init__(self, sql: str, subquery: Subquery, params: Sequence[object] = ()) -> None:
+    def __init__(
+        self, sql: str, subquery: Subquery, exists: Callable[[str], bool], params: Sequence[object] = ()
+    ) -> None:
         self._sql = sql
         self._subquery = subquery
+        self._exists = exists
         self._params = params
 
     def bind(self, node: exp.Expr, scope: Scope) -> exp.Expr:
@@ -62,6 +66,10 @@ class Expressions:
             elif isinstance(value, list):
                 node.set(key, [self.bind(v, scope) if isinstance(v, exp.Expr) else v for v in value])
 
+    def condition(self, node: exp.Expr, scope: Scope, place: str) -> exp.Expr:
+        """Bind an expression that stands where a truth value belongs; *place* says where, for errors."""
+        return coerce.condition(self.bind(node, scope), place)
+
     # -- names ---------------------------------------------------------------------------------------------
 
     def path(self, node: exp.Expr, scope: Scope) -> exp.Expr:
@@ -73,7 +81,7 @@ class Expressions:
             raise SqlSyntaxError("* stands alone in a SELECT list or in count(*)", position=position(node))
         found = names.resolve(parts, scope)
         if found is not None:
-            return found
+            return _at(parts[0], found)
         if len(parts) == 1 and self._double_quoted(parts[0]):
             return typed(exp.Literal.string(parts[0].name), STRING)
         raise names.undefined(parts, scope)
@@ -103,11 +111,24 @@ class Expressions:
 
     def call(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind a call that stands without OVER."""
+        if _name(node) in GENERATORS:
+            raise SqlSyntaxError(
+                f"{_name(node)} stands alone in a SELECT list or in FROM, not in an expression", position=position(node)
+            )
+        if _name(node) == "table_exists":
+            return self.table_exists(node)
         function, inner = self._called(node, scope)
         if function.kind == "window":
             raise SqlSyntaxError(f"{_name(node)} needs OVER (…)", position=position(node))
         found = _wrapped(function, inner)
         return as_aggregate(at_level(found, scope.level)) if function.kind == "aggregate" else found
+
+    def table_exists(self, node: exp.Expr) -> exp.Expr:
+        """Bind `table_exists('t')`, which is known before the query runs."""
+        given = node.expressions[0] if len(node.expressions) == 1 else None
+        if not isinstance(given, exp.Literal) or not given.is_string:
+            raise SqlSyntaxError("table_exists takes the name of a table in quotes", position=position(node))
+        return typed(exp.Boolean(this=self._exists(given.name)), BOOLEAN)
 
     def filtered(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind `aggregate(…) FILTER (WHERE …)`."""
@@ -162,7 +183,7 @@ class Expressions:
         function, inner = self._called(node.this, scope)
         if function.kind != "aggregate":
             raise SqlSyntaxError("FILTER belongs to aggregates", position=position(node))
-        condition = self.bind(node.expression.this, scope)
+        condition = self.condition(node.expression.this, scope, "FILTER")
         return function, typed(template("{0} FILTER (WHERE {1})", inner, condition), type_of(inner))
 
     def _called(
@@ -171,7 +192,7 @@ class Expressions:
         name = _name(node)
         function = FUNCTIONS.get(name)
         if function is None:
-            hint = nearest(name, list(FUNCTIONS)) or None
+            hint = nearest(name, [*FUNCTIONS, *GENERATORS]) or None
             raise UndefinedFunction(f"function {name} is not served", position=position(node), hint=hint)
         if name == "count" and node.expressions and isinstance(node.expressions[0], exp.Star):
             return function, typed(template("count(*)"), LONG)
@@ -213,6 +234,37 @@ class Expressions:
         quoted = [exp.to_identifier(p.name, quoted=True) for p in node.expressions]
         return typed(template(f"LAMBDA {params} : {{0}}", body, *quoted), type_of(body))
 
+    # -- logic and branches --------------------------------------------------------------------------------
+
+    def logic(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind AND, OR and NOT, whose parts are truth values."""
+        for key in ("this", "expression"):
+            if node.args.get(key) is not None:
+                node.set(key, self.condition(node.args[key], scope, node.key.upper()))
+        return typed(node, BOOLEAN)
+
+    def case(self, node: exp.Case, scope: Scope) -> exp.Expr:
+        """Bind CASE: its branches give values of one type."""
+        compared = node.args.get("this")
+        node.set("this", None)
+        for branch in node.args["ifs"]:
+            when = branch.this if compared is None else exp.EQ(this=compared.copy(), expression=branch.this)
+            branch.set("this", self.condition(when, scope, "CASE/WHEN"))
+            branch.set("true", self.bind(branch.args["true"], scope))
+        holders = [(branch, "true") for branch in node.args["ifs"]]
+        if node.args.get("default") is not None:
+            node.set("default", self.bind(node.args["default"], scope))
+            holders.append((node, "default"))
+        values = coerce.unified([holder.args[key] for holder, key in holders], "CASE types")
+        for (holder, key), value in zip(holders, values, strict=True):
+            holder.set(key, value)
+        return typed(node, infer(node))
+
+    def negative(self, node: exp.Neg, scope: Scope) -> exp.Expr:
+        """Bind a minus sign; a text is taken for a number."""
+        inner = casts.wanted(self.bind(node.this, scope), "n")
+        return typed(exp.Neg(this=inner), type_of(inner))
+
     # -- the rest ------------------------------------------------------------------------------------------
 
     def distinct(self, node: exp.Expr, scope: Scope) -> exp.Expr:
@@ -249,14 +301,21 @@ class Expressions:
         """Bind IN with a list or with a query."""
         query = node.args.get("query")
         if query is not None:
-            self.nested(query, scope)
+            wanted = len(node.this.expressions) if isinstance(node.this, exp.Tuple) else 1
+            self._columns(query, scope, wanted)
         self.bind_children(node, scope, "query")
         return casts.operator(node)
 
     def nested(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind a query inside an expression."""
+        return typed(node, self._columns(node, scope, 1)[0].type)
+
+    def _columns(self, node: exp.Expr, scope: Scope, wanted: int) -> Sequence[Column]:
         columns = self._subquery(node, scope)
-        return typed(node, columns[0].type if columns else None)
+        if len(columns) != wanted:
+            count = "only one column" if wanted == 1 else f"{wanted} columns"
+            raise SqlSyntaxError(f"subquery must return {count}, not {len(columns)}", position=position(node))
+        return columns
 
     def exists(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind EXISTS (select …)."""
@@ -283,6 +342,13 @@ class Expressions:
         """Bind CURRENT_DATE and CURRENT_TIMESTAMP without parentheses."""
         name = "current_date" if isinstance(node, exp.CurrentDate) else "current_timestamp"
         return FUNCTIONS[name].call([])
+
+
+def _at(written: exp.Expr, found: exp.Expr) -> exp.Expr:
+    """Note on *found* where in the text stands what it was bound from, for errors that come later."""
+    if "start" in written.meta:
+        found.meta["start"] = written.meta["start"]
+    return found
 
 
 def _name(node: exp.Expr) -> str:
@@ -325,6 +391,11 @@ _HANDLERS: dict[type[exp.Expr], Callable[[Expressions, Any, Scope], exp.Expr]] =
     exp.In: Expressions.within,
     exp.Subquery: Expressions.nested,
     exp.Exists: Expressions.exists,
+    exp.And: Expressions.logic,
+    exp.Or: Expressions.logic,
+    exp.Not: Expressions.logic,
+    exp.Case: Expressions.case,
+    exp.Neg: Expressions.negative,
     exp.Parameter: Expressions.parameter,
     exp.CurrentDate: Expressions.now,
     exp.CurrentTimestamp: Expressions.now,

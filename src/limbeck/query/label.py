@@ -22,8 +22,6 @@ def label(node: exp.Expr) -> str:
         return _name(node) if len(node.parts) == 1 else _name(node).lower()
     if isinstance(node, exp.Dot) and _is_path(node):
         return str(node.expression.name).lower()
-    if isinstance(node, exp.Anonymous) and node.name.lower() == "explode":
-        return "col"
     return _text(node)
 
 

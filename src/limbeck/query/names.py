@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from limbeck.errors import AmbiguousColumn, SqlError, UndefinedColumn, nearest
+from limbeck.query import system
 from limbeck.query.dialect import position, template
 from limbeck.query.marks import as_alias, at_level
 from limbeck.query.scope import Column, Relation, Scope
@@ -58,13 +59,13 @@ def resolve(parts: Parts, scope: Scope) -> exp.Expr | None:
 
 def _at(level: Scope, parts: Parts) -> exp.Expr | None:
     first = parts[0].name.lower()
+    for relation, rest in level.before(parts):
+        if rest and (owned := relation.get(rest[0].name)):
+            _check_single(rest[0], [(relation, c) for c in owned])
+            return fields(reference(relation, owned[0]), rest[1:])
     alias = level.aliases.get(first)
     if alias is not None and level.aliases_first:
         return fields(_alias(alias, level), parts[1:])
-    relation = level.relation(first)
-    if relation is not None and len(parts) > 1 and (owned := relation.get(parts[1].name)):
-        _check_single(parts[1], [(relation, c) for c in owned])
-        return fields(reference(relation, owned[0]), parts[2:])
     owners = level.owners(first)
     if owners:
         _check_single(parts[0], owners)
@@ -74,7 +75,7 @@ def _at(level: Scope, parts: Parts) -> exp.Expr | None:
 
 def _check_single(part: exp.Expr, owners: Sequence[tuple[Relation, Column]]) -> None:
     if len(owners) > 1:
-        places = ", ".join(f'"{relation.alias}"' for relation, _ in owners)
+        places = ", ".join(dict.fromkeys(f'"{relation.alias}"' for relation, _ in owners))
         raise AmbiguousColumn(
             f'"{part.name}" stands for {len(owners)} columns: {places}',
             position=position(part),
@@ -88,7 +89,15 @@ def _owned(level: Scope, relation: Relation, column: Column) -> exp.Expr:
 
 def reference(relation: Relation, column: Column) -> exp.Expr:
     """Return *column* of *relation* as an expression."""
-    name = exp.to_identifier(column.name, quoted=True)
+    if column in relation.system:
+        if system.needs_batch(column):
+            relation.tell_batch()
+        return system.expression(column, lambda c: _taken(relation, c))
+    return _taken(relation, column)
+
+
+def _taken(relation: Relation, column: Column) -> exp.Expr:
+    name = exp.to_identifier(column.inner or column.name, quoted=True)
     found = exp.Column(this=name, table=exp.to_identifier(relation.alias, quoted=True))
     return typed(at_level(found, relation.level), column.type)
 
@@ -158,12 +167,13 @@ def atom(node: exp.Expr) -> exp.Expr:
 def undefined(parts: Parts, scope: Scope) -> SqlError:
     """Return the error for a path that names nothing."""
     first = parts[0].name
-    relation = scope.relation(first)
-    if relation is not None and len(parts) > 1:
-        name, known = parts[1].name, [c.name for c in relation.columns]
+    for relation, rest in scope.before(parts):
+        if not rest:
+            continue
+        name, known = rest[0].name, [c.name for c in relation.columns]
         return UndefinedColumn(
             f'relation "{relation.alias}" has no column "{name}"',
-            position=position(parts[1]),
+            position=position(rest[0]),
             hint=nearest(name, known) or None,
         )
     return UndefinedColumn(

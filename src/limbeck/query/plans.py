@@ -77,11 +77,13 @@ class _Answers:
 
     tables: dict[str, TableInfo | None] = field(default_factory=dict)
     views: dict[str, ViewInfo | None] = field(default_factory=dict)
+    qualified: dict[tuple[str, ...], str | None] = field(default_factory=dict)
 
     def hold(self, catalogue: Catalogue) -> bool:
         """Whether *catalogue* says the same."""
+        qualified = all(catalogue.qualified(parts) == answer for parts, answer in self.qualified.items())
         tables = all(catalogue.table(name) == answer for name, answer in self.tables.items())
-        return tables and all(catalogue.view(name) == answer for name, answer in self.views.items())
+        return qualified and tables and all(catalogue.view(name) == answer for name, answer in self.views.items())
 
 
 class _Noting:
@@ -96,6 +98,16 @@ class _Noting:
 
     def view(self, name: str) -> ViewInfo | None:
         return self.answers.views.setdefault(name, self._catalogue.view(name))
+
+    def qualified(self, parts: Sequence[str]) -> str | None:
+        return self.answers.qualified.setdefault(tuple(parts), self._catalogue.qualified(parts))
+
+    def called(self, function: str, table: str) -> TableInfo:
+        return self._catalogue.called(function, table)  # its rows are made anew each time, and then it must exist
+
+    @property
+    def functions(self) -> frozenset[str]:
+        return self._catalogue.functions
 
     def names(self) -> list[str]:
         return self._catalogue.names()  # for the hints of errors only, and those are not kept

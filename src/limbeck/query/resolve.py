@@ -8,28 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlglot import exp
 
-from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError, UndefinedTable, nearest
-from limbeck.query import below
+from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError
+from limbeck.query import below, coerce, names
+from limbeck.query.below import is_grouped
 from limbeck.query.checks import check_parts, only
-from limbeck.query.dialect import Snapshot, parse, position
+from limbeck.query.dialect import parse, position
 from limbeck.query.expressions import Expressions
+from limbeck.query.grouping import check_groups, check_number, check_plain
 from limbeck.query.label import label
 from limbeck.query.places import Bound, Places, Sources
-from limbeck.query.scope import Catalogue, Column, Cte, Relation, Scope, Source, ViewInfo, columns_of, renamed
+from limbeck.query.relations import Generated, Relations
+from limbeck.query.scope import Catalogue, Column, Columns, Cte, Scope, Source, ViewInfo, renamed
 from limbeck.query.stars import expanded
 from limbeck.query.types import type_of
-from limbeck.xdm.types import Array
-
-Columns = tuple[Column, ...]
 
 _SELECT_PARTS = frozenset(
     {"with_", "distinct", "expressions", "from_", "joins", "laterals", "where", "group", "having", "windows"}
     | {"qualify", "order", "limit", "offset"}
 )
-_TABLE_PARTS = frozenset({"this", "alias", "snapshot", "joins"})
 _GROUP_PARTS = frozenset({"expressions", "rollup", "cube", "grouping_sets", "all"})
 
 
@@ -82,7 +82,8 @@ class _Resolver:
         self._catalogue = catalogue
         self._views = views
         """The views around, outermost first."""
-        self._expressions = Expressions(sql, self.query, params)
+        self._expressions = Expressions(sql, self.query, self._exists, params)
+        self._relations = Relations(catalogue, found.sources, self._expressions, self.query, self._viewed)
 
     # -- queries -------------------------------------------------------------------------------------------
 
@@ -103,17 +104,20 @@ class _Resolver:
         if not node.expressions:
             raise SqlSyntaxError("SELECT needs columns", position=position(node))
         scope = Scope(outer, self._with(node, outer))
-        self._from(node, scope)
+        self._relations.bind(node, scope)
         self._clause(node, "where", scope)
         scope.windows = {w.this.name.lower(): w.copy() for w in node.args.get("windows") or []}
-        columns = self._projections(node, scope)
+        columns, made = self._projections(node, scope)
         self._windows(node, scope)
         self._distinct(node, scope)
         self._group(node, scope)
         self._clause(node, "having", scope)
         self._clause(node, "qualify", scope)
         scope.aliases_first = True
-        self._modifiers(node, scope)
+        self._modifiers(node, scope, len(columns))
+        if made is not None:
+            self._relations.stand(node, made, is_grouped(node, scope.level))
+        check_groups(node, scope.level)
         self._found.selects.append((node, scope))
         return columns
 
@@ -126,22 +130,32 @@ class _Resolver:
                 f"both sides of {node.key.upper()} need the same number of columns: {len(left)} and {len(right)}",
                 position=position(node),
             )
-        self._modifiers(node, _result_scope(left, scope))
-        return left
+        sides = (node.this, node.expression)
+        types = [coerce.common((a.type, b.type), sides, node.key.upper()) for a, b in zip(left, right, strict=True)]
+        columns = tuple(Column(c.name, t) for c, t in zip(left, types, strict=True))
+        self._modifiers(node, _result_scope(columns, scope), len(columns))
+        return columns
 
     def _parenthesised(self, node: exp.Subquery, outer: Scope) -> Columns:
-        check_parts(node, frozenset({"this", "alias", "order", "limit", "offset", "with_", "joins"}))
+        check_parts(node, frozenset({"this", "alias", "order", "limit", "offset", "with_"}))
         scope = Scope(outer, self._with(node, outer))
         columns = self.query(node.this, scope)
-        self._modifiers(node, _result_scope(columns, scope))
+        self._modifiers(node, _result_scope(columns, scope), len(columns))
         return columns
 
     def _values(self, node: exp.Values, outer: Scope) -> Columns:
         check_parts(node, frozenset({"expressions", "alias"}))
-        rows = [self._expressions.bind(row, Scope(outer)) for row in node.expressions]
-        node.set("expressions", rows)
-        first = rows[0].expressions if isinstance(rows[0], exp.Tuple) else [rows[0]]
-        return tuple(Column(f"col{n}", type_of(e)) for n, e in enumerate(first, 1))
+        rows = [self._cells(row, Scope(outer)) for row in node.expressions]
+        for row, cells in zip(node.expressions, rows, strict=True):
+            if len(cells) != len(rows[0]):
+                raise SqlSyntaxError("VALUES lists must all be the same length", position=position(row))
+        columns = [coerce.unified(cells, "VALUES types") for cells in zip(*rows, strict=True)]
+        node.set("expressions", [exp.Tuple(expressions=list(cells)) for cells in zip(*columns, strict=True)])
+        kinds = [coerce.common([type_of(c) for c in cells], cells, "VALUES types") for cells in columns]
+        return tuple(Column(f"col{n}", kind) for n, kind in enumerate(kinds, 1))
+
+    def _cells(self, row: exp.Expr, scope: Scope) -> list[exp.Expr]:
+        return [self._expressions.bind(c, scope) for c in (row.expressions if isinstance(row, exp.Tuple) else [row])]
 
     def _with(self, node: exp.Expr, outer: Scope) -> Mapping[str, Cte]:
         known = dict(outer.ctes)
@@ -162,158 +176,56 @@ class _Resolver:
             self._expressions.bind_children(window, scope, "this", "alias")
         node.set("windows", None)
 
-    # -- relations -----------------------------------------------------------------------------------------
-
-    def _from(self, node: exp.Select, scope: Scope) -> None:
-        clause = node.args.get("from_")
-        if clause is not None:
-            clause.set("this", self._relation(clause.this, scope))
-        joins = node.args.get("joins") or []
-        for join in joins:
-            self._join(join, scope)
-        for lateral in node.args.get("laterals") or []:
-            self._lateral_view(lateral, scope)
-
-    def _join(self, join: exp.Join, scope: Scope) -> None:
-        check_parts(join, frozenset({"this", "on", "using", "side", "kind", "method"}))
-        if join.args.get("kind") not in (None, "", "INNER", "CROSS", "OUTER", "SEMI", "ANTI"):
-            raise FeatureNotSupported(f"{join.args['kind']} JOIN is not served", position=position(join))
-        before = {c.name.lower() for r in scope.relations for c in r.columns}
-        join.set("this", self._relation(join.this, scope))
-        shared = {c.name.lower() for c in scope.relations[-1].columns} & before
-        if join.args.get("method") == "NATURAL":
-            scope.merged |= shared
-        for name in join.args.get("using") or []:
-            scope.merged.add(name.name.lower())
-        if join.args.get("on") is not None:
-            join.set("on", self._expressions.bind(join.args["on"], scope))
-        if join.args.get("kind") in ("SEMI", "ANTI"):
-            scope.relations.pop()
-
-    def _relation(self, node: exp.Expr, scope: Scope) -> exp.Expr:
-        """Bind one item of FROM in place, add it to the scope and return what stands for it."""
-        lateral = isinstance(node, exp.Lateral) and isinstance(node.this, exp.Subquery)
-        inner = node.this if lateral else node
-        if isinstance(inner, exp.Table):
-            return self._table(inner, scope)
-        if not isinstance(inner, exp.Subquery | exp.Values):
-            raise FeatureNotSupported(
-                "FROM takes tables, queries in parentheses and VALUES; table functions are not served",
-                position=position(node),
-            )
-        columns = self.query(inner, scope if lateral else Scope(scope.outer, scope.ctes))
-        self._add(node, columns, scope, inner)
-        for join in inner.args.get("joins") or []:
-            self._join(join, scope)
-        return node
-
-    def _add(self, node: exp.Expr, columns: Columns, scope: Scope, origin: exp.Expr, default: str = "") -> None:
-        given = node.args.get("alias")
-        alias = (given.name if given else "") or default or f"_derived{len(scope.relations)}"
-        names_ = [c.name for c in given.columns] if given else []
-        if scope.relation(alias) is not None:
-            raise SqlSyntaxError(f'"{alias}" stands twice in FROM; give one an alias', position=position(node))
-        quoted = exp.TableAlias(
-            this=exp.to_identifier(alias, quoted=True),
-            columns=[exp.to_identifier(name, quoted=True) for name in names_],
+    def _exists(self, name: str) -> bool:
+        """Return whether a table or view has this name."""
+        parts = name.split(".")
+        found = self._catalogue.qualified(parts) if len(parts) > 1 else name
+        return bool(found) and not (
+            self._catalogue.table(str(found)) is None and self._catalogue.view(str(found)) is None
         )
-        node.set("alias", quoted)
-        scope.relations.append(Relation(alias, renamed(columns, names_), scope.level, origin))
 
-    def _table(self, node: exp.Table, scope: Scope) -> exp.Expr:
-        if not isinstance(node.this, exp.Identifier) or node.args.get("db") or not only(node, _TABLE_PARTS):
-            self._refuse_table(node)
-        name = node.name
-        origin: exp.Expr = node
-        cte = _cte(scope, name)
-        if cte is not None:
-            if node.args.get("snapshot"):
-                raise SqlSyntaxError("SNAPSHOT belongs to tables, not to queries", position=position(node))
-            node.set("this", exp.to_identifier(name.lower(), quoted=True))
-            node.set("alias", node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name)))
-            columns, origin = cte.columns, cte.query
-        elif (view := self._catalogue.view(name)) is not None:
-            return self._view(node, view, scope)
-        else:
-            columns = self._source(node, name)
-        self._add(node, columns, scope, origin, default=name)
-        for join in node.args.get("joins") or []:
-            self._join(join, scope)
-        return node
-
-    def _view(self, node: exp.Table, view: ViewInfo, scope: Scope) -> exp.Expr:
-        """Put the query of a view in its place; it sees the catalogue and nothing of the query around."""
-        if node.args.get("snapshot"):
-            raise SqlSyntaxError("SNAPSHOT belongs to tables, not to views", position=position(node))
+    def _viewed(self, view: ViewInfo) -> tuple[exp.Expr, Columns]:
+        """Return the query of a view, bound; it sees the catalogue and nothing of the query around."""
         if view.name.lower() in self._views:
             raise SqlError(f"view {view.name} reads itself: {' → '.join((*self._views, view.name.lower()))}")
         query = parse(view.sql)
         within = (*self._views, view.name.lower())
-        columns = _Resolver(view.sql, self._catalogue, (), self._found, within).query(query, Scope())
-        derived = exp.Subquery(this=query, alias=node.args.get("alias"))
-        self._add(derived, columns, scope, query, default=view.name)
-        for join in node.args.get("joins") or []:
-            self._join(join, scope)
-        derived.set("joins", node.args.get("joins"))
-        return derived
-
-    def _source(self, node: exp.Table, name: str) -> Columns:
-        table = self._catalogue.table(name)
-        if table is None:
-            raise UndefinedTable(
-                f'table "{name}" does not exist',
-                position=position(node),
-                hint=nearest(name, self._catalogue.names()) or None,
-            )
-        snapshot = node.args.get("snapshot")
-        since = _snapshot_id(snapshot, "start", "HEAD")
-        until = _snapshot_id(snapshot, "end", "TAIL")
-        key = (table.name, since, until)
-        source = self._found.sources.setdefault(key, Source(f"t{len(self._found.sources)}", *key))
-        node.set("this", exp.to_identifier(source.view, quoted=True))
-        node.set("db", exp.to_identifier("main", quoted=True))
-        node.set("snapshot", None)
-        return columns_of(table.type)
-
-    def _refuse_table(self, node: exp.Table) -> None:
-        if node.args.get("db"):
-            raise UndefinedTable("tables have no schema or database before their name here", position=position(node))
-        raise FeatureNotSupported(
-            "FROM takes tables, queries in parentheses and VALUES; table functions and samples are not served",
-            position=position(node),
-        )
-
-    def _lateral_view(self, node: exp.Lateral, scope: Scope) -> None:
-        call = node.this
-        alias = node.args.get("alias")
-        served = isinstance(call, exp.Anonymous) and call.name.lower() == "explode" and len(call.expressions) == 1
-        if not served or node.args.get("outer") or alias is None:
-            raise FeatureNotSupported("LATERAL VIEW is served for explode(list) only", position=position(node))
-        column = alias.columns[0].name if alias.columns else "col"
-        argument = self._expressions.bind(call.expressions[0], scope)
-        kind = type_of(argument)
-        if not isinstance(kind, Array):
-            raise FeatureNotSupported("explode is served for lists only", position=position(call))
-        quoted = exp.TableAlias(
-            this=exp.to_identifier(alias.name, quoted=True), columns=[exp.to_identifier(column, quoted=True)]
-        )
-        node.replace(exp.Join(this=exp.Unnest(expressions=[argument], alias=quoted), kind="CROSS"))
-        scope.relations.append(Relation(alias.name, (Column(column, kind.items),), scope.level))
+        return query, _Resolver(view.sql, self._catalogue, (), self._found, within).query(query, Scope())
 
     # -- clauses -------------------------------------------------------------------------------------------
 
-    def _projections(self, node: exp.Select, scope: Scope) -> Columns:
+    def _projections(self, node: exp.Select, scope: Scope) -> tuple[Columns, Generated | None]:
+        """Bind the SELECT list in place; return its columns, and the one call in it that gives rows."""
         columns: list[Column] = []
-        made: list[exp.Expr] = []
+        items: list[exp.Expr] = []
+        made: Generated | None = None
         for item in node.expressions:
             if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
                 found = expanded(item, scope)
+            elif self._relations.is_call(item.this if isinstance(item, exp.Alias | exp.Aliases) else item):
+                if made is not None:
+                    raise FeatureNotSupported(
+                        "a SELECT list has room for one function that gives rows",
+                        position=position(item),
+                        hint="put the other in LATERAL VIEW, or in a query around this one",
+                    )
+                made, found = self._generated(item, scope)
             else:
                 found = [self._projection(item, scope)]
-            made.extend(expression for expression, _ in found)
+            items.extend(expression for expression, _ in found)
             columns.extend(column for _, column in found)
-        node.set("expressions", made)
-        return tuple(columns)
+        node.set("expressions", items)
+        return tuple(columns), made
+
+    def _generated(self, item: exp.Expr, scope: Scope) -> tuple[Generated, list[tuple[exp.Expr, Column]]]:
+        call: Any = item.this if isinstance(item, exp.Alias | exp.Aliases) else item
+        aliases = [item.args["alias"]] if isinstance(item, exp.Alias) else item.expressions
+        made = self._relations.generated(call, aliases if call is not item else [], scope)
+        for column in made.relation.columns:
+            scope.aliases.setdefault(column.name.lower(), column)
+        return made, [
+            (exp.alias_(names.reference(made.relation, c), c.name, quoted=True), c) for c in made.relation.columns
+        ]
 
     def _projection(self, item: exp.Expr, scope: Scope) -> tuple[exp.Expr, Column]:
         name = item.alias if isinstance(item, exp.Alias) else label(item)
@@ -328,7 +240,9 @@ class _Resolver:
         clause = node.args.get(key)
         if clause is not None:
             visible = scope if key != "where" else _without_aliases(scope)
-            clause.set("this", self._expressions.bind(clause.this, visible))
+            clause.set("this", self._expressions.condition(clause.this, visible, key.upper()))
+            if key == "where":
+                check_plain(clause.this, scope.level, "WHERE")
 
     def _distinct(self, node: exp.Select, scope: Scope) -> None:
         distinct = node.args.get("distinct")
@@ -353,8 +267,13 @@ class _Resolver:
             return node
         return self._expressions.bind(node, scope)
 
-    def _modifiers(self, node: exp.Expr, scope: Scope) -> None:
-        self._ordering(node, scope)
+    def _modifiers(self, node: exp.Expr, scope: Scope, count: int) -> None:
+        """Bind ORDER BY, LIMIT and OFFSET of a query that gives *count* columns."""
+        order = node.args.get("order")
+        if order is not None:
+            for key in order.expressions:
+                check_number(key, count, "ORDER BY")
+            order.set("expressions", [self._expressions.bind(o, scope) for o in order.expressions])
         for key in ("limit", "offset"):
             clause = node.args.get(key)
             if clause is not None:
@@ -371,11 +290,6 @@ class _Resolver:
         elif not (isinstance(number, exp.Literal) and number.is_int and only(clause, frozenset({"expression"}))):
             raise SqlSyntaxError(f"{key.upper()} takes a whole number", position=position(clause))
 
-    def _ordering(self, node: exp.Expr, scope: Scope) -> None:
-        order = node.args.get("order")
-        if order is not None:
-            order.set("expressions", [self._expressions.bind(o, scope) for o in order.expressions])
-
 
 def _result_scope(columns: Columns, scope: Scope) -> Scope:
     aliases = {c.name.lower(): c for c in columns}
@@ -386,30 +300,7 @@ def _without_aliases(scope: Scope) -> Scope:
     return replace(scope, aliases={})
 
 
-def _cte(scope: Scope, name: str) -> Cte | None:
-    level: Scope | None = scope
-    while level is not None:
-        if name.lower() in level.ctes:
-            return level.ctes[name.lower()]
-        level = level.outer
-    return None
-
-
 def _as_typed(item: exp.Expr, name: str) -> str:
     """A column keeps the case it was typed in; only fields of structs are named in lower case."""
     last = item.parts[-1] if isinstance(item, exp.Column) else None
     return last.name if last is not None else name
-
-
-def _snapshot_id(snapshot: Snapshot | None, key: str, word: str) -> int | None:
-    bound = snapshot.args.get(key) if snapshot is not None else None
-    if bound is None:
-        return None
-    if bound.is_string and bound.name.upper() == word:
-        return None
-    if not bound.name.isdigit():
-        raise SqlSyntaxError(
-            f"{bound.name} is no snapshot id; ids are whole numbers, and '{word}' stands for the end that is open",
-            position=position(bound),
-        )
-    return int(bound.name)

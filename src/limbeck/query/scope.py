@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -18,6 +18,11 @@ class Column:
 
     name: str
     type: Type | None
+    inner: str = ""
+    """What the engine calls it, if that is another name."""
+
+
+Columns = tuple[Column, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,10 @@ class TableInfo:
 
     name: str
     type: Object
+    system: Columns = ()
+    """What the server adds, which is found by name."""
+    shown: Columns = ()
+    """Those of `system` that `*` gives, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +53,12 @@ class Source:
     table: str
     since: int | None = None
     until: int | None = None
+    function: str = ""
+    """Not the table's rows, but those that this one of the catalogue's functions gives for it."""
     placed: bool = False
     """Its rows have to tell their place in the order of ingestion."""
+    batched: bool = False
+    """Its rows have to tell their batch."""
 
 
 class Catalogue(Protocol):
@@ -56,6 +69,16 @@ class Catalogue(Protocol):
 
     def view(self, name: str) -> ViewInfo | None:
         """Return the view called *name*, whatever the case, or None."""
+
+    def qualified(self, parts: Sequence[str]) -> str | None:
+        """Return what the table or view is called that *parts* name, at least a schema and a name; None: nothing."""
+
+    def called(self, function: str, table: str) -> TableInfo:
+        """Return the relation that a function of `functions` gives for *table*; raise `SqlError` if it has none."""
+
+    @property
+    def functions(self) -> frozenset[str]:
+        """The functions, in lower case, that make a relation from the name of a table."""
 
     def names(self) -> list[str]:
         """Return the names of all tables, for hints."""
@@ -71,10 +94,27 @@ class Relation:
     """The number of the scope it belongs to."""
     origin: exp.Expr | None = None
     """The table, query or VALUES that its rows come from; None for what is neither."""
+    path: tuple[str, ...] = ()
+    """The lower-case parts of its name in FROM, if it has no alias."""
+    system: Columns = ()
+    """What the server adds to its rows."""
+    tell_batch: Callable[[], None] = field(default=lambda: None, compare=False)
+    """Has its rows tell their batch."""
+
+    def called(self, parts: Sequence[str]) -> Relation:
+        """Return this relation, which stands in FROM as *parts*, without an alias."""
+        return replace(self, path=tuple(part.lower() for part in parts))
+
+    def behind(self, parts: Sequence[str]) -> int:
+        """Return how many of *parts* name this relation, which then is qualified: at least 2, else 0."""
+        lower = tuple(part.lower() for part in parts)
+        counts = range(2, min(len(lower), len(self.path)) + 1)
+        return next((n for n in counts if lower[:n] == self.path[-n:]), 0)
 
     def get(self, name: str) -> list[Column]:
-        """Return the columns called *name*, whatever the case."""
-        return [c for c in self.columns if c.name.lower() == name.lower()]
+        """Return the columns called *name*, whatever the case; one the server adds, if there is no other."""
+        found = [c for c in self.columns if c.name.lower() == name.lower()]
+        return found or [c for c in self.system if c.name.lower() == name.lower()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +154,13 @@ class Scope:
         """Return the relation of this level called *alias*, whatever the case."""
         return next((r for r in self.relations if r.alias.lower() == alias.lower()), None)
 
+    def before(self, parts: Sequence[exp.Expr]) -> list[tuple[Relation, Sequence[exp.Expr]]]:
+        """Return the relations of this level that *parts* may begin with, each with what is left behind it."""
+        alone = self.relation(parts[0].name)
+        found = [(alone, parts[1:])] if alone is not None else []
+        words = [part.name for part in parts]
+        return [*found, *((r, parts[n:]) for r in self.relations if (n := r.behind(words)))]
+
     def owners(self, name: str) -> list[tuple[Relation, Column]]:
         """Return the columns of this level called *name*, with their relations; a merged one counts once."""
         found = [(r, c) for r in self.relations for c in r.get(name)]
@@ -143,3 +190,13 @@ def renamed(columns: Sequence[Column], names: Sequence[str]) -> tuple[Column, ..
     """Return *columns* under the first names of *names*, the rest under their own."""
     new = [*names, *(c.name for c in columns[len(names) :])]
     return tuple(Column(name, c.type) for name, c in zip(new, columns, strict=False))
+
+
+def told_apart(columns: Columns) -> Columns:
+    """Return *columns* with inner names of their own for those whose names occur twice."""
+    counts: dict[str, int] = {}
+    found: list[Column] = []
+    for c in columns:
+        count = counts[c.name.lower()] = counts.get(c.name.lower(), 0) + 1
+        found.append(c if count == 1 else replace(c, inner=f"{c.name}:{count}"))
+    return tuple(found)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from limbeck.errors import AmbiguousColumn, FeatureNotSupported, SqlSyntaxError
+from limbeck.errors import FeatureNotSupported, SqlSyntaxError
 from limbeck.query import names
 from limbeck.query.checks import only
 from limbeck.query.dialect import position
-from limbeck.query.scope import Column, Relation, Scope
+from limbeck.query.scope import Column, Scope
 from limbeck.query.types import type_of
 from limbeck.xdm.types import Object
 
@@ -18,8 +18,6 @@ def expanded(item: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, Column]]:
     star = item.this if isinstance(item, exp.Column) else item
     if not only(star, frozenset({"except_"})):
         raise FeatureNotSupported("after * only EXCEPT (columns) is served", position=position(item))
-    for relation in scope.relations:
-        _check_distinct(relation, item)
     without = {c.name.lower() for c in star.args.get("except_") or []}
     found = _starred(item, scope) if isinstance(item, exp.Column) else _everything(scope)
     if not found:
@@ -31,9 +29,9 @@ def expanded(item: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, Column]]:
 def _starred(item: exp.Column, scope: Scope) -> list[tuple[exp.Expr, Column]]:
     """Return the columns of `relation.*`, or the fields of `struct.*`."""
     parts = [p for p in item.parts if not isinstance(p, exp.Star)]
-    relation = scope.relation(parts[0].name) if len(parts) == 1 else None
-    if relation is not None:
-        return [(names.reference(relation, c), c) for c in relation.columns]
+    for relation, rest in scope.before(parts):
+        if not rest:
+            return [(names.reference(relation, c), c) for c in relation.columns]
     base = names.resolve(parts, scope)
     if base is None:
         raise names.undefined(parts, scope)
@@ -58,16 +56,3 @@ def _everything(scope: Scope) -> list[tuple[exp.Expr, Column]]:
             else:
                 found.append((names.reference(relation, column), column))
     return found
-
-
-def _check_distinct(relation: Relation, star: exp.Expr) -> None:
-    """A query below that gives two columns of one name cannot be starred: nothing could tell them apart."""
-    seen: set[str] = set()
-    for column in relation.columns:
-        if column.name.lower() in seen:
-            raise AmbiguousColumn(
-                f'"{relation.alias}" has two columns "{column.name}"',
-                position=position(star),
-                hint="give them different names below",
-            )
-        seen.add(column.name.lower())

@@ -77,12 +77,6 @@ def _map(arguments: Sequence[exp.Expr]) -> exp.Expr:
     return template(f"map([{keys}], [{values}])", *arguments)
 
 
-def _explode(arguments: Sequence[exp.Expr]) -> exp.Expr:
-    if not isinstance(type_of(arguments[0]), Array):
-        raise FeatureNotSupported("explode is served for lists only", position=position(arguments[0]))
-    return template("unnest({0})", *arguments)
-
-
 def _struct(arguments: Sequence[exp.Expr]) -> exp.Expr:
     """Each argument comes as an alias: `struct(a, b AS x, 1)` has fields a, x, col3."""
     pairs = [template("{0} := {1}", exp.to_identifier(a.alias, quoted=True), a.this) for a in arguments]
@@ -185,7 +179,6 @@ LISTS = {
     "zip_with": Function({3: ""}, None, lambdas=_of_pairs, build=_zip_with),
     "aggregate": Function({3: _FOLD, 4: _FINISH}, None, lambdas=_of_folding),
     "reduce": Function({3: _FOLD, 4: _FINISH}, None, lambdas=_of_folding),
-    "explode": Function({1: "unnest({0})"}, _items, build=_explode),
 }
 
 MAPS = {
