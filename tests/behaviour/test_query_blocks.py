@@ -87,11 +87,11 @@ def test_a_block_without_a_query_gives_no_columns(shared: Home) -> None:
         "BEGIN CREATE TABLE made AS SELECT 1 AS a",
     ],
 )
-def test_what_cannot_be_read_ends_a_block_before_anything_runs(home: Home, text: str) -> None:
+def test_what_cannot_be_read_ends_a_block_before_anything_runs(shared: Home, text: str) -> None:
     text = text.replace("SELECT 1;", "CREATE TABLE made AS SELECT 1 AS a;")
     with pytest.raises(SqlSyntaxError):
-        home.sql(text)
-    assert home.lake.datasets.by_table(home.sandbox, "made") is None
+        shared.sql(text)
+    assert shared.lake.datasets.by_table(shared.sandbox, "made") is None
 
 
 @pytest.mark.parametrize(
@@ -257,9 +257,10 @@ def test_cancelling_is_nothing_a_handler_can_stop(shared: Home) -> None:
 
 
 def test_c63_new_rows_once(home: Home) -> None:
-    text = block("""
-        SET @f = SELECT 2;
-        SET @t = SELECT 3;
+    history = "(SELECT history_meta('b3')) WHERE is_current"
+    text = block(f"""
+        SET @f = SELECT parent_id FROM {history};
+        SET @t = SELECT snapshot_id FROM {history};
         CREATE TABLE inc AS SELECT id FROM b3 SNAPSHOT BETWEEN @f AND @t;
         EXCEPTION WHEN OTHER THEN SELECT 'ERROR';""")
     assert home.rows(text) == []
