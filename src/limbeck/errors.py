@@ -318,6 +318,13 @@ class NoTablesInScope(SqlError):
     sqlstate = "42P12"
 
 
+class WrongNumberOfValues(SqlError):
+    """A prepared statement was bound to more or fewer values than it has parameters."""
+
+    code = "LIMB-2017-400"
+    sqlstate = "08P01"
+
+
 class UndefinedStatement(SqlError):
     """No prepared statement of that name."""
 

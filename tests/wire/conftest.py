@@ -95,7 +95,7 @@ def small(platform: Platform) -> Iterator[Wire]:
     yield from served(platform, max_sessions=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def certificate(platform: Platform) -> Path:
     """The server's certificate."""
     return platform.settings.home / "pgwire" / "server.crt"

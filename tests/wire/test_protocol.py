@@ -203,7 +203,7 @@ def test_connection_parameters(wire: Wire) -> None:
         (" ; -- nothing\n", "IZ"),
         ("SELECT 1; SELECT 2;", "TDCTDCZ"),
         ("SELECT 1; SELECT nope; SELECT 2", "TDCEZ"),
-        ("SET application_name = 'x'", "SCZ"),
+        ("SET application_name = 'x'", "CSZ"),
         ("SHOW DateStyle", "TDCZ"),
         ("COPY (SELECT 1 AS a UNION ALL SELECT 2) TO STDOUT", "HddcCZ"),
         ("SELECT n FROM many LIMIT 0", "T" + "D" * MANY + "CZ"),

@@ -28,9 +28,9 @@ class Answer:
     ) -> None:
         self.schema = schema
         self.sent = sent
-        """Rows taken so far."""
+        """Rows taken by the last call of `take`."""
         self.binary = binary
-        """The rows are sent in binary, whatever the client asks for."""
+        """The simple protocol sends the rows in binary."""
         self._tag = tag
         self._batches = iter(batches)
         self._left: pa.RecordBatch | None = None
@@ -63,6 +63,7 @@ class Answer:
 
     def take(self, limit: int | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the next rows, at most *limit*."""
+        self.sent = 0
         left = limit
         while left is None or left > 0:
             batch = self._left if self._left is not None else next(self._batches, None)

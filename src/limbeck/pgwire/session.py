@@ -22,6 +22,7 @@ from limbeck.errors import (
     SqlSyntaxError,
     UndefinedStatement,
     WireError,
+    WrongNumberOfValues,
 )
 from limbeck.pgwire import catalogue, codec, commands, copies, parameters, rows, types
 from limbeck.pgwire.answer import Answer
@@ -101,7 +102,7 @@ class Session:
         self._skipping = False
         if self.status == "I":
             self._portals.close_all()
-        yield codec.ready_for_query(self.status)
+        yield from self._ready()
 
     def _extended(self, message: codec.Message) -> Iterator[Chunk]:
         self._start = 0
@@ -139,14 +140,14 @@ class Session:
                 portal = Portal(self._prepare(text, start))
                 try:
                     with self._timed():
-                        yield from self._run_all(portal, described=True)
+                        yield from self._run_all(portal, simple=True)
                 finally:
                     portal.close()
         except WireError:
             raise
         except Exception as failure:
             yield codec.error_response(self._teller.fields(failure, self._start))
-        yield codec.ready_for_query(self.status)
+        yield from self._ready()
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -190,7 +191,7 @@ class Session:
     def _values(self, prepared: Prepared, raw: Sequence[bytes | None], formats: Sequence[int]) -> list[Parameter]:
         oids = self._parameter_oids(prepared)
         if len(raw) != len(oids):
-            raise SqlSyntaxError(f"{len(raw)} values for {len(oids)} parameters")
+            raise WrongNumberOfValues(f"{len(raw)} values for {len(oids)} parameters")
         pairs = zip(oids, formats, raw, strict=True)
         return [parameters.value(number, oid, form, value) for number, (oid, form, value) in enumerate(pairs, 1)]
 
@@ -201,28 +202,26 @@ class Session:
             yield codec.parameter_description(oids)
             yield self._columns(self._schema(prepared, oids), ())
         elif message.name in self._cursors:
-            cursor = self._cursors.get(message.name)
-            yield self._columns(cursor.schema, _formats(cursor, ()))
+            yield self._columns(self._cursors.get(message.name).schema, ())
         else:
             portal = self._portal(message.name)
-            yield self._columns(self._portal_schema(portal), self._portal_formats(portal))
+            yield self._columns(self._portal_schema(portal), portal.formats)
 
     def _execute(self, message: codec.Execute) -> Iterator[Chunk]:
         limit = message.limit if message.limit > 0 else None
         if message.portal in self._cursors:
             answer = self._cursors.get(message.portal).fetch("forward", limit)
             yield from self._rows(answer, (), None)
-            yield codec.command_complete(answer.tag)
+            yield codec.PORTAL_SUSPENDED if answer.sent == limit else codec.command_complete(f"SELECT {answer.sent}")
             return
         portal = self._portal(message.portal)
         if limit is None:
-            yield from self._run_all(portal, described=False)
+            yield from self._run_all(portal, simple=False)
             return
         with portal.given_back_on_error():
             answer = self._started(portal)
-            before = answer.sent
             yield from self._rows(answer, portal.formats, limit)
-            if answer.schema is not None and answer.sent - before == limit:
+            if answer.schema is not None and answer.sent == limit:
                 answer.park(self._desk.scratch)
                 yield codec.PORTAL_SUSPENDED
             else:
@@ -293,16 +292,10 @@ class Session:
             return portal.answer.schema
         return self._schema(prepared, self._parameter_oids(prepared))
 
-    def _portal_formats(self, portal: Portal) -> Sequence[int]:
-        command = portal.prepared.command
-        if isinstance(command, Fetch) and command.cursor in self._cursors:
-            return _formats(self._cursors.get(command.cursor), portal.formats)
-        return portal.formats
-
     # -- running -------------------------------------------------------------------------------------------
 
-    def _run_all(self, portal: Portal, *, described: bool) -> Iterator[Chunk]:
-        """Run a portal to its end; *described* sends its columns first, as the simple protocol does."""
+    def _run_all(self, portal: Portal, *, simple: bool) -> Iterator[Chunk]:
+        """Run a portal to its end; the *simple* protocol sends its columns first, and has formats of its own."""
         if isinstance(portal.prepared.command, CopyOut):
             yield from self._copy(portal.prepared.command, portal.values)
             return
@@ -311,9 +304,10 @@ class Session:
             return
         with portal.given_back_on_error():
             answer = self._started(portal)
-            if described and answer.schema is not None:
-                yield self._columns(answer.schema, self._portal_formats(portal))
-            yield from self._rows(answer, portal.formats, None)
+            formats = (int(answer.binary),) if simple else portal.formats
+            if simple and answer.schema is not None:
+                yield self._columns(answer.schema, formats)
+            yield from self._rows(answer, formats, None)
             yield from self._ended(answer)
         portal.close()
         portal.answer = Answer(answer.tag.split(" ")[0], answer.schema)  # a second Execute gives no more rows
@@ -327,7 +321,7 @@ class Session:
     def _rows(self, answer: Answer, formats: Sequence[int], limit: int | None) -> Iterator[Chunk]:
         if answer.schema is None:
             return
-        spread = types.spread((1,) if answer.binary else formats, len(answer.schema))
+        spread = types.spread(formats, len(answer.schema))
         encode = rows.data_rows(answer.schema, spread, self._variables.is_on("auto_to_json"))
         for batch in answer.take(limit):
             yield from rows.encoded(batch, encode)
@@ -336,12 +330,13 @@ class Session:
         if answer.was_capped:
             told = f"the result was cut off at {DEFAULT_CAP:,} rows: write LIMIT, or LIMIT 0 for all rows"
             yield codec.notice_response(self._teller.notice("01000", told))
-        yield from self._reports()
         yield codec.command_complete(answer.tag)
 
-    def _reports(self) -> Iterator[Chunk]:
+    def _ready(self) -> Iterator[Chunk]:
+        """What settings have changed, and that the next message may come."""
         for name, value in self._variables.changes().items():
             yield codec.parameter_status(name, value)
+        yield codec.ready_for_query(self.status)
 
     def _columns(self, schema: pa.Schema | None, formats: Sequence[int]) -> bytes:
         if schema is None:
@@ -426,7 +421,10 @@ class Session:
         values = self._row(execute.row) if execute.row else execute.values
         prepared = self._statement(self._prepared.spelled(execute.name))
         raw = [None if v is None else v.encode() for v in values]
-        return self._answer(prepared, self._values(prepared, raw, [0] * len(raw)))
+        try:
+            return self._answer(prepared, self._values(prepared, raw, [0] * len(raw)))
+        except WrongNumberOfValues as error:
+            raise SqlSyntaxError(error.message) from error
 
     def _row(self, query: str) -> list[str | None]:
         """The values of a query for one row, as text."""
@@ -444,8 +442,3 @@ class Session:
         self._statement(spelled)
         self._prepared.pop(spelled)
         return Answer("DEALLOCATE")
-
-
-def _formats(cursor: Cursor, formats: Sequence[int]) -> Sequence[int]:
-    """The formats in which a cursor's rows are sent where a client asks for *formats*."""
-    return (1,) if cursor.declared.binary else formats

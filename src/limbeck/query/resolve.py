@@ -13,7 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError
-from limbeck.query import below, coerce, names
+from limbeck.query import below, coerce, names, twophase
 from limbeck.query.below import is_grouped
 from limbeck.query.checks import check_parts, only
 from limbeck.query.dialect import parse, position
@@ -54,8 +54,10 @@ def resolve(sql: str, query: exp.Expr, catalogue: Catalogue, params: Sequence[ob
         places = Places(found.sources, found.selects)
         for select, scope in found.selects:
             places.break_ties(select, scope)
+        gone = [twophase.plan(select, scope, found.selects) for select, scope in found.selects]
         for select, scope in found.selects:
-            below.hoist(select, scope.level)
+            if not any(select is other for other in gone):
+                below.hoist(select, scope.level)
     except RecursionError as error:
         raise SqlSyntaxError("the statement is nested too deeply; split it with WITH or a table") from error
     return Resolved(query, tuple(found.sources.values()), columns)
