@@ -113,6 +113,15 @@ def test_errors_tell_their_place_in_the_block(shared: Home) -> None:
     assert failure.value.position == text.index("SELECT '@a'") + 1
 
 
+def test_a_template_at_the_start_of_a_line_is_none_of_its_comments(home: Home) -> None:
+    home.query.templates.create(home.sandbox, {"name": "ALL_OF_B3", "sql": "SELECT id FROM b3"}, "")
+    text = block("#don't\n# ALL_OF_B3; it's\n#ALL_OF_B3 WHERE id = 4;\nSELECT id FROM (\n  #ALL_OF_B3\n) WHERE id > 4;")
+    assert home.rows(f"{text} -- '#none'") == [(5,)]
+    assert home.rows(block("#don't; '\nSELECT '#none', id FROM (#ALL_OF_B3) WHERE id = 1;")) == [("#none", 1)]
+    with pytest.raises(SqlSyntaxError, match="#none"):
+        home.rows(block("SELECT * FROM (#none);"))
+
+
 # -- variables ----------------------------------------------------------------------------------------------------
 
 

@@ -69,6 +69,15 @@ def test_drivers_that_ask_for_the_columns_first(wire: Wire) -> None:
 
     body = "SET @v = SELECT 2; SELECT id, name FROM cust WHERE id = @v;"
     assert asyncio.run(fetched(f"$$ BEGIN {body} END $$")) == [(2, "alf")]
+    made = "CREATE TABLE asked AS SELECT 1 AS a; SELECT a FROM asked; DROP TABLE asked;"
+    failing = "SELECT id FROM nope; EXCEPTION WHEN OTHER THEN SELECT 'no';"
+    for rowless in (made, failing, "SET aqp=true;"):
+        assert asyncio.run(fetched(f"$$ BEGIN {rowless} END $$")) == []
+    body += " EXCEPTION WHEN OTHER THEN SELECT 'ERROR';"
+    assert asyncio.run(fetched(f"$$ BEGIN {body} END $$")) == [(2, "alf")]
+    assert asyncio.run(fetched(BLOCK.format(n=2))) == [(2, "alf")]
+    with pytest.raises(asyncpg.FeatureNotSupportedError, match="simple query"):
+        asyncio.run(fetched(BLOCK.format(n=1)))
     connection = pg8000.dbapi.connect(**_parts(wire))
     cursor = connection.cursor()
     cursor.execute(f"$$ BEGIN {body} END $$")
