@@ -101,10 +101,12 @@ class Engine:
         order of the input files' rows, at the price of memory.
         """
         with self._admission.share(interrupt) as mib:
-            key = None if files or any(t.rows is not None for t in tables) else (mib, ordered, *tables)
-            instance = self._idle.take(key) or self._opened(mib, ordered, tables, files)
+            stored = [t for t in tables if t.rows is None]
+            key = None if files else (mib, ordered, *stored)
+            instance = self._idle.take(key) or self._opened(mib, ordered, stored, files)
             try:
                 with instance.connection.cursor() as connection:
+                    _show(connection, tables)
                     yield Session(connection, instance.folder, timeout, ordered, interrupt)
             except BaseException:
                 instance.close()
@@ -239,21 +241,19 @@ def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[
     connection.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
     connection.execute("SET enable_external_access = false")
     for table in tables:
-        if table.rows is not None:
-            _load(connection, table)
-            continue
         text = _flattened(table) if table.flat else _select(table)
         connection.execute(f"CREATE VIEW {quoted(table.name)} AS {text}")
     connection.execute("SET lock_configuration = true")
 
 
-def _load(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    rows = table.rows
-    if rows is not None and table.place:
-        rows = rows.append_column(PLACE, pa.array(range(rows.num_rows), pa.int64()))
-    connection.register("limbeck_rows", rows)
-    connection.execute(f"CREATE TABLE {quoted(table.name)} AS SELECT * FROM limbeck_rows")
-    connection.unregister("limbeck_rows")
+def _show(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
+    """Show the relations that are in memory to one connection, until it is closed."""
+    for table in tables:
+        rows = table.rows
+        if rows is not None:
+            if table.place:
+                rows = rows.append_column(PLACE, pa.array(range(rows.num_rows), pa.int64()))
+            connection.register(table.name, rows)
 
 
 def _select(table: Table) -> str:
