@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from limbeck.errors import DuplicateCursor, UndefinedCursor
 from limbeck.pgwire.answer import Answer
 from limbeck.pgwire.commands import Command
@@ -28,6 +30,9 @@ class Prepared:
     command: Command | None = None
     types: list[int] | None = None
     """The parameters' types, once they were asked for."""
+    described: pa.Schema | None = None
+    """The columns that the client was told of before it gave values, if it asked."""
+    was_described: bool = False
 
     @property
     def query(self) -> str:
@@ -44,10 +49,6 @@ class Prepared:
     def takes_parameters(self) -> bool:
         """Whether there may be `$1` in it."""
         return bool(self.sql) and isinstance(self.command, Declare | CopyOut | None)
-
-    described: pa.Schema | None = None
-    """The columns that the client was told of before it gave values, if it asked."""
-    was_described: bool = False
 
     @property
     def is_query(self) -> bool:
