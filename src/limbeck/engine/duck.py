@@ -321,10 +321,6 @@ def _check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise Forbidden("the engine takes exactly one SELECT; nothing was run")
 
 
-_MISMATCHES = ("No function matches", "Cannot compare values", "Cannot mix values", "Could not choose a best candidate")
-"""What DuckDB says of operands whose types do not go together."""
-
-
 def translated(error: Exception, timeout: float | None) -> LimbeckError:
     """Return the error of ours that stands for a DuckDB, Arrow or operating-system *error*."""
     text = str(error).strip()
@@ -344,7 +340,7 @@ def translated(error: Exception, timeout: float | None) -> LimbeckError:
         return NumberOutOfRange(_first_line(text), hint="cast an operand to a larger type")
     if "More than one row returned by a subquery" in text:
         return CardinalityViolation("more than one row returned by a subquery used as an expression")
-    if isinstance(error, duckdb.BinderException) and any(said in text for said in _MISMATCHES):
+    if isinstance(error, duckdb.BinderException):  # names were bound before: it is their types that do not fit
         return DatatypeMismatch(_first_line(text))
     return SqlError(_first_line(text))
 

@@ -57,6 +57,19 @@ def check_number(key: exp.Expr, count: int, place: str) -> None:
         raise InvalidColumnReference(f"{place} position {inner.name} is not in select list", position=position(key))
 
 
+def check_distinct(select: exp.Select, level: int) -> None:
+    """See to it that SELECT DISTINCT is sorted by what it gives; else raise `InvalidColumnReference`."""
+    order = select.args.get("order")
+    if order is None or not select.args.get("distinct"):
+        return
+    try:
+        _Check([item.this for item in select.expressions], level).visit(order, None)
+    except GroupingError as error:
+        raise InvalidColumnReference(
+            "for SELECT DISTINCT, ORDER BY expressions must appear in select list", position=error.position
+        ) from error
+
+
 class _Check:
     def __init__(self, keys: Sequence[exp.Expr], level: int) -> None:
         self._texts = {rendered(key) for key in keys}
