@@ -321,7 +321,7 @@ class NoTablesInScope(SqlError):
 class WrongNumberOfValues(SqlError):
     """A prepared statement was bound to more or fewer values than it has parameters."""
 
-    code = "LIMB-2017-400"
+    code = "LIMB-2021-400"
     sqlstate = "08P01"
 
 

@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from limbeck.errors import LimbeckError
 from limbeck.pgwire import codec, types
-from limbeck.pgwire.catalogue import Facts
 from limbeck.pgwire.desk import Desk
 from limbeck.pgwire.failure import Teller
 from limbeck.pgwire.session import Session
+from limbeck.query.session import Facts
 from limbeck.query.split import pieces
 from limbeck.query.variables import Variables
 from tests.conformance.model import Case, Rows, from_arrow

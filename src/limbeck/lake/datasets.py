@@ -15,6 +15,7 @@ from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.store import Store
 from limbeck.store.tables import datasets, organisations, sandboxes, snapshots
+from limbeck.xdm.types import Schema
 
 TABLE_NAME_LENGTH = 64
 
@@ -129,15 +130,16 @@ class Datasets:
         query = select(datasets).where(datasets.c.sandbox_id == sandbox.id, *conditions)
         with self._store.read() as connection:
             rows = connection.execute(query.order_by(datasets.c.created, datasets.c.id)).all()
-        return [self._dataset(sandbox, row) for row in rows]
+        schemas = self._registry.schemas(sandbox, [row.schema_id for row in rows]) if rows else {}
+        return [self._dataset(row, schemas[row.schema_id]) for row in rows]
 
-    def _dataset(self, sandbox: Sandbox, row: Row[Any]) -> Dataset:
+    def _dataset(self, row: Row[Any], schema: Schema) -> Dataset:
         return Dataset(
             id=row.id,
             sandbox_id=row.sandbox_id,
             name=row.name,
             table=row.table_name,
-            schema=self._registry.schema(sandbox, row.schema_id),
+            schema=schema,
             snapshot=row.snapshot,
             tags=json.loads(row.tags),
             created_by=row.created_by,

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import pyarrow as pa
-
 from limbeck.errors import DuplicateCursor, UndefinedCursor
 from limbeck.pgwire.answer import Answer
 from limbeck.pgwire.commands import Command
@@ -28,8 +26,6 @@ class Prepared:
     oids: tuple[int, ...] = ()
     """The parameters' types as far as the client declared them; 0 where not."""
     command: Command | None = None
-    known: pa.RecordBatch | None = None
-    """The answer, if it is one of the catalogue."""
     types: list[int] | None = None
     """The parameters' types, once they were asked for."""
 
@@ -47,7 +43,7 @@ class Prepared:
     @property
     def takes_parameters(self) -> bool:
         """Whether there may be `$1` in it."""
-        return bool(self.sql) and self.known is None and isinstance(self.command, Declare | CopyOut | None)
+        return bool(self.sql) and isinstance(self.command, Declare | CopyOut | None)
 
     @property
     def is_query(self) -> bool:

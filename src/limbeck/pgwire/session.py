@@ -24,9 +24,8 @@ from limbeck.errors import (
     WireError,
     WrongNumberOfValues,
 )
-from limbeck.pgwire import catalogue, codec, commands, copies, parameters, rows, types
+from limbeck.pgwire import codec, commands, copies, parameters, rows, types
 from limbeck.pgwire.answer import Answer
-from limbeck.pgwire.catalogue import Facts
 from limbeck.pgwire.copies import CopyOut
 from limbeck.pgwire.cursors import CloseCursor, Cursor, Cursors, Declare, Fetch
 from limbeck.pgwire.desk import Desk
@@ -46,12 +45,11 @@ Chunk = bytes | memoryview
 class Session:
     """One client's session on a desk."""
 
-    def __init__(self, desk: Desk, teller: Teller, facts: Facts) -> None:
+    def __init__(self, desk: Desk, teller: Teller) -> None:
         self.status: Literal["I", "T"] = "I"
         self._desk = desk
         self._variables = desk.session.variables
         self._teller = teller
-        self._facts = facts
         self._prepared = Held[Prepared]("prepared statement", UndefinedStatement, DuplicateStatement)
         self._portals = Portals()
         self._cursors = Cursors()
@@ -222,7 +220,7 @@ class Session:
             answer = self._started(portal)
             yield from self._rows(answer, portal.formats, limit)
             if answer.schema is not None and answer.sent == limit:
-                answer.park(self._desk.scratch)
+                answer.park(self._desk.set_aside)
                 yield codec.PORTAL_SUSPENDED
             else:
                 yield from self._ended(answer)
@@ -239,9 +237,7 @@ class Session:
     # -- statements ----------------------------------------------------------------------------------------
 
     def _prepare(self, sql: str, start: int, oids: tuple[int, ...] = ()) -> Prepared:
-        command = commands.command(sql)
-        known = catalogue.answer(sql, self._facts) if command is None and sql else None
-        return Prepared(sql, start, oids, command, known)
+        return Prepared(sql, start, oids, commands.command(sql))
 
     def _statement(self, name: str) -> Prepared:
         found = self._prepared.get(name)
@@ -269,8 +265,6 @@ class Session:
 
     def _schema(self, prepared: Prepared, oids: Sequence[int]) -> pa.Schema | None:
         """The columns that a statement gives, without running it."""
-        if prepared.known is not None:
-            return prepared.known.schema
         match prepared.command:
             case None if prepared.sql:
                 return self._desk.describe(prepared.sql, [parameters.type_of(oid) for oid in oids])
@@ -363,8 +357,6 @@ class Session:
     # -- the session's commands ----------------------------------------------------------------------------
 
     def _answer(self, prepared: Prepared, values: Sequence[Parameter]) -> Answer:
-        if prepared.known is not None:
-            return Answer("SELECT", prepared.known.schema, [prepared.known])
         match prepared.command:
             case None:
                 return self._desk.run(prepared.sql, values, self._interrupt)
@@ -408,7 +400,7 @@ class Session:
         self._cursors.check_free(declare.name)
         self._portals.check_free(declare.name)
         self._start += declare.start
-        cursor = Cursor(declare, self._answer(self._prepare(declare.query, 0), values), self._desk.scratch)
+        cursor = Cursor(declare, self._answer(self._prepare(declare.query, 0), values), self._desk.set_aside)
         self._cursors.put(declare.name, cursor)
         return Answer("DECLARE CURSOR", capped=lambda: cursor.was_capped)
 

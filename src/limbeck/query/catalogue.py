@@ -10,7 +10,7 @@ from limbeck.errors import SqlError, UndefinedTable, nearest
 from limbeck.lake import Dataset, Lake
 from limbeck.query import system
 from limbeck.query.metadata import METADATA
-from limbeck.query.objects import Objects
+from limbeck.query.objects import Objects, QueryObject
 from limbeck.query.scope import Source, TableInfo, ViewInfo, flattened
 from limbeck.query.session import SqlSession
 from limbeck.scope import Sandbox
@@ -127,8 +127,12 @@ class SessionCatalogue:
 
     def names(self) -> list[str]:
         """Return the names of all tables and views."""
-        views = [v.name for v in self._objects.all(self._sandbox, "view") if self._visible(v.name.lower())]
+        views = [v.name for v in self.views()]
         return [*(d.table for d in self.datasets()), *views, *(t.name for t in self._session.temp.values())]
+
+    def views(self) -> list[QueryObject]:
+        """Return all views."""
+        return [v for v in self._objects.all(self._sandbox, "view") if self._visible(v.name.lower())]
 
     def datasets(self) -> list[Dataset]:
         """Return the datasets behind all tables, without samples."""

@@ -90,7 +90,10 @@ class QueryService:
             statement, _ = self._statement(sandbox, sql, None, values, session)
             return statement.resolve(_query(statement.tree)).tree
 
-        statement, _ = self._statement(sandbox, sql, None, (), session)
+        statement, kind = self._statement(sandbox, sql, None, (), session)
+        if kind.parameters is not None:
+            found = kind.parameters(statement)
+            return [*(k or f for k, f in zip(known, found, strict=False)), *found[len(known) :]]
         return parameters.guessed(statement.tree, known, bind)
 
     def describe(

@@ -31,6 +31,19 @@ WHOLE = View()
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What the functions of a session tell of it."""
+
+    database: str = ""
+    """As the client called it; empty for all of the sandbox."""
+    user: str = ""
+    process: int = 0
+
+
+NOBODY = Facts()
+
+
+@dataclass(frozen=True, slots=True)
 class TempTable:
     """A table of one session: Parquet files in its scratch folder (SQL contract, section 2.2)."""
 
@@ -61,9 +74,10 @@ class Statistics:
 class SqlSession:
     """A client's session. One statement runs at a time; close it when the client is gone."""
 
-    def __init__(self, view: View = WHOLE, variables: Variables | None = None) -> None:
+    def __init__(self, view: View = WHOLE, variables: Variables | None = None, facts: Facts = NOBODY) -> None:
         self.view = view
         self.variables = variables or Variables("", {})
+        self.facts = facts
         self.temp: dict[str, TempTable] = {}
         """Temporary tables by lower-case name."""
         self.results: dict[str, pa.Table] = {}

@@ -26,6 +26,7 @@ from limbeck.query.session import SqlSession
 from limbeck.query.words import Words
 from limbeck.registry import Registry
 from limbeck.scope import Principal, Sandbox
+from limbeck.xdm.types import Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,8 @@ class Kind:
     """It has the time of a job, as what writes has."""
     columns: Callable[[Statement], pa.Schema] | None = None
     """The columns it gives, without running it; None: it gives no rows."""
+    parameters: Callable[[Statement], Sequence[Type]] | None = None
+    """The types of its parameters; None: those of the dialect's, as their surroundings suggest."""
 
 
 Parser = Callable[[Words], Any]
