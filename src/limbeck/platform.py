@@ -61,7 +61,11 @@ class Platform:
         self.store = Store.open(settings.store_url)
         self.access = Access(self.store, settings.token_lifetime_s)
         self.engine = Engine(
-            settings.scratch, settings.engine_memory_mib, settings.engine_slots, settings.engine_threads
+            settings.scratch,
+            settings.engine_memory_mib,
+            settings.engine_slots,
+            settings.engine_threads,
+            settings.engine_spill_mib,
         )
         self.registry = Registry(self.store)
         self.lake = Lake(self.store, self.registry, settings.lake)

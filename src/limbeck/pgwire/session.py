@@ -221,7 +221,7 @@ class Session:
             answer = self._started(portal)
             yield from self._rows(answer, portal.formats, limit)
             if answer.schema is not None and answer.sent == limit:
-                answer.park(self._desk.scratch)
+                answer.park(self._desk.set_aside)
                 yield codec.PORTAL_SUSPENDED
             else:
                 yield from self._ended(answer)
@@ -402,7 +402,7 @@ class Session:
         self._cursors.check_free(declare.name)
         self._portals.check_free(declare.name)
         self._start += declare.start
-        cursor = Cursor(declare, self._answer(self._prepare(declare.query, 0), values), self._desk.scratch)
+        cursor = Cursor(declare, self._answer(self._prepare(declare.query, 0), values), self._desk.set_aside)
         self._cursors.put(declare.name, cursor)
         return Answer("DECLARE CURSOR", capped=lambda: cursor.was_capped)
 
