@@ -7,17 +7,25 @@ from typing import Any
 
 from sqlglot import exp
 
-from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedColumn, UndefinedFunction, nearest
+from limbeck.errors import (
+    DatatypeMismatch,
+    FeatureNotSupported,
+    SqlSyntaxError,
+    UndefinedColumn,
+    UndefinedFunction,
+    nearest,
+)
 from limbeck.query import below, casts, coerce, names
 from limbeck.query.dialect import position, template
 from limbeck.query.functions import FUNCTIONS, Function, windows
 from limbeck.query.functions.frames import Over
 from limbeck.query.generators import GENERATORS
+from limbeck.query.grouping import check_no_windows
 from limbeck.query.infer import infer
 from limbeck.query.marks import as_aggregate, at_level, row_wise
 from limbeck.query.parameters import Parameter, marked
 from limbeck.query.scope import Column, Scope
-from limbeck.query.types import BOOLEAN, LONG, NUMBER, STRING, is_string, type_of, typed
+from limbeck.query.types import BOOLEAN, LONG, NUMBER, STRING, TIMESTAMP, is_string, scalar_name, type_of, typed
 from limbeck.xdm.types import Array, Map, Object, Type
 
 PLAIN: frozenset[type[exp.Expr]] = frozenset(
@@ -152,6 +160,7 @@ class Expressions:
         self._refer(node, scope)
         _check_frame(node)
         self.bind_children(node, scope, "this")
+        check_no_windows(node.iter_expressions(), scope.level, "windows")
         below.settle(node, scope.level)
         ignore = isinstance(called, exp.IgnoreNulls)
         if isinstance(called, exp.IgnoreNulls | exp.RespectNulls):
@@ -215,9 +224,15 @@ class Expressions:
         if function.kind != "aggregate" and any(isinstance(e, exp.Distinct) for e in node.expressions):
             raise SqlSyntaxError(f"DISTINCT belongs to aggregates, which {name} is not", position=position(node))
         arguments = self._arguments(node.expressions, function, scope)
+        if function.kind != "scalar":
+            check_no_windows(arguments, scope.level, f"the arguments of {name}")
         if ignore_nulls and arguments:
             arguments[-1] = typed(template("{0} IGNORE NULLS", arguments[-1]), type_of(arguments[-1]))
         if function.windowed is not None and isinstance(over, exp.Window):
+            if function.wants.startswith("t"):
+                arguments[0] = _moment(arguments[0], name, position(node.expressions[0]))
+            if function.test is not None:
+                arguments[function.test] = coerce.condition(arguments[function.test], name)
             return function, function.windowed(arguments, Over.of(over, scope.level))
         return function, function.call(arguments)
 
@@ -412,6 +427,16 @@ def _at(written: exp.Expr, found: exp.Expr) -> exp.Expr:
 
 def _name(node: exp.Expr) -> str:
     return node.name.lower()
+
+
+def _moment(node: exp.Expr, name: str, place: int | None) -> exp.Expr:
+    """Return the time that one of Adobe's functions takes first, as a timestamp."""
+    kind = scalar_name(type_of(node))
+    if kind == "date":
+        return typed(template("CAST({0} AS TIMESTAMP)", node), TIMESTAMP)
+    if kind not in (None, "date-time"):
+        raise DatatypeMismatch(f"{name} takes a timestamp first, found a value of type {kind}", position=place)
+    return node
 
 
 def _is_row_wise(called: exp.Expr, window: exp.Window) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
@@ -27,6 +27,17 @@ def check_plain(node: exp.Expr, level: int, place: str, *, windows: bool = False
             raise GroupingError(f"aggregate functions are not allowed in {place}", position=_place(part))
         if isinstance(part, exp.Window) and not windows:
             raise WindowingError(f"window functions are not allowed in {place}", position=_place(part))
+
+
+def check_no_windows(nodes: Iterable[exp.Expr], level: int, place: str) -> None:
+    """See to it that *nodes*, bound parts of the SELECT at *level*, have no windows; *place* says where, for errors."""
+    for part in (part for node in nodes for part in node.find_all(exp.Window)):
+        if level_of(part) == level:
+            raise WindowingError(
+                f"window functions are not allowed in {place}",
+                position=_place(part),
+                hint="give the window a name in a query below, and use that",
+            )
 
 
 def check_groups(select: exp.Select, level: int) -> None:

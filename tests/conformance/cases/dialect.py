@@ -403,7 +403,6 @@ CASES = [
         by=(),
         values={"one": "e1", "segment": "sg"},
         draw=lambda w, random: {**any_event(w, random), "segment": word(random)},
-        missing="generators",
     ),
     case(
         "C26",
@@ -427,7 +426,6 @@ CASES = [
             "n": random.randint(0, 99),
             **{name: word(random) for name in "xyz"},
         },
-        missing="generators",
     ),
     case(
         "C28",

@@ -165,7 +165,6 @@ CASES = [
                 types=["int4", "int8", "bool", "int8"],
             )
         ],
-        missing="history_meta",
     ),
     Case(
         "C63",
@@ -176,7 +175,6 @@ CASES = [
             Query("SELECT {id} FROM {inc}", [(4,), (5,)], last_batch, by=()),
         ],
         makes=("inc",),
-        missing="history_meta",
     ),
     Case(
         "C64",
