@@ -32,12 +32,12 @@ ATTACKS = [
     "COPY cust (content FROM read_text('/etc/passwd') --) TO STDOUT",
     "COPY cust (1), read_text('/etc/passwd') TO STDOUT",
     "COPY (SELECT 1) TO '%scratch_space%/dir' WITH FORMAT 'parquet'",
-    "PREPARE p AS SELECT * FROM read_text('/etc/passwd'); EXECUTE p",
-    "PREPARE p AS SELECT getenv($1) AS x; EXECUTE p('HOME')",
-    "PREPARE p AS SELECT 1 AS a; EXECUTE p((SELECT content FROM read_text('/etc/passwd')))",
-    "PREPARE p AS SELECT $1 AS a; EXECUTE p(getenv('HOME'))",
-    "PREPARE p AS SELECT $1 AS a; EXECUTE p(current_setting('temp_directory'))",
-    "PREPARE p AS SELECT $1 AS a; EXECUTE p(1 FROM read_text('/etc/passwd') --)",
+    "DISCARD ALL; PREPARE p AS SELECT * FROM read_text('/etc/passwd'); EXECUTE p",
+    "DISCARD ALL; PREPARE p AS SELECT getenv($1) AS x; EXECUTE p('HOME')",
+    "DISCARD ALL; PREPARE p AS SELECT 1 AS a; EXECUTE p((SELECT content FROM read_text('/etc/passwd')))",
+    "DISCARD ALL; PREPARE p AS SELECT $1 AS a; EXECUTE p(getenv('HOME'))",
+    "DISCARD ALL; PREPARE p AS SELECT $1 AS a; EXECUTE p(current_setting('temp_directory'))",
+    "DISCARD ALL; PREPARE p AS SELECT $1 AS a; EXECUTE p(1 FROM read_text('/etc/passwd') --)",
     "DECLARE c CURSOR FOR SELECT * FROM read_text('/etc/passwd')",
     "EXPLAIN SELECT * FROM read_text('/etc/passwd')",
     "EXPLAIN ANALYZE SELECT 1",
@@ -147,7 +147,7 @@ def send(connection: Any, text: str) -> None:
 
 
 def refused(wire: Wire, *texts: str, **other: Any) -> set[str]:
-    """The SQLSTATEs with which *texts* end; none of them may end well."""
+    """The SQLSTATEs with which *texts* end, one after the other in one session; none of them may end well."""
     connection = wire.psycopg2(**other)
     connection.autocommit = True
     found = set()
@@ -163,9 +163,7 @@ def refused(wire: Wire, *texts: str, **other: Any) -> set[str]:
 def test_the_resolver_holds_without_the_engine(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     query = wire.platform.query
     monkeypatch.setattr(query, "services", replace(query.services, engine=NoEngine()))
-    for attack in ATTACKS:
-        (state,) = refused(wire, attack)
-        assert state[:2] in ("42", "0A", "22", "26"), attack
+    assert {state[:2] for state in refused(wire, *ATTACKS)} <= {"42", "0A", "22", "26"}
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -213,7 +211,7 @@ def test_a_scope_of_one_table_hides_the_others(wire: Wire) -> None:
     attacks = (
         "SELECT * FROM cust",
         "SELECT (SELECT max(id) FROM cust) AS m FROM ev",
-        "PREPARE p AS SELECT * FROM cust; EXECUTE p",
+        "DISCARD ALL; PREPARE p AS SELECT * FROM cust; EXECUTE p",
         "DECLARE c CURSOR FOR SELECT * FROM cust",
         "COPY cust TO STDOUT",
         "EXPLAIN SELECT * FROM cust",
