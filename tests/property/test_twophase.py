@@ -13,9 +13,9 @@ import pytest
 
 from limbeck.query.dialect import parse
 from limbeck.query.plans import Plan
-from limbeck.query.scope import TableInfo, ViewInfo
 from limbeck.xdm.arrow import from_arrow
 from tests.behaviour.query_tables import TENANT, TIME, Home, at
+from tests.catalogues import Tables
 
 START = at("2024-01-01")
 
@@ -40,29 +40,8 @@ def table(seed: int, users: int = 30) -> pa.Table:
     )
 
 
-class Tables:
-    """A catalogue with the one table."""
-
-    def table(self, name: str) -> TableInfo | None:
-        return TableInfo("e", from_arrow(table(0).schema)) if name.lower() == "e" else None
-
-    def view(self, _name: str) -> ViewInfo | None:
-        return None
-
-    functions = frozenset[str]()
-
-    def qualified(self, _parts: object) -> str | None:
-        return None
-
-    def called(self, function: str, table: str) -> TableInfo:
-        raise NotImplementedError
-
-    def names(self) -> list[str]:
-        return ["e"]
-
-
 def is_planned(sql: str) -> bool:
-    return "_picked" in Plan.of(sql, parse(sql), Tables()).text
+    return "_picked" in Plan.of(sql, parse(sql), Tables("e", from_arrow(table(0).schema))).text
 
 
 WHOLE = "PARTITION BY _tenant.userid"

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from limbeck import ids
 from limbeck.engine import Table
-from limbeck.errors import DuplicateTable, NameTaken
+from limbeck.errors import DuplicateTable, LimbeckError, NameTaken
 from limbeck.files import Folder
 from limbeck.lake import batches, scan
 from limbeck.lake.batches import Batch, Batches
@@ -53,29 +53,45 @@ class Lake:
         return self.datasets.get(sandbox, made)
 
     def create_table(
-        self, sandbox: Sandbox, table: str, schema_id: str, sources: Sequence[Path], created_by: str = ""
+        self,
+        sandbox: Sandbox,
+        table: str,
+        schema_id: str,
+        sources: Sequence[Path],
+        created_by: str = "",
+        *,
+        tags: Tags | None = None,
+        operation: str = "create table as",
+        first: Also | None = None,
     ) -> Dataset:
         """Make a dataset called *table* from finished Parquet files: it appears with its rows, or not at all.
 
-        Raise `DuplicateTable` if the sandbox has a table of that name.
+        *first* is called in the same transaction before anything is written, and may raise. Raise `DuplicateTable` if
+        the sandbox has a table of that name.
         """
         dataset_id = ids.object_id()
         placed = place(self.folder, dataset_id, sources)
         try:
             with self._store.write() as connection:
+                if first is not None:
+                    first(connection)
                 self.datasets.create(
                     connection,
                     sandbox,
                     table,
                     schema_id,
+                    tags=tags,
                     dataset_id=dataset_id,
                     table=table,
                     created_by=created_by,
                 )
-                _publish_statement(connection, dataset_id, placed, "create table as", created_by)
+                _publish_statement(connection, dataset_id, placed, operation, created_by)
         except NameTaken as taken:
             self._discard(placed)
             raise DuplicateTable(f'table "{table}" exists already') from taken
+        except LimbeckError:
+            self._discard(placed)
+            raise
         return self.datasets.get(sandbox, dataset_id)
 
     def append(

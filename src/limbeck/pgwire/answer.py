@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import pyarrow as pa
 
 from limbeck.query.service import Result
 from limbeck.query.spool import Spool
+
+SetAside = Callable[[pa.Schema, Iterable[pa.RecordBatch]], Spool]
+"""Writes rows to a file."""
 
 _COUNTED = frozenset({"SELECT", "FETCH", "MOVE", "COPY"})
 
@@ -76,11 +78,11 @@ class Answer:
             self.sent += batch.num_rows
             yield batch
 
-    def park(self, folder: Path) -> None:
+    def park(self, set_aside: SetAside) -> None:
         """Set the rest of the rows aside on disk, and give the engine back."""
         if self.schema is None:
             return
-        spool = Spool(folder, self.schema, self._rest())
+        spool = set_aside(self.schema, self._rest())
         self._close()
         self._batches, self._close = spool.read(0, spool.rows), spool.close
 

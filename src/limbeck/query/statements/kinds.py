@@ -5,11 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from limbeck.query.statements import block, catalogued, create, drop, explain, insert, select, settings, show
+from limbeck.query.statements import (
+    block,
+    catalogued,
+    create,
+    drop,
+    explain,
+    insert,
+    samples,
+    select,
+    settings,
+    show,
+    statistics,
+)
 from limbeck.query.statements.context import Kind, Parser
 from limbeck.query.words import Words, tokens
 
-_MODULES: tuple[Any, ...] = (block, catalogued, select, create, insert, drop, explain, show, settings)
+_MODULES: tuple[Any, ...] = (
+    block,
+    catalogued,
+    select,
+    create,
+    insert,
+    samples,
+    drop,
+    explain,
+    show,
+    statistics,
+    settings,
+)
 """Where two read the same first word, the earlier is asked first."""
 
 KINDS: Mapping[type, Kind] = {kind: how for module in _MODULES for kind, how in module.KINDS.items()}
