@@ -87,11 +87,11 @@ def test_a_block_without_a_query_gives_no_columns(shared: Home) -> None:
         "BEGIN CREATE TABLE made AS SELECT 1 AS a",
     ],
 )
-def test_what_cannot_be_read_ends_a_block_before_anything_runs(home: Home, text: str) -> None:
+def test_what_cannot_be_read_ends_a_block_before_anything_runs(shared: Home, text: str) -> None:
     text = text.replace("SELECT 1;", "CREATE TABLE made AS SELECT 1 AS a;")
     with pytest.raises(SqlSyntaxError):
-        home.sql(text)
-    assert home.lake.datasets.by_table(home.sandbox, "made") is None
+        shared.sql(text)
+    assert shared.lake.datasets.by_table(shared.sandbox, "made") is None
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,15 @@ def test_errors_tell_their_place_in_the_block(shared: Home) -> None:
     with pytest.raises(SqlError) as failure:
         shared.sql(text)
     assert failure.value.position == text.index("SELECT '@a'") + 1
+
+
+def test_a_template_at_the_start_of_a_line_is_none_of_its_comments(home: Home) -> None:
+    home.query.templates.create(home.sandbox, {"name": "ALL_OF_B3", "sql": "SELECT id FROM b3"}, "")
+    text = block("#don't\n# ALL_OF_B3; it's\n#ALL_OF_B3 WHERE id = 4;\nSELECT id FROM (\n  #ALL_OF_B3\n) WHERE id > 4;")
+    assert home.rows(f"{text} -- '#none'") == [(5,)]
+    assert home.rows(block("#don't; '\nSELECT '#none', id FROM (#ALL_OF_B3) WHERE id = 1;")) == [("#none", 1)]
+    with pytest.raises(SqlSyntaxError, match="#none"):
+        home.rows(block("SELECT * FROM (#none);"))
 
 
 # -- variables ----------------------------------------------------------------------------------------------------
@@ -257,9 +266,10 @@ def test_cancelling_is_nothing_a_handler_can_stop(shared: Home) -> None:
 
 
 def test_c63_new_rows_once(home: Home) -> None:
-    text = block("""
-        SET @f = SELECT 2;
-        SET @t = SELECT 3;
+    history = "(SELECT history_meta('b3')) WHERE is_current"
+    text = block(f"""
+        SET @f = SELECT parent_id FROM {history};
+        SET @t = SELECT snapshot_id FROM {history};
         CREATE TABLE inc AS SELECT id FROM b3 SNAPSHOT BETWEEN @f AND @t;
         EXCEPTION WHEN OTHER THEN SELECT 'ERROR';""")
     assert home.rows(text) == []

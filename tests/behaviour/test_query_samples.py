@@ -162,6 +162,17 @@ def test_samples_that_are_drawn_at_once_keep_the_limit(home: Home) -> None:
     assert len(home.lake.datasets.samples(home.sandbox, cust.id)) == 5
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """A client whose table has a sample; for what changes nothing."""
+    made = Home.make(tmp_path_factory.mktemp("drawn"))
+    made.add("cust", fixtures()["cust"])
+    client = Client(made)
+    client.rows("SET aqp=true")
+    client.rows("ANALYZE TABLE cust TABLESAMPLE SAMPLERATE 1")
+    return client
+
+
 @pytest.mark.parametrize(
     ("statement", "error"),
     [
@@ -182,13 +193,12 @@ def test_samples_that_are_drawn_at_once_keep_the_limit(home: Home) -> None:
         ("DROP TABLESAMPLE", SqlSyntaxError),
     ],
 )
-def test_what_is_refused_leaves_nothing(client: Client, statement: str, error: type[LimbeckError]) -> None:
-    client.rows("ANALYZE TABLE cust TABLESAMPLE SAMPLERATE 1")
-    home = client.home
+def test_what_is_refused_leaves_nothing(drawn: Client, statement: str, error: type[LimbeckError]) -> None:
+    home = drawn.home
     before = [d.table for d in home.lake.datasets.all(home.sandbox)]
     files = sorted(home.lake.folder.names())
     with pytest.raises(error):
-        client.rows(statement)
+        drawn.rows(statement)
     assert [d.table for d in home.lake.datasets.all(home.sandbox)] == before
     assert sorted(home.lake.folder.names()) == files
 
@@ -203,6 +213,38 @@ def test_errors_of_the_condition_tell_their_place(client: Client) -> None:
 def test_samples_are_not_listed_with_the_tables(client: Client) -> None:
     client.rows("ANALYZE TABLE cust TABLESAMPLE SAMPLERATE 5")
     assert [row[0] for row in client.rows("SHOW TABLES")] == ["ev", "cust"]
+
+
+def test_sample_meta(client: Client) -> None:
+    assert client.rows("SELECT sample_meta('cust')") == []
+    client.rows("ANALYZE TABLE cust TABLESAMPLE SAMPLERATE 100")
+    client.rows("ANALYZE TABLE public.cust FILTERCONTEXT (id > 1) TABLESAMPLE SAMPLERATE 99.5")
+    home = client.home
+    found = home.sql("SELECT sample_meta('cust')")
+    assert [(f.name, str(f.type)) for f in found.schema] == [
+        ("sample_table_name", "string"),
+        ("sample_dataset_id", "string"),
+        ("parent_dataset_id", "string"),
+        ("sample_type", "string"),
+        ("sampling_rate", "double"),
+        ("filter_condition_on_source_dataset", "string"),
+        ("sample_num_rows", "int64"),
+        ("created", "string"),
+    ]
+    one, two, parent = (
+        home.lake.datasets.by_table(home.sandbox, n) for n in ("cust_sample_100", "cust_sample_99_5", "cust")
+    )
+    assert one is not None
+    assert two is not None
+    assert parent is not None
+    rows = home.rows("SELECT count(1) FROM cust_sample_99_5")[0][0]
+    assert [tuple(row.values())[:-1] for row in found.to_pylist()] == [
+        ("cust_sample_100", one.id, parent.id, "uniform", 100.0, "", 3),
+        ("cust_sample_99_5", two.id, parent.id, "uniform", 99.5, "id > 1", rows),
+    ]
+    assert found.column("created").to_pylist() == [d.created.strftime("%d/%m/%Y %H:%M:%S") for d in (one, two)]
+    name = "SELECT sample_table_name FROM (SELECT sample_meta('cust')) WHERE sampling_rate = 100"
+    assert client.rows(f"$$ BEGIN SET @s = {name}; SELECT '@s'; END $$") == [("cust_sample_100",)]
 
 
 def test_samples_go_with_their_table_and_their_files_are_swept(client: Client) -> None:

@@ -26,6 +26,7 @@ from tests.wire.conftest import PASSWORD, USER, Wire
 
 TYPES = {
     16: "bool",
+    17: "bytea",
     20: "int8",
     21: "int2",
     23: "int4",
@@ -180,7 +181,7 @@ def _desk(wire: Wire, case: Case, database: str) -> Desk:
 
 def _answer(table: pa.Table) -> Answer:
     columns = [[from_arrow(v, c.type) for v in c.to_pylist()] for c in table.columns]
-    named = [TYPES[types.oid_of(kind)] for kind in table.schema.types]
+    named = [TYPES[types.oid_of(field)] for field in table.schema]
     return Answer(table.schema.names, named, list(zip(*columns, strict=True)))
 
 

@@ -114,3 +114,25 @@ SELECT max(snapshot_id) AS m FROM history_meta('b3') WHERE NOT is_current
 -- the history of nothing
 SELECT history_meta('b4')
 --! 42P01 8 table "b4" does not exist
+-- a string that is spelled like a column that nobody named
+SELECT 'x', "x", upper("x")
+--| x | x | X
+--= x | x | upper(x)
+-- a column that nobody named
+SELECT * FROM (SELECT upper(name), id FROM cust) WHERE `upper(name)` = 'BO'
+--| BO | 3
+--= upper(name) | id
+-- sorted by a column that nobody named
+SELECT _tenant.userid, count(1) FROM ev GROUP BY userid ORDER BY `count(1)`
+--| B | 1
+--| A | 2
+--= userid | count(1)
+-- an alias of the list in the list
+SELECT id + 1 AS x, x * 10 AS y FROM cust WHERE id = 1
+--| 2 | 20
+-- an alias of the list in WHERE
+SELECT id + 1 AS x FROM cust WHERE x = 1
+--! 42703 36 column "x" does not exist here
+-- a relation that is not there
+SELECT cst.id FROM cust
+--! 42703 8 column "cst" does not exist here. Hint: did you mean "cust"?

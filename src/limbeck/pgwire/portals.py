@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from limbeck.errors import DuplicateCursor, UndefinedCursor
 from limbeck.pgwire.answer import Answer
 from limbeck.pgwire.commands import Command
@@ -28,6 +30,9 @@ class Prepared:
     command: Command | None = None
     types: list[int] | None = None
     """The parameters' types, once they were asked for."""
+    described: pa.Schema | None = None
+    """The columns that the client was told of before it gave values, if it asked."""
+    was_described: bool = False
 
     @property
     def query(self) -> str:
@@ -52,6 +57,12 @@ class Prepared:
         named = first is not None and (first.word in ("SELECT", "WITH", "VALUES") or first.text in ("(", "$"))
         return self.command is None and named
 
+    @property
+    def is_block(self) -> bool:
+        """Whether it is an anonymous block: what it gives is known for sure when it has run, and it runs once."""
+        first = next(tokens(self.sql), None)
+        return self.command is None and first is not None and first.text == "$"
+
 
 @dataclass(slots=True)
 class Portal:
@@ -63,6 +74,11 @@ class Portal:
     answer: Answer | None = None
     touched: bool = False
     """Some of its rows were taken."""
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether it may be given back and run again, since nobody has seen its rows and nothing was done."""
+        return not self.touched and not self.prepared.is_block
 
     def close(self) -> None:
         """Give back what it holds."""
@@ -89,12 +105,12 @@ class Portals(Held[Portal]):
     @property
     def hold_unread(self) -> bool:
         """Whether a query was begun only to be described."""
-        return any(portal.answer is not None and not portal.touched for portal in self)
+        return any(portal.answer is not None and portal.begins_anew for portal in self)
 
     def rest(self) -> None:
         """Give back what was only described; it begins anew when it is executed."""
         for portal in self:
-            if not portal.touched:
+            if portal.begins_anew:
                 portal.close()
 
     def forget(self, name: str) -> None:

@@ -198,7 +198,8 @@ class Session:
             prepared = self._statement(message.name)
             oids = self._parameter_oids(prepared)
             yield codec.parameter_description(oids)
-            yield self._columns(self._schema(prepared, oids), ())
+            prepared.described, prepared.was_described = self._schema(prepared, oids), True
+            yield self._columns(prepared.described, ())
         elif message.name in self._cursors:
             yield self._columns(self._cursors.get(message.name).schema, ())
         else:
@@ -308,7 +309,8 @@ class Session:
 
     def _started(self, portal: Portal) -> Answer:
         if portal.answer is None:
-            portal.answer = self._answer(portal.prepared, portal.values)
+            answer = self._answer(portal.prepared, portal.values)
+            portal.answer = _as_described(portal.prepared, answer) if portal.prepared.is_block else answer
         portal.touched = True
         return portal.answer
 
@@ -434,3 +436,13 @@ class Session:
         self._statement(spelled)
         self._prepared.pop(spelled)
         return Answer("DEALLOCATE")
+
+
+def _as_described(block: Prepared, answer: Answer) -> Answer:
+    """The answer of a block whose columns were guessed for a client: without rows if none were told of."""
+    if not block.was_described or answer.schema is None or answer.schema == block.described:
+        return answer
+    answer.close()
+    if block.described is None:
+        return Answer("DO")
+    raise FeatureNotSupported("the block gives other columns than it was described with: send it as a simple query")

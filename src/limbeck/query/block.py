@@ -50,9 +50,24 @@ Step = Text | Assign | Branch | Block
 
 _QUOTED = r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"]|\"\")*\""
 _REMARK = r"--[^\n]*|/\*.*?\*/"
-_COMMENT = re.compile(rf"{_QUOTED}|{_REMARK}|(?P<hash>^[^\S\n]*\#[^\n]*)", re.DOTALL | re.MULTILINE)
+_COMMENT = re.compile(
+    rf"{_QUOTED}|{_REMARK}|(?P<hash>^[^\S\n]*\#(?P<word>[A-Za-z_]\w*)?[^\n]*)", re.DOTALL | re.MULTILINE
+)
 _VARIABLE = re.compile(rf"(?P<text>{_QUOTED})|(?P<comment>{_REMARK})|@(?P<name>[A-Za-z_]\w*)", re.DOTALL)
 _INSIDE = re.compile(r"@([A-Za-z_]\w*)")
+
+
+def without_remarks(sql: str, means: Callable[[str], bool] = lambda _: False) -> str:
+    """Blank out the comments that begin with `#` at the start of a line, so that places stay what they are.
+
+    Where *means* says so of the word behind the `#`, it is no comment.
+    """
+
+    def blank(found: re.Match[str]) -> str:
+        is_remark = found["hash"] is not None and not (found["word"] and means(found["word"]))
+        return " " * len(found[0]) if is_remark else found[0]
+
+    return _COMMENT.sub(blank, sql)
 
 
 def parse(sql: str) -> Block:
@@ -60,7 +75,7 @@ def parse(sql: str) -> Block:
 
     Lines that begin with `#` are comments. Statements are only cut, not read.
     """
-    found = _Parser(_without_hashes(sql))
+    found = _Parser(without_remarks(sql))
     try:
         block = found.block()
     except RecursionError as error:
@@ -104,11 +119,6 @@ def _in_quotes(text: str, values: Mapping[str, str]) -> str:
         return (plain.replace("\\", "\\\\") if quote == "'" else plain).replace(quote, quote * 2)
 
     return _INSIDE.sub(value, text)
-
-
-def _without_hashes(sql: str) -> str:
-    """Blank out the comments that `#` begins, so that places stay what they are."""
-    return _COMMENT.sub(lambda found: " " * len(found[0]) if found["hash"] is not None else found[0], sql)
 
 
 _ENDS = frozenset({"END", "ELSE", "ELSEIF", "EXCEPTION"})
@@ -185,6 +195,8 @@ class _Parser:
 
     def _text(self, until: str) -> Text:
         """Take everything up to *until*, which is taken, too; one inside CASE … END is not meant."""
+        if self._at >= len(self._tokens):
+            raise self._unexpected()
         first = self._at
         cases = 0
         while self._at < len(self._tokens):

@@ -101,8 +101,7 @@ class SessionCatalogue:
         return TableInfo(dataset.table, from_arrow(METADATA[function].schema))
 
     def _of_lake(self, function: str, table: str) -> Dataset:
-        parts = table.split(".")
-        name = (self.qualified(parts) if len(parts) > 1 else None) or table
+        name = self.unqualified(table)
         dataset = self.dataset(name)
         if name.lower() in self._session.temp or (dataset is None and self.view(name) is not None):
             raise SqlError(METADATA[function].refusal)
@@ -112,8 +111,13 @@ class SessionCatalogue:
 
     def _metadata(self, source: Source) -> Table:
         called = METADATA[source.function]
-        rows = called.rows(self._lake, self._objects, self._of_lake(source.function, source.table))
+        rows = called.rows(self._lake, self._sandbox, self._of_lake(source.function, source.table))
         return Table(source.view, called.schema, rows=rows, place=source.placed)
+
+    def unqualified(self, name: str) -> str:
+        """Return what the table or view is called that *name* names, with or without dots; *name* itself for none."""
+        parts = name.split(".")
+        return (self.qualified(parts) if len(parts) > 1 else None) or name
 
     def qualified(self, parts: Sequence[str]) -> str | None:
         """Return what the table or view is called that *parts* name: a schema before it, a database before that.

@@ -90,6 +90,8 @@ class Relations:
         check_parts(join, frozenset({"this", "on", "using", "side", "kind", "method"}))
         if join.args.get("kind") not in _KINDS:
             raise FeatureNotSupported(f"{join.args['kind']} JOIN is not served", position=position(join))
+        if join.args.get("kind") == "CROSS" and (join.args.get("on") or join.args.get("using")):
+            raise SqlSyntaxError("CROSS JOIN takes no condition", position=position(join))
         before = {c.name.lower(): c for r in scope.relations for c in r.columns}
         count = len(scope.relations)
         join.set("this", self._relation(join.this, scope))

@@ -197,9 +197,12 @@ class _Resolver:
         """Return the query of a view, bound; it sees the catalogue and nothing of the query around."""
         if view.name.lower() in self._views:
             raise SqlError(f"view {view.name} reads itself: {' → '.join((*self._views, view.name.lower()))}")
-        query = parse(view.sql)
         within = (*self._views, view.name.lower())
-        return query, _Resolver(view.sql, self._catalogue, (), self._found, within).query(query, Scope())
+        try:
+            query = parse(view.sql)
+            return query, _Resolver(view.sql, self._catalogue, (), self._found, within).query(query, Scope())
+        except SqlError as error:  # its position is one in the text of the view
+            raise type(error)(f"view {view.name}: {error.message}", hint=error.hint) from error
 
     # -- clauses -------------------------------------------------------------------------------------------
 
@@ -223,6 +226,8 @@ class _Resolver:
                 found = [self._projection(item, scope)]
             items.extend(expression for expression, _ in found)
             columns.extend(column for _, column in found)
+        for column in columns:  # GROUP BY and ORDER BY know those, too, that nobody gave a name
+            scope.aliases.setdefault(column.name.lower(), column)
         node.set("expressions", items)
         return tuple(columns), made
 
@@ -242,7 +247,8 @@ class _Resolver:
         if not isinstance(item, exp.Alias) and isinstance(inner, exp.Column):
             name = _as_typed(item, name)
         column = Column(name or _UNNAMED, type_of(inner))
-        scope.aliases.setdefault(name.lower(), column)
+        if isinstance(item, exp.Alias):
+            scope.aliases.setdefault(column.name.lower(), column)
         return exp.Alias(this=inner, alias=exp.to_identifier(column.name, quoted=True)), column
 
     def _clause(self, node: exp.Expr, key: str, scope: Scope) -> None:

@@ -120,6 +120,9 @@ class QueryService:
         def execute(text: str) -> Result:
             return self.run(sandbox, text, principal=principal, session=session, interrupt=interrupt)
 
+        def columns_of(text: str) -> pa.Schema:
+            return self.describe(sandbox, text, session=session)[1]
+
         services = self.services
         is_long = kind.writes or kind.is_long or session.is_batch
         return Statement(
@@ -133,6 +136,7 @@ class QueryService:
             session=session,
             execute=execute,
             kind_of=_kind_of,
+            columns_of=columns_of,
             timeout=services.batch_timeout if is_long else services.timeout,
             approximate=approximate,
             interrupt=interrupt,

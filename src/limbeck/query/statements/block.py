@@ -13,6 +13,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, cast
 
+import pyarrow as pa
+import pyarrow.types as pt
+
 from limbeck.errors import (
     Cancelled,
     FeatureNotSupported,
@@ -250,10 +253,41 @@ def _plain(value: object) -> str:
     return value.isoformat(" ") if isinstance(value, dt.datetime) else str(value)
 
 
+def columns(statement: Statement) -> pa.Schema:
+    """Guess the columns of a block: those of the query that stands last, with values of its variables' types."""
+    found = list(steps(Block(statement.command.block.steps)))
+    try:
+        queries = [step for step in found if isinstance(step, Text) and _is_query(statement, step)]
+        values: dict[str, str] = {}
+        for step in found:
+            if isinstance(step, Assign):
+                values[step.name] = _typical(statement.columns_of(_query(_blanked(step.value, values))).types[0])
+        return statement.columns_of(_blanked(queries[-1], values)) if queries else pa.schema([])
+    except LimbeckError:  # it reads what the block is about to make
+        return pa.schema([])
+
+
+def _is_query(statement: Statement, text: Text) -> bool:
+    return statement.kind_of(filled(text.sql, {}, lambda _: "0")).tag == "SELECT"
+
+
+def _blanked(text: Text, values: Mapping[str, str]) -> str:
+    return filled(text.sql, values, partial(_known, values=values))
+
+
+def _typical(kind: pa.DataType) -> str:
+    """A literal of a type."""
+    if pt.is_boolean(kind) or pt.is_integer(kind):
+        return "TRUE" if pt.is_boolean(kind) else "0"
+    return f"CAST('0' AS {_TYPICAL[kind]})" if kind in _TYPICAL else "'0'"
+
+
+_TYPICAL = {pa.float64(): "DOUBLE", pa.timestamp("ms"): "TIMESTAMP", pa.date32(): "DATE"}
+
 PARSERS: dict[str, Parser] = {
     "$": _block,
     "BEGIN": _bare,
     **dict.fromkeys(("IF", "ELSE", "ELSEIF", "EXCEPTION", "SET"), _outside),
 }
 
-KINDS: dict[type, Kind] = {AnonymousBlock: Kind(run, "DO", inner=_inner)}
+KINDS: dict[type, Kind] = {AnonymousBlock: Kind(run, "DO", inner=_inner, columns=columns)}

@@ -79,6 +79,8 @@ class Statement:
     """Runs another statement in the same session, for the same principal."""
     kind_of: Callable[[str], Kind]
     """Reads another statement without running it; raises what is wrong with it."""
+    columns_of: Callable[[str], pa.Schema]
+    """Tells the columns that another statement gives, without running it."""
     timeout: float
     """How long it may run, in seconds."""
     approximate: bool = False

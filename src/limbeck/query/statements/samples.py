@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 
 from limbeck.access.service import LOCAL
 from limbeck.errors import DuplicateTable, Forbidden, SqlError, UndefinedTable
-from limbeck.lake import SAMPLE, Dataset
+from limbeck.lake import Dataset
 from limbeck.lake.datasets import sample_ids
 from limbeck.query.analysis import Sample, selected, undefined
 from limbeck.query.catalogue import SessionCatalogue
+from limbeck.query.metadata import sample_tags
 from limbeck.query.result import Result, presented
 from limbeck.query.session import SqlSession
 from limbeck.query.statements.context import Kind, Parser, Reading, Statement
@@ -54,7 +55,7 @@ def _draw(statement: Statement) -> Result:
     parent = _parent(statement, command.table)
     _check_room(parent, len(statement.lake.datasets.samples(statement.sandbox, parent.id)))
     name = sample_name(parent.table, command.rate)
-    tags = {SAMPLE: [parent.id, command.rate, command.filter.condition.strip() if command.filter else ""]}
+    condition = command.filter.condition.strip() if command.filter else ""
 
     def room(connection: Connection) -> None:
         _check_room(parent, len(sample_ids(connection, statement.sandbox, parent.id)))
@@ -71,7 +72,7 @@ def _draw(statement: Statement) -> Result:
                 parent.schema.id,
                 files,
                 statement.author,
-                tags=tags,
+                tags=sample_tags(parent, command.rate, condition),
                 operation="analyze table",
                 first=room,
             )
@@ -90,7 +91,7 @@ def _rows(statement: Statement, parent: Dataset, command: Sample) -> Reading:
 
 
 def _parent(statement: Statement, table: str) -> Dataset:
-    found = statement.catalogue.dataset(table)
+    found = statement.catalogue.dataset(statement.catalogue.unqualified(table))
     if found is None:
         raise undefined(statement.catalogue, table)
     if found.sample_of:
@@ -114,7 +115,7 @@ def _drop(statement: Statement) -> Result:
     """Remove a sample; only whoever drew it may."""
     command: DropSample = statement.command
     _check_on(statement)
-    found = statement.catalogue.dataset(command.name)
+    found = statement.catalogue.dataset(statement.catalogue.unqualified(command.name))
     if found is None or not found.sample_of:
         raise UndefinedTable(f'sample "{command.name}" does not exist')
     if statement.author not in ("", LOCAL, found.created_by):

@@ -12,6 +12,7 @@ from limbeck import clock
 from limbeck.engine.sql import quoted
 from limbeck.errors import DuplicateTable, FeatureNotSupported, SqlError, UndefinedColumn, nearest
 from limbeck.query.analysis import Bare, Compute, analysis, selected, undefined
+from limbeck.query.metadata import TIME
 from limbeck.query.result import Result
 from limbeck.query.session import Statistics
 from limbeck.query.statements.context import Kind, Parser, Reading, Statement
@@ -35,8 +36,6 @@ SCHEMA = pa.schema(
     ]
 )
 """The columns of statistics: one row for each leaf."""
-
-TIME = "%d/%m/%Y %H:%M:%S"
 
 _TYPES: dict[ScalarName, str] = {
     "string": "String",
@@ -75,7 +74,7 @@ class _Leaf:
 def _compute(statement: Statement) -> Result:
     """Compute the statistics of a table in one pass, and keep them in the session under their id."""
     command: Compute = statement.command
-    table = statement.catalogue.table(command.table)
+    table = statement.catalogue.table(statement.catalogue.unqualified(command.table))
     if table is None:
         raise undefined(statement.catalogue, command.table)
     id_ = _id(statement, table.name, command.alias)
@@ -162,7 +161,7 @@ def _table(leaves: Sequence[_Leaf], rows: int, values: Sequence[Any]) -> pa.Tabl
 
 def _bare(statement: Statement) -> Result:
     command: Bare = statement.command
-    if statement.catalogue.table(command.table) is None:
+    if statement.catalogue.table(statement.catalogue.unqualified(command.table)) is None:
         raise undefined(statement.catalogue, command.table)
     raise SqlError(
         f"ANALYZE TABLE {command.table}: an implementation is missing for tables of the lake",
