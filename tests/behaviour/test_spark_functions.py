@@ -17,7 +17,7 @@ import pytest
 
 from limbeck.errors import LimbeckError, SqlError
 from tests.behaviour.query_tables import Home
-from tests.golden.spark_reference import FOLDER, PACK, families, plain, statement
+from tests.golden.spark_reference import FOLDER, PACK, expressions, families, plain, statement
 
 RULINGS: dict[str, list[Any]] = json.loads((FOLDER / "rulings.json").read_text("utf-8"))
 
@@ -105,6 +105,7 @@ def answers(home: Home, family: str, pack: list[str]) -> dict[str, tuple[str, An
 @pytest.mark.parametrize("family", families())
 def test_functions_give_what_spark_gives(home: Home, family: str) -> None:
     reference: dict[str, list[Any]] = json.loads((FOLDER / f"{family}.json").read_text("utf-8"))
+    assert reference.keys() == set(expressions(family)), "run spark_reference.py: expressions have changed"
     expected = {text: RULINGS.get(text, answer) for text, answer in reference.items()}
     fine = [text for text, answer in expected.items() if answer[0] != "error"]
     found: dict[str, tuple[str, Any]] = {}

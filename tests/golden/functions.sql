@@ -134,8 +134,8 @@ SELECT x, row_number() OVER (ORDER BY x) AS n, sum(x) OVER (ORDER BY x DESC) AS 
 -- spans of time
 SELECT window(timestamp, '1 day').start AS day, count(1) FROM ev GROUP BY day ORDER BY day
 --= day | count(1)
---| 2024-03-01T00:00:00 | 2
---| 2024-03-02T00:00:00 | 1
+--| 2024-03-01 00:00:00 | 2
+--| 2024-03-02 00:00:00 | 1
 
 -- maps with keys of any type
 SELECT key, value FROM (SELECT explode(map(1, 'a', 2, 'b'))) WHERE key > 1
