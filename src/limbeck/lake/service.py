@@ -53,29 +53,43 @@ class Lake:
         return self.datasets.get(sandbox, made)
 
     def create_table(
-        self, sandbox: Sandbox, table: str, schema_id: str, sources: Sequence[Path], created_by: str = ""
+        self,
+        sandbox: Sandbox,
+        table: str,
+        schema: Callable[[Connection], str],
+        sources: Sequence[Path] | None,
+        created_by: str = "",
+        *,
+        tags: Tags | None = None,
+        also: Callable[[Connection, str], None] | None = None,
     ) -> Dataset:
         """Make a dataset called *table* from finished Parquet files: it appears with its rows, or not at all.
 
-        Raise `DuplicateTable` if the sandbox has a table of that name.
+        *schema* gives the `$id` of its schema, *also* makes changes of the caller's own with the dataset's id: all in
+        one transaction. *sources* None: it begins without a snapshot. Raise `DuplicateTable` if the sandbox has a
+        table of that name.
         """
         dataset_id = ids.object_id()
-        placed = place(self.folder, dataset_id, sources)
+        placed = place(self.folder, dataset_id, sources or ())
         try:
             with self._store.write() as connection:
                 self.datasets.create(
                     connection,
                     sandbox,
                     table,
-                    schema_id,
+                    schema(connection),
+                    tags=tags,
                     dataset_id=dataset_id,
                     table=table,
                     created_by=created_by,
                 )
-                _publish_statement(connection, dataset_id, placed, "create table as", created_by)
+                if sources is not None:
+                    _publish_statement(connection, dataset_id, placed, "create table as", created_by)
+                if also is not None:
+                    also(connection, dataset_id)
         except NameTaken as taken:
             self._discard(placed)
-            raise DuplicateTable(f'table "{table}" exists already') from taken
+            raise DuplicateTable(f'relation "{table}" exists already') from taken
         return self.datasets.get(sandbox, dataset_id)
 
     def append(

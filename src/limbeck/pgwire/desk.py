@@ -40,7 +40,9 @@ class Desk:
             sandbox = platform.access.sandbox(principal.org_id, found.sandbox)
         except NotFound as error:
             raise UnknownSandbox(f'database "{database}": {error}') from error
-        return cls(platform, principal, sandbox, session(platform.lake, sandbox, found, variables))
+        return cls(
+            platform, principal, sandbox, session(platform.lake, platform.query.objects, sandbox, found, variables)
+        )
 
     @property
     def scratch(self) -> Path:

@@ -6,7 +6,7 @@ Only tables of the catalogue, columns that exist, and functions, operators and c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,9 +22,10 @@ from limbeck.query.grouping import check_groups, check_number, check_plain
 from limbeck.query.label import label
 from limbeck.query.places import Bound, Places, Sources
 from limbeck.query.relations import Generated, Relations
-from limbeck.query.scope import Catalogue, Column, Columns, Cte, Scope, Source, ViewInfo, renamed
+from limbeck.query.scope import Catalogue, Column, Columns, Cte, Relation, Scope, Source, ViewInfo, renamed
 from limbeck.query.stars import expanded
 from limbeck.query.types import type_of
+from limbeck.xdm.types import Object, Type
 
 _SELECT_PARTS = frozenset(
     {"with_", "distinct", "expressions", "from_", "joins", "laterals", "where", "group", "having", "windows"}
@@ -83,7 +84,7 @@ class _Resolver:
         self._views = views
         """The views around, outermost first."""
         self._expressions = Expressions(sql, self.query, self._exists, params)
-        self._relations = Relations(catalogue, found.sources, self._expressions, self.query, self._viewed)
+        self._relations = Relations(catalogue, found.sources, self._expressions, self.query, self._viewed, bool(views))
 
     # -- queries -------------------------------------------------------------------------------------------
 
@@ -188,9 +189,32 @@ class _Resolver:
         """Return the query of a view, bound; it sees the catalogue and nothing of the query around."""
         if view.name.lower() in self._views:
             raise SqlError(f"view {view.name} reads itself: {' → '.join((*self._views, view.name.lower()))}")
-        query = parse(view.sql)
+        query: exp.Expr = parse(view.sql)
         within = (*self._views, view.name.lower())
-        return query, _Resolver(view.sql, self._catalogue, (), self._found, within).query(query, Scope())
+        inner = _Resolver(view.sql, self._catalogue.behind(), (), self._found, within)
+        try:
+            columns = inner.query(query, Scope())
+        except SqlError as error:
+            raise type(error)(f'view "{view.name}" cannot be read: {error.message}', hint=error.hint) from error
+        return self._flat(query, columns) if view.flat else (query, columns)
+
+    def _flat(self, query: exp.Expr, columns: Columns) -> tuple[exp.Expr, Columns]:
+        """Return a query that gives the fields of structs as columns, called by their path."""
+        scope = Scope()
+        relation = Relation("_flat", columns, scope.level, query)
+        scope.relations.append(relation)
+        found = [
+            (names.fields(names.reference(relation, column), path), Column(name, kind))
+            for column in columns
+            for name, path, kind in _leaves(column.name, (), column.type)
+        ]
+        alias = exp.TableAlias(this=exp.to_identifier(relation.alias, quoted=True))
+        select = exp.Select(
+            expressions=[exp.alias_(e, c.name, quoted=True) for e, c in found],
+            from_=exp.From(this=exp.Subquery(this=query, alias=alias)),
+        )
+        self._found.selects.append((select, scope))
+        return select, tuple(column for _, column in found)
 
     # -- clauses -------------------------------------------------------------------------------------------
 
@@ -289,6 +313,17 @@ class _Resolver:
             clause.pop()
         elif not (isinstance(number, exp.Literal) and number.is_int and only(clause, frozenset({"expression"}))):
             raise SqlSyntaxError(f"{key.upper()} takes a whole number", position=position(clause))
+
+
+def _leaves(
+    name: str, path: tuple[exp.Identifier, ...], kind: Type | None
+) -> Iterator[tuple[str, tuple[exp.Identifier, ...], Type | None]]:
+    """Yield each field below a column that is no struct: its dotted name, the path to it, and its type."""
+    if not isinstance(kind, Object):
+        yield name, path, kind
+        return
+    for field in kind.fields:
+        yield from _leaves(f"{name}.{field.name}", (*path, exp.to_identifier(field.name)), field.type)
 
 
 def _result_scope(columns: Columns, scope: Scope) -> Scope:

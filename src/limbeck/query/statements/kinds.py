@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from limbeck.query.statements import block, create, drop, explain, insert, select, settings, show
+from limbeck.query.statements import (
+    alter,
+    block,
+    containers,
+    create,
+    drop,
+    explain,
+    identities,
+    insert,
+    select,
+    settings,
+    show,
+    unserved,
+    views,
+)
 from limbeck.query.statements.context import Kind, Parser
 from limbeck.query.words import Words, tokens
 
-_MODULES: tuple[Any, ...] = (block, select, create, insert, drop, explain, show, settings)
+_MODULES: tuple[Any, ...] = (
+    block, select, create, views, containers, identities, insert, drop, explain, show, unserved, alter, settings
+)  # fmt: skip
 """Where two read the same first word, the earlier is asked first."""
 
 KINDS: Mapping[type, Kind] = {kind: how for module in _MODULES for kind, how in module.KINDS.items()}
