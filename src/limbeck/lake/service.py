@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from limbeck import ids
+from limbeck import crash, ids
 from limbeck.engine import Table
 from limbeck.errors import DuplicateTable, NameTaken
 from limbeck.files import Folder
@@ -87,6 +87,7 @@ class Lake:
                     _publish_statement(connection, dataset_id, placed, "create table as", created_by)
                 if also is not None:
                     also(connection, dataset_id)
+                crash.point("lake.create-table.before-commit")
         except NameTaken as taken:
             self._discard(placed)
             raise DuplicateTable(f'relation "{table}" exists already') from taken

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from limbeck import crash
 from limbeck.errors import DependentObjects, Forbidden
 from limbeck.lake import Dataset
 from limbeck.query import logical
@@ -54,6 +55,7 @@ def run(statement: Statement) -> Result:
 
     def also(connection: Connection) -> None:
         logical.forget(connection, statement.sandbox, member)
+        crash.point("query.drop-table.before-commit")
 
     if not only_reference(statement, command.parts, member):
         statement.lake.datasets.drop(statement.sandbox, found.id, also=also)

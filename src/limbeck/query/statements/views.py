@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from limbeck import crash
 from limbeck.errors import DuplicateTable, NameTaken, SqlError
 from limbeck.query import logical, objects
 from limbeck.query.dialect import parse
@@ -122,6 +123,7 @@ def _store(
         found = objects.create(connection, sandbox, VIEW, body, name=name, created_by=statement.author)
     if within is not None:
         logical.add(connection, sandbox, within, Member("view", found.id))
+    crash.point("query.create-view.before-commit")
 
 
 def _run_drop(statement: Statement) -> Result:
