@@ -19,6 +19,11 @@ from limbeck.settings import Settings
 from limbeck.store import Store
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the flag that writes what golden statements give now into their files."""
+    parser.addoption("--rewrite-golden", action="store_true", help="write the results of tests/golden/*.sql anew; -n 0")
+
+
 def pytest_configure() -> None:
     """Hear Ctrl-C, and let children hear it, even if a shell started the tests in the background and ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -196,6 +196,13 @@ class SqlError(LimbeckError):
         self.position = position
         self.hint = hint
 
+    def move(self, by: int, default: int | None = None) -> None:
+        """Tell of a place *by* characters further on, as the text stands inside another; *default* if none is known."""
+        position = default if self.position is None else self.position
+        if position is not None:
+            self.position = position + by
+            self.details = {**self.details, "position": self.position}
+
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message}. Hint: {self.hint}"
 
@@ -310,6 +317,13 @@ class NoTablesInScope(SqlError):
 
     code = "LIMB-2011-400"
     sqlstate = "42P12"
+
+
+class WrongNumberOfValues(SqlError):
+    """A prepared statement was bound to more or fewer values than it has parameters."""
+
+    code = "LIMB-2021-400"
+    sqlstate = "08P01"
 
 
 class UndefinedStatement(SqlError):

@@ -61,14 +61,24 @@ class Platform:
         self.store = Store.open(settings.store_url)
         self.access = Access(self.store, settings.token_lifetime_s)
         self.engine = Engine(
-            settings.scratch, settings.engine_memory_mib, settings.engine_slots, settings.engine_threads
+            settings.scratch,
+            settings.engine_memory_mib,
+            settings.engine_slots,
+            settings.engine_threads,
+            settings.engine_spill_mib,
         )
         self.registry = Registry(self.store)
         self.lake = Lake(self.store, self.registry, settings.lake)
         self.delta = DeltaLogs(self.store, self.lake)
         self.ingest = Ingest(self.store, self.lake, self.engine, Folder(settings.staging), Folder(settings.scratch))
         self.query = QueryService(
-            self.store, self.lake, self.registry, self.engine, settings.scratch, settings.statement_timeout_s
+            self.store,
+            self.lake,
+            self.registry,
+            self.engine,
+            settings.scratch,
+            settings.statement_timeout_s,
+            settings.batch_timeout_s,
         )
         self.query_runs = QueryRuns(self.store, self.query)
         self.query_schedules = Schedules(self.store, self.query.objects)

@@ -33,8 +33,12 @@ class Settings:
     """Statements that run at once; each gets an equal share of the memory."""
     engine_threads: int = os.cpu_count() or 2
     """Threads of one statement."""
+    engine_spill_mib: int = 32 * 1024
+    """Most that one statement, or the rows set aside for one cursor, may take of the disk for the time being."""
     statement_timeout_s: int = 600
     """Longest run of an interactive statement (SQL contract, section 1.3)."""
+    batch_timeout_s: int = 86_400
+    """Longest run of a statement that writes, and of every statement of a query that runs as a job."""
     snapshot_retention_days: float = 2.0
     """How long a snapshot that is no longer current can be named (SQL contract, section 2.1)."""
     token_lifetime_s: int = 86_399

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,28 @@ def call(aep: Client, method: str, path: str, **arguments: Any) -> Any:
 
 
 # -- queries ---------------------------------------------------------------------------------------------------
+
+
+def test_a_block_is_a_job_like_any_other(aep: Client) -> None:
+    handled = "INSERT INTO $t SELECT 8; SELECT * FROM nope; EXCEPTION WHEN OTHER THEN SELECT a FROM $t;"
+    body = {"dbName": "prod:all", "queryParameters": {"t": "blocks"}}
+    for text, state, rows in (
+        (
+            "$$ BEGIN CREATE TABLE $t AS SELECT 7 AS a; SET @n = SELECT a FROM $t; SELECT @n, '$t'; END $$;",
+            "SUCCESS",
+            1,
+        ),
+        (f"-- a block\n$$BEGIN {handled} END$$", "SUCCESS", 2),
+        ("$$ BEGIN INSERT INTO $t SELECT 9; SELECT * FROM nope; END $$", "FAILED", 0),
+        ("$$ BEGIN INSERT INTO $t SELECT 10; SELECT FROM; END $$", "FAILED", 0),
+    ):
+        sent = call(aep, "POST", "/queries", json={**body, "sql": text})
+        with suppress(LimbeckError):
+            aep.queries.wait(sent["id"])
+        done = call(aep, "GET", f"/queries/{sent['id']}")
+        assert (done["state"], done["rowCount"]) == (state, rows), done
+    assert aep.sql("SELECT sum(a) FROM blocks").scalar() == 7 + 8 + 9
+    assert aep.sql("$$ BEGIN SET @n = SELECT max(a) FROM blocks; SELECT @n + 1; END $$").scalar() == 10
 
 
 def test_a_query_is_submitted_polled_and_seen(aep: Client) -> None:
@@ -178,7 +200,7 @@ def test_texts_are_put_in_as_they_are() -> None:
     assert caught.value.position == 8
     known = {"A": "x #B ;", "B": "y", "C": "#D", "D": "#C"}
     assert expanded("#A, '#A', \"#A\", -- #A\n/* #A */ #B;", known.get) == "x y, '#A', \"#A\", -- #A\n/* #A */ y;"
-    assert expanded("$$BEGIN\n# a note\n  #B\nEND$$", known.get) == "$$BEGIN\n# a note\n  y\nEND$$"
+    assert expanded("$$BEGIN\n# a note\n  #B\nEND$$", known.get) == f"$$BEGIN\n{' ' * 8}\n  y\nEND$$"
     for wrong, told in (("#C", "contains itself"), ("select #nope", "no template #nope")):
         with pytest.raises(SqlSyntaxError, match=told):
             expanded(wrong, known.get)

@@ -21,7 +21,7 @@ from limbeck.errors import (
     UndefinedColumn,
     UndefinedTable,
 )
-from limbeck.query.service import QueryService
+from limbeck.query.service import QueryService, SqlSession
 from limbeck.scope import Principal
 from limbeck.xdm.types import Array, Field, Object, Scalar
 from tests.behaviour.query_tables import Home, fixtures
@@ -207,6 +207,23 @@ def test_a_statement_ends_when_its_time_is_over(home: Home) -> None:
     text = f"SELECT count(1) FROM {numbers} a CROSS JOIN {numbers} b CROSS JOIN {numbers} c WHERE a.n + b.n > c.n"
     with pytest.raises(StatementTimeout), service.run(home.sandbox, text) as result:
         list(result.batches())
+
+
+def test_what_writes_and_jobs_have_a_time_of_their_own(home: Home) -> None:
+    service = QueryService(home.store, home.lake, home.registry, home.engine, home.settings.scratch, 60, 0.05)
+    numbers = "(SELECT explode(sequence(1, 100000)) AS n)"
+    long = f"SELECT count(1) AS n FROM {numbers} a CROSS JOIN {numbers} b CROSS JOIN {numbers} c WHERE a.n + b.n > c.n"
+    job = SqlSession()
+    job.is_batch = True
+    condition = f"(SELECT count(1) FROM {numbers} a CROSS JOIN {numbers} b CROSS JOIN {numbers} c) > id"
+    for text, session in (
+        (f"CREATE TABLE t AS {long}", SqlSession()),
+        (f"INSERT INTO b3 {long}", SqlSession()),
+        (f"ANALYZE TABLE cust FILTERCONTEXT ({condition}) COMPUTE STATISTICS", SqlSession()),
+        (long, job),
+    ):
+        with pytest.raises(StatementTimeout, match=r"0\.05"):
+            list(service.run(home.sandbox, text, session=session).batches())
 
 
 def test_old_files_read_null_in_new_columns_and_names_keep_their_case(home: Home) -> None:

@@ -285,3 +285,26 @@ SELECT SESS_TIMEOUT(timestamp, 5) OVER (PARTITION BY id ORDER BY timestamp ROWS 
 -- sessions without OVER
 SELECT SESS_TIMEOUT(timestamp, 5).num FROM ev_s
 --! 42601 8 needs OVER
+-- one in the arguments of an aggregate
+SELECT sum(TIME_BETWEEN_PREVIOUS_MATCH(timestamp, true) OVER (ORDER BY timestamp)) FROM ev_s
+--! 42P20 40 in the arguments of sum
+-- one in another window
+SELECT row_number() OVER (ORDER BY SESS_TIMEOUT(timestamp, 5) OVER (ORDER BY timestamp).num) FROM ev_s
+--! 42P20 49 in windows
+-- a time that is none
+SELECT SESS_TIMEOUT(launches, 5) OVER (ORDER BY timestamp) FROM ev_s
+--! 42804 21 found a value of type int
+-- a condition that is none
+SELECT SESS_START_IF(timestamp, launches) OVER (ORDER BY timestamp) FROM ev_s
+--! 42804 33 type boolean
+-- half a row
+SELECT SESS_START_IF(timestamp, true) OVER (ORDER BY timestamp ROWS 1.5 PRECEDING) FROM ev_s
+--! 42601 69 whole number
+-- one in WHERE
+SELECT id FROM ev_s WHERE SESS_TIMEOUT(timestamp, 5) OVER (ORDER BY timestamp).is_new
+--! 42P20 40 WHERE
+-- without a name of its own
+SELECT PREVIOUS(NAME, 2) OVER (PARTITION BY id ORDER BY n).value, Row_Number() OVER (ORDER BY n) FROM ev_p WHERE n > 8
+--| – | 1
+--| – | 2
+--= previous(NAME, 2) OVER (PARTITION BY id ORDER BY n).value | row_number() OVER (ORDER BY n)

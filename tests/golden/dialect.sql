@@ -363,7 +363,7 @@ SELECT sum(DISTINCT x) AS s, avg(DISTINCT x) AS a FROM (VALUES (1), (1), (3)) t(
 --: int64 | double
 -- DISTINCT over several arguments
 SELECT count(DISTINCT id, name) FROM cust
---! 0A000 23 below
+--| 3
 -- QUALIFY
 SELECT _id FROM ev QUALIFY row_number() OVER (PARTITION BY _tenant.userid ORDER BY timestamp DESC) = 1 ORDER BY _id
 --| e2

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from limbeck.lake.maintain import compact
 from tests.behaviour.query_tables import TIME, Home, at
 
 START = at("2024-03-01 00:00:00")
@@ -306,3 +307,15 @@ def test_windows_in_one_select_agree_on_the_order(tmp_path: Path) -> None:
             if n in part:
                 before = part[part.index(n) - 1] if n != part[0] else None
                 assert (number, count, depth, lagged, previous) == (*[part.index(n) + 1] * 3, before, before)
+
+
+def test_compaction_keeps_the_order_of_rows_that_are_equal(tmp_path: Path) -> None:
+    home, events = Home.make(tmp_path), stream(11)
+    home.add("e", [table(events[k : k + 20]) for k in range(0, 120, 20)])
+    query = "SELECT n, PREVIOUS(n) OVER (PARTITION BY u ORDER BY t).value, NEXT(ch) OVER (ORDER BY c) FROM e ORDER BY n"
+    before = home.rows(query)
+    dataset = home.lake.datasets.by_table(home.sandbox, "e")
+    assert dataset is not None
+    assert compact(home.store, home.lake, home.engine, dataset) == 6
+    assert len(home.lake.files(dataset)) == 1
+    assert home.rows(query) == before

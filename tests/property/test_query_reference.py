@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -123,6 +124,85 @@ def test_grouping(home: Home, rows: list[Row]) -> None:
         mean = sum(known) / len(known) if known else None
         wanted.append((key, len(mine), len(known), total, mean, max(known, default=None), len(set(known))))
     assert found == wanted
+
+
+def joined(kind: str, left: list[Row], right: list[Row]) -> list[tuple[Any, ...]]:
+    """What a join of some kind ON l.a = r.a gives, as (l.n, r.n)."""
+    pairs = [(one[0], other[0]) for one in left for other in right if one[1] is not None and one[1] == other[1]]
+    lone = [one[0] for one in left if one[0] not in {n for n, _ in pairs}]
+    others = [other[0] for other in right if other[0] not in {n for _, n in pairs}]
+    match kind:
+        case "LEFT SEMI":
+            return [(n, None) for n in dict.fromkeys(n for n, _ in pairs)]
+        case "LEFT ANTI":
+            return [(n, None) for n in lone]
+    found: list[tuple[Any, ...]] = list(pairs)
+    if kind in ("LEFT", "FULL"):
+        found += [(n, None) for n in lone]
+    if kind in ("RIGHT", "FULL"):
+        found += [(None, n) for n in others]
+    return found
+
+
+def ordered(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return sorted(rows, key=lambda row: [nulls_first(value) for value in row])
+
+
+@FEW
+@given(left=ROWS, right=ROWS, kind=st.sampled_from(["INNER", "LEFT", "RIGHT", "FULL", "LEFT SEMI", "LEFT ANTI"]))
+def test_joins(home: Home, left: list[Row], right: list[Row], kind: str) -> None:
+    one, other = values(left).replace(" t(", " l("), values(right).replace(" t(", " r(")
+    columns = "l.n, NULL" if kind.startswith("LEFT ") else "l.n, r.n"
+    found = home.rows(f"SELECT {columns} FROM {one} {kind} JOIN {other} ON l.a = r.a")
+    assert ordered(found) == ordered(joined(kind, left, right))
+    if kind.startswith("LEFT "):
+        return
+    merged = home.rows(f"SELECT a, l.n, r.n FROM {one} {kind} JOIN {other} USING (a)")
+    known = [{n: a for n, a, _ in rows} for rows in (left, right)]
+    wanted = [(known[0][n] if n is not None else known[1][m], n, m) for n, m in joined(kind, left, right)]
+    assert ordered(merged) == ordered(wanted)
+
+
+def combined(operation: str, left: list[Any], right: list[Any]) -> list[Any]:
+    counts = Counter(left), Counter(right)
+    match operation.removesuffix(" ALL").removesuffix(" DISTINCT"):
+        case "UNION":
+            found = counts[0] + counts[1]
+        case "INTERSECT":
+            found = counts[0] & counts[1]
+        case _:
+            found = (
+                counts[0] - counts[1] if operation.endswith("ALL") else counts[0] - Counter(dict.fromkeys(right, 99))
+            )
+    return list(found.elements()) if operation.endswith("ALL") else list(found)
+
+
+OPERATIONS = [f"{name}{how}" for name in ("UNION", "INTERSECT", "EXCEPT", "MINUS") for how in ("", " ALL", " DISTINCT")]
+
+
+@FEW
+@given(branches=st.tuples(ROWS, ROWS, ROWS), operations=st.tuples(*[st.sampled_from(OPERATIONS)] * 2))
+def test_set_operations(home: Home, branches: tuple[list[Row], ...], operations: tuple[str, str]) -> None:
+    first, second, third = (f"SELECT a FROM {values(rows)}" for rows in branches)
+    numbers = [[a for _, a, _ in rows] for rows in branches]
+    found = home.rows(f"({first} {operations[0]} {second}) {operations[1]} {third} ORDER BY a")
+    wanted = combined(operations[1], combined(operations[0], numbers[0], numbers[1]), numbers[2])
+    assert found == ordered([(a,) for a in wanted])
+
+
+@FEW
+@given(
+    rows=ROWS, form=st.sampled_from(["ROLLUP(a, s)", "CUBE(a, s)", "GROUPING SETS ((a), (s), ())", "a, s WITH ROLLUP"])
+)
+def test_grouping_sets(home: Home, rows: list[Row], form: str) -> None:
+    sets = {"R": ["as", "a", ""], "C": ["as", "a", "s", ""], "G": ["a", "s", ""], "a": ["as", "a", ""]}[form[0]]
+    found = home.rows(f"SELECT a, s, grouping(a), grouping(s), count(*) FROM {values(rows)} GROUP BY {form}")
+    counts = Counter(
+        (a if "a" in keys else None, s if "s" in keys else None, int("a" not in keys), int("s" not in keys))
+        for keys in sets
+        for _, a, s in rows
+    )
+    assert ordered(found) == ordered([(*key, count) for key, count in counts.items()])
 
 
 SECOND = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}

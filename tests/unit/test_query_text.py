@@ -10,9 +10,9 @@ from limbeck.errors import SqlError, SqlSyntaxError, UndefinedTable
 from limbeck.query.dialect import parse, position, rendered
 from limbeck.query.label import label
 from limbeck.query.resolve import Source, resolve
-from limbeck.query.scope import TableInfo
 from limbeck.query.split import statements
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar
+from tests.catalogues import Tables
 
 STRING, LONG = Scalar("string"), Scalar("long")
 EVENTS = Object(
@@ -24,18 +24,8 @@ EVENTS = Object(
 )
 
 
-class Tables:
-    """A catalogue of one table."""
-
-    def table(self, name: str) -> TableInfo | None:
-        return TableInfo("events", EVENTS) if name.lower() == "events" else None
-
-    def names(self) -> list[str]:
-        return ["events"]
-
-
 def engine_sql(sql: str) -> str:
-    return rendered(resolve(sql, parse(sql), Tables()).tree)
+    return rendered(resolve(sql, parse(sql), Tables("events", EVENTS)).tree)
 
 
 PIECES = st.sampled_from(
@@ -48,7 +38,7 @@ PIECES = st.sampled_from(
         "`c;``d`",
         "-- e;'\n",
         "/* f;\n' */",
-        "$$ g; h $$",
+        "$$ BEGIN g; h END $$",
         "x",
     ]
 )
@@ -112,7 +102,7 @@ def test_syntax_errors_say_where(sql: str, place: int | None) -> None:
 )
 def test_absurd_texts_are_refused_and_nothing_worse(sql: str) -> None:
     with pytest.raises(SqlError):
-        resolve(sql, parse(sql), Tables())
+        resolve(sql, parse(sql), Tables("events", EVENTS))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +123,7 @@ def test_labels(expression: str, name: str) -> None:
 
 def test_relations_become_views_of_their_snapshots() -> None:
     sql = "SELECT a.timestamp FROM Events a JOIN EVENTS SNAPSHOT SINCE 3 b ON a.timestamp = b.timestamp JOIN events c"
-    found = resolve(sql, parse(sql), Tables())
+    found = resolve(sql, parse(sql), Tables("events", EVENTS))
     assert found.sources == (Source("t0", "events"), Source("t1", "events", 3))
     assert [c.name for c in found.columns] == ["timestamp"]
 
@@ -147,7 +137,7 @@ def test_paths_get_the_schemas_spelling() -> None:
 def test_errors_point_at_the_name() -> None:
     sql = "SELECT 1\nFROM eventz"
     with pytest.raises(UndefinedTable) as caught:
-        resolve(sql, parse(sql), Tables())
+        resolve(sql, parse(sql), Tables("events", EVENTS))
     assert sql[(caught.value.position or 0) - 1 :] == "eventz"
     assert caught.value.hint == 'did you mean "events"?'
 

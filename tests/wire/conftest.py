@@ -31,6 +31,7 @@ class Wire:
     platform: Platform
     port: int
     sandbox: Any
+    server: PgServer | None = None
 
     def parts(self, **other: Any) -> dict[str, Any]:
         """What a driver of libpq needs to connect."""
@@ -72,7 +73,7 @@ def served(platform: Platform, tls: Tls = "optional", **options: Any) -> Iterato
     server = PgServer(platform, bound, tls, **options)
     server.start()
     try:
-        yield Wire(platform, bound.getsockname()[1], platform.access.sandbox(USER, "prod"))
+        yield Wire(platform, bound.getsockname()[1], platform.access.sandbox(USER, "prod"), server)
     finally:
         server.stop()
 
@@ -95,7 +96,7 @@ def small(platform: Platform) -> Iterator[Wire]:
     yield from served(platform, max_sessions=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def certificate(platform: Platform) -> Path:
     """The server's certificate."""
     return platform.settings.home / "pgwire" / "server.crt"

@@ -203,7 +203,7 @@ def test_connection_parameters(wire: Wire) -> None:
         (" ; -- nothing\n", "IZ"),
         ("SELECT 1; SELECT 2;", "TDCTDCZ"),
         ("SELECT 1; SELECT nope; SELECT 2", "TDCEZ"),
-        ("SET application_name = 'x'", "SCZ"),
+        ("SET application_name = 'x'", "CSZ"),
         ("SHOW DateStyle", "TDCZ"),
         ("COPY (SELECT 1 AS a UNION ALL SELECT 2) TO STDOUT", "HddcCZ"),
         ("SELECT n FROM many LIMIT 0", "T" + "D" * MANY + "CZ"),
@@ -353,7 +353,7 @@ def test_rounds_of_the_extended_protocol(raw: Raw, messages: list[tuple[bytes, b
 
 def running(platform: Platform) -> bool:
     """Whether a statement has the engine's attention."""
-    return any(platform.settings.scratch.iterdir())
+    return platform.engine.running > 0
 
 
 def wait_until(done: Callable[[], bool]) -> None:
@@ -379,7 +379,7 @@ def test_a_statement_that_waits_for_its_turn_is_cancelled(wire: Wire, raw: Raw) 
         for client in (first, second):
             client.log_in()
             client.send(query(ENDLESS))
-        wait_until(lambda: len(list(wire.platform.settings.scratch.iterdir())) == 2)
+        wait_until(lambda: wire.platform.engine.running == 2)
         raw.send(query("SELECT 1"))
         wait_until(lambda: bool(wire.platform.engine._admission._waiting))
         other.opening(80877102, raw.key)

@@ -15,9 +15,14 @@ class Admission:
 
     def __init__(self, memory_mib: int, slots: int) -> None:
         self._share = max(64, memory_mib // slots)
-        self._free = slots
+        self._slots = self._free = slots
         self._waiting: deque[threading.Event] = deque()
         self._lock = threading.Lock()
+
+    @property
+    def held(self) -> int:
+        """How many shares are handed out now."""
+        return self._slots - self._free
 
     @contextmanager
     def share(self, interrupt: Interrupt | None = None) -> Iterator[int]:

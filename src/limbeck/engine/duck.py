@@ -78,9 +78,12 @@ class Table:
 class Engine:
     """Opens sessions on DuckDB, sharing memory and threads among them by a queue."""
 
-    def __init__(self, scratch: Path, memory_mib: int = 1024, slots: int = 2, threads: int = 2) -> None:
+    def __init__(
+        self, scratch: Path, memory_mib: int = 1024, slots: int = 2, threads: int = 2, spill_mib: int = 32 * 1024
+    ) -> None:
         self._scratch = scratch
         self._threads = threads
+        self._spill = spill_mib
         self._admission = Admission(memory_mib, slots)
         self._idle = Idle(slots)
 
@@ -101,15 +104,22 @@ class Engine:
         order of the input files' rows, at the price of memory.
         """
         with self._admission.share(interrupt) as mib:
-            key = None if files or any(t.rows is not None for t in tables) else (mib, ordered, *tables)
-            instance = self._idle.take(key) or self._opened(mib, ordered, tables, files)
+            stored = [t for t in tables if t.rows is None]
+            key = None if files else (mib, ordered, *stored)
+            instance = self._idle.take(key) or self._opened(mib, ordered, stored, files)
             try:
                 with instance.connection.cursor() as connection:
+                    _show(connection, tables)
                     yield Session(connection, instance.folder, timeout, ordered, interrupt)
             except BaseException:
                 instance.close()
                 raise
             self._idle.give(key, instance)
+
+    @property
+    def running(self) -> int:
+        """How many sessions are open now."""
+        return self._admission.held
 
     def close(self) -> None:
         """Give back what idle instances hold."""
@@ -117,7 +127,7 @@ class Engine:
 
     def _opened(self, mib: int, ordered: bool, tables: Sequence[Table], files: Sequence[str]) -> Instance:
         folder = self._scratch / ids.new_uuid()
-        instance = Instance(_connect(mib, self._threads, folder, ordered), folder)
+        instance = Instance(_connect(mib, self._threads, folder, ordered, self._spill), folder)
         try:
             _lock(instance.connection, folder, tables, files)
         except BaseException:
@@ -208,13 +218,14 @@ class Session:
                 timer.cancel()
 
 
-def _connect(mib: int, threads: int, folder: Path, ordered: bool) -> duckdb.DuckDBPyConnection:
+def _connect(mib: int, threads: int, folder: Path, ordered: bool, spill: int) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
         ":memory:",
         config={
             "memory_limit": f"{mib}MiB",
             "threads": threads,
             "temp_directory": str(folder),
+            "max_temp_directory_size": f"{spill}MiB",
             "preserve_insertion_order": ordered,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -234,21 +245,19 @@ def _lock(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Sequence[
     connection.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
     connection.execute("SET enable_external_access = false")
     for table in tables:
-        if table.rows is not None:
-            _load(connection, table)
-            continue
         text = _flattened(table) if table.flat else _select(table)
         connection.execute(f"CREATE VIEW {quoted(table.name)} AS {text}")
     connection.execute("SET lock_configuration = true")
 
 
-def _load(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    rows = table.rows
-    if rows is not None and table.place:
-        rows = rows.append_column(PLACE, pa.array(range(rows.num_rows), pa.int64()))
-    connection.register("limbeck_rows", rows)
-    connection.execute(f"CREATE TABLE {quoted(table.name)} AS SELECT * FROM limbeck_rows")
-    connection.unregister("limbeck_rows")
+def _show(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
+    """Show the relations that are in memory to one connection, until it is closed."""
+    for table in tables:
+        rows = table.rows
+        if rows is not None:
+            if table.place:
+                rows = rows.append_column(PLACE, pa.array(range(rows.num_rows), pa.int64()))
+            connection.register(table.name, rows)
 
 
 def _select(table: Table) -> str:
@@ -316,15 +325,13 @@ def _check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise Forbidden("the engine takes exactly one SELECT; nothing was run")
 
 
-_MISMATCHES = ("No function matches", "Cannot compare values", "Cannot mix values", "Could not choose a best candidate")
-"""What DuckDB says of operands whose types do not go together."""
-
-
 def translated(error: Exception, timeout: float | None) -> LimbeckError:
     """Return the error of ours that stands for a DuckDB, Arrow or operating-system *error*."""
     text = str(error).strip()
     if "INTERRUPT" in text or isinstance(error, duckdb.InterruptException):
         return StatementTimeout(f"the statement ran longer than {timeout:g} s and was ended" if timeout else text)
+    if isinstance(error, duckdb.OutOfMemoryException) and "max_temp_directory_size" in text:
+        return DiskFull("the statement needs more of the disk than its share; raise engine_spill_mib or split it")
     if isinstance(error, duckdb.OutOfMemoryException):
         return MemoryLimit("the statement needs more memory than its share; raise engine_memory_mib or split it")
     if "No space left" in text or "disk space" in text:
@@ -339,7 +346,7 @@ def translated(error: Exception, timeout: float | None) -> LimbeckError:
         return NumberOutOfRange(_first_line(text), hint="cast an operand to a larger type")
     if "More than one row returned by a subquery" in text:
         return CardinalityViolation("more than one row returned by a subquery used as an expression")
-    if isinstance(error, duckdb.BinderException) and any(said in text for said in _MISMATCHES):
+    if isinstance(error, duckdb.BinderException):  # names were bound before: it is their types that do not fit
         return DatatypeMismatch(_first_line(text))
     return SqlError(_first_line(text))
 

@@ -1,7 +1,7 @@
 """Datasets, batches' files, snapshots: published all or none, listed in a feed, read by range."""
 
 from limbeck.lake.batches import Batch
-from limbeck.lake.model import Change, DataFile, Dataset, Measure, Snapshot
+from limbeck.lake.model import SAMPLE, Change, DataFile, Dataset, Measure, Snapshot
 from limbeck.lake.service import Lake
 
-__all__ = ["Batch", "Change", "DataFile", "Dataset", "Lake", "Measure", "Snapshot"]
+__all__ = ["SAMPLE", "Batch", "Change", "DataFile", "Dataset", "Lake", "Measure", "Snapshot"]

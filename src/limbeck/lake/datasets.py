@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from limbeck import clock, ids
 from limbeck.errors import InvalidInput, NameTaken, NotFound
-from limbeck.lake.model import Dataset, Tags, in_profile
+from limbeck.lake.model import Dataset, Tags, in_profile, sample_of
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.store import Store
 from limbeck.store.tables import datasets, organisations, sandboxes, snapshots
+from limbeck.xdm.types import Schema
 
 TABLE_NAME_LENGTH = 64
 
@@ -105,6 +106,10 @@ class Datasets:
         """Return the sandbox's datasets in the order they were made, or those called exactly *name*."""
         return self._select(sandbox, *([] if name is None else [datasets.c.name == name]))
 
+    def samples(self, sandbox: Sandbox, dataset_id: str) -> list[Dataset]:
+        """Return the samples of a dataset in the order they were drawn."""
+        return [d for d in self.all(sandbox) if d.sample_of == dataset_id]
+
     def set_tags(self, sandbox: Sandbox, dataset_id: str, tags: Tags) -> Dataset:
         """Replace a dataset's tags. Those that put it into Profile hold for batches that come afterwards."""
         own = (datasets.c.id == dataset_id, datasets.c.sandbox_id == sandbox.id)
@@ -117,12 +122,13 @@ class Datasets:
         return self.get(sandbox, dataset_id)
 
     def drop(self, sandbox: Sandbox, dataset_id: str, *, also: Callable[[Connection], None] | None = None) -> None:
-        """Forget a dataset with its snapshots and batches; its files become orphans, to be swept.
+        """Forget a dataset with its snapshots, batches and samples; its files become orphans, to be swept.
 
         *also* is called in the same transaction.
         """
         with self._store.write() as connection:
-            mine = delete(datasets).where(datasets.c.id == dataset_id, datasets.c.sandbox_id == sandbox.id)
+            gone = [dataset_id, *sample_ids(connection, sandbox, dataset_id)]
+            mine = delete(datasets).where(datasets.c.id.in_(gone), datasets.c.sandbox_id == sandbox.id)
             if connection.execute(mine).rowcount == 0:
                 raise NotFound(f"no dataset {dataset_id!r} in sandbox {sandbox.name}")
             if also is not None:
@@ -132,15 +138,16 @@ class Datasets:
         query = select(datasets).where(datasets.c.sandbox_id == sandbox.id, *conditions)
         with self._store.read() as connection:
             rows = connection.execute(query.order_by(datasets.c.created, datasets.c.id)).all()
-        return [self._dataset(sandbox, row) for row in rows]
+        schemas = self._registry.schemas(sandbox, [row.schema_id for row in rows]) if rows else {}
+        return [self._dataset(row, schemas[row.schema_id]) for row in rows]
 
-    def _dataset(self, sandbox: Sandbox, row: Row[Any]) -> Dataset:
+    def _dataset(self, row: Row[Any], schema: Schema) -> Dataset:
         return Dataset(
             id=row.id,
             sandbox_id=row.sandbox_id,
             name=row.name,
             table=row.table_name,
-            schema=self._registry.schema(sandbox, row.schema_id),
+            schema=schema,
             snapshot=row.snapshot,
             tags=json.loads(row.tags),
             created_by=row.created_by,
@@ -165,3 +172,9 @@ class Datasets:
             suffix = f"_{count}"
             name = wanted[: TABLE_NAME_LENGTH - len(suffix)] + suffix
         return name
+
+
+def sample_ids(connection: Connection, sandbox: Sandbox, dataset_id: str) -> list[str]:
+    """Return the ids of a dataset's samples as the caller's transaction sees them."""
+    rows = connection.execute(select(datasets.c.id, datasets.c.tags).where(datasets.c.sandbox_id == sandbox.id))
+    return [row.id for row in rows if sample_of(json.loads(row.tags)) == dataset_id]

@@ -33,7 +33,8 @@ SMALL_BYTES = 32 * 1024 * 1024
 def compact(store: Store, lake: Lake, engine: Engine, dataset: Dataset) -> int:
     """Merge the current small files of *dataset*; return how many were merged.
 
-    Readers notice nothing: snapshots, their ids and what lies between two of them stay the same. Datasets in Profile
+    Readers notice nothing: snapshots, their ids and what lies between two of them stay the same, and merged rows keep
+    the order they came in, which windows break ties by. Datasets in Profile
     are left as they are: the age of a record is that of its file.
     """
     if dataset.in_profile:
@@ -43,8 +44,8 @@ def compact(store: Store, lake: Lake, engine: Engine, dataset: Dataset) -> int:
         return 0
     paths = [f.path for f in small]
     table = lake.table(dataset)
-    wanted = {str(lake.folder.path(path)) for path in paths}
-    with engine.session([replace(table, files=tuple(sorted(wanted)))]) as session:
+    files = tuple(str(lake.folder.path(path)) for path in paths)
+    with engine.session([replace(table, files=files)], ordered=True) as session:
         merged = session.write_parquet(f"SELECT * FROM {quoted(table.name)}")
         placed = place(lake.folder, dataset.id, merged)
     crash.point("lake.compact.placed")

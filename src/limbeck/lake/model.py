@@ -11,9 +11,18 @@ from limbeck.xdm.types import Schema
 Tags = Mapping[str, Sequence[str]]
 
 
+SAMPLE = "limbeck/sample"
+"""The tag of a dataset that is a sample: the id of the dataset it was drawn from, then what its maker notes."""
+
+
 def in_profile(tags: Tags) -> bool:
     """Whether the tags of a dataset put it into Profile."""
     return "enabled:true" in tags.get("unifiedProfile", ())
+
+
+def sample_of(tags: Tags) -> str:
+    """Return the id of the dataset that one with these tags is a sample of; empty if it is none."""
+    return next(iter(tags.get(SAMPLE, ())), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,11 @@ class Dataset:
     updated: datetime
     profile_since: int = 0
     """The snapshot at which it came into Profile: only what came later is part of it."""
+
+    @property
+    def sample_of(self) -> str:
+        """The id of the dataset that this one is a sample of; empty if it is none."""
+        return sample_of(self.tags)
 
     @property
     def in_profile(self) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from limbeck import crash, ids
 from limbeck.engine import Table
-from limbeck.errors import DuplicateTable, NameTaken
+from limbeck.errors import DuplicateTable, LimbeckError, NameTaken
 from limbeck.files import Folder
 from limbeck.lake import batches, scan
 from limbeck.lake.batches import Batch, Batches
@@ -56,41 +56,48 @@ class Lake:
         self,
         sandbox: Sandbox,
         table: str,
-        schema: Callable[[Connection], str],
+        schema: str | Callable[[Connection], str],
         sources: Sequence[Path] | None,
         created_by: str = "",
         *,
         tags: Tags | None = None,
+        operation: str = "create table as",
+        first: Also | None = None,
         also: Callable[[Connection, str], None] | None = None,
     ) -> Dataset:
         """Make a dataset called *table* from finished Parquet files: it appears with its rows, or not at all.
 
-        *schema* gives the `$id` of its schema, *also* makes changes of the caller's own with the dataset's id: all in
-        one transaction. *sources* None: it begins without a snapshot. Raise `DuplicateTable` if the sandbox has a
-        table of that name.
+        *schema* is the `$id` of its schema, or stores one and returns that. *sources* None: it begins without a
+        snapshot. *first* is called before anything is written, and may raise, *also* at the end with the dataset's
+        id, both in the same transaction. Raise `DuplicateTable` if the sandbox has a table of that name.
         """
         dataset_id = ids.object_id()
         placed = place(self.folder, dataset_id, sources or ())
         try:
             with self._store.write() as connection:
+                if first is not None:
+                    first(connection)
                 self.datasets.create(
                     connection,
                     sandbox,
                     table,
-                    schema(connection),
+                    schema if isinstance(schema, str) else schema(connection),
                     tags=tags,
                     dataset_id=dataset_id,
                     table=table,
                     created_by=created_by,
                 )
                 if sources is not None:
-                    _publish_statement(connection, dataset_id, placed, "create table as", created_by)
+                    _publish_statement(connection, dataset_id, placed, operation, created_by)
                 if also is not None:
                     also(connection, dataset_id)
                 crash.point("lake.create-table.before-commit")
         except NameTaken as taken:
             self._discard(placed)
             raise DuplicateTable(f'relation "{table}" exists already') from taken
+        except LimbeckError:
+            self._discard(placed)
+            raise
         return self.datasets.get(sandbox, dataset_id)
 
     def append(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import pyarrow as pa
 
 from limbeck.query.service import Result
 from limbeck.query.spool import Spool
+
+SetAside = Callable[[pa.Schema, Iterable[pa.RecordBatch]], Spool]
+"""Writes rows to a file."""
 
 _COUNTED = frozenset({"SELECT", "FETCH", "MOVE", "COPY"})
 
@@ -28,9 +30,9 @@ class Answer:
     ) -> None:
         self.schema = schema
         self.sent = sent
-        """Rows taken so far."""
+        """Rows taken by the last call of `take`."""
         self.binary = binary
-        """The rows are sent in binary, whatever the client asks for."""
+        """The simple protocol sends the rows in binary."""
         self._tag = tag
         self._batches = iter(batches)
         self._left: pa.RecordBatch | None = None
@@ -63,6 +65,7 @@ class Answer:
 
     def take(self, limit: int | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the next rows, at most *limit*."""
+        self.sent = 0
         left = limit
         while left is None or left > 0:
             batch = self._left if self._left is not None else next(self._batches, None)
@@ -75,11 +78,11 @@ class Answer:
             self.sent += batch.num_rows
             yield batch
 
-    def park(self, folder: Path) -> None:
+    def park(self, set_aside: SetAside) -> None:
         """Set the rest of the rows aside on disk, and give the engine back."""
         if self.schema is None:
             return
-        spool = Spool(folder, self.schema, self._rest())
+        spool = set_aside(self.schema, self._rest())
         self._close()
         self._batches, self._close = spool.read(0, spool.rows), spool.close
 

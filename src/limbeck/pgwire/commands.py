@@ -57,12 +57,17 @@ def command(sql: str) -> Command | None:
     return parse(Words(sql)) if parse is not None else None
 
 
+_MODES = frozenset({"", "WORK", "TRANSACTION", "ISOLATION", "READ", "DEFERRABLE", "NOT"})
+"""What may stand behind BEGIN; with anything else it is a block without its delimiters."""
+
 # -- transactions -------------------------------------------------------------------------------------------------
 
 
-def _begin(words: Words) -> Command:
+def _begin(words: Words) -> Command | None:
     tag = "START TRANSACTION" if words.take("START") else "BEGIN"
     words.expect(*(["TRANSACTION"] if tag != "BEGIN" else ["BEGIN"]))
+    if tag == "BEGIN" and words.peek() not in _MODES:
+        return None
     words.all()  # isolation levels: a statement reads one snapshot of each table, whatever is asked for
     return Transaction(tag, "T")
 
@@ -109,7 +114,7 @@ def _listen(words: Words) -> Command:
     return Ignored(tag)
 
 
-_PARSERS: dict[str, Callable[[Words], Command]] = {
+_PARSERS: dict[str, Callable[[Words], Command | None]] = {
     "BEGIN": _begin,
     "START": _begin,
     "COMMIT": _end,

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from limbeck.errors import DuplicateCursor, SqlSyntaxError, UndefinedCursor, WrongState
-from limbeck.pgwire.answer import Answer
+from limbeck.pgwire.answer import Answer, SetAside
 from limbeck.pgwire.held import Held
-from limbeck.query.spool import Spool
 from limbeck.query.words import Words
 
 # -- the commands -------------------------------------------------------------------------------------------------
@@ -121,14 +119,14 @@ PARSERS: dict[str, Callable[[Words], Declare | Fetch | CloseCursor]] = {
 class Cursor:
     """All rows of a query, and a place among them: 0 before the first, `rows + 1` behind the last."""
 
-    def __init__(self, declared: Declare, answer: Answer, folder: Path) -> None:
+    def __init__(self, declared: Declare, answer: Answer, set_aside: SetAside) -> None:
         if answer.schema is None:
             answer.close()
             raise SqlSyntaxError("DECLARE takes a query")
         self.declared = declared
         self.schema = answer.schema
         try:
-            self._spool = Spool(folder, self.schema, answer.take())
+            self._spool = set_aside(self.schema, answer.take())
             self.was_capped = answer.was_capped
         finally:
             answer.close()

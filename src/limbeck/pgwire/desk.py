@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -14,8 +13,10 @@ from limbeck.pgwire.answer import Answer
 from limbeck.platform import Platform
 from limbeck.query.database import Database, session
 from limbeck.query.service import Parameter, SqlSession
+from limbeck.query.spool import Spool
 from limbeck.query.variables import Variables
 from limbeck.scope import Principal, Sandbox
+from limbeck.settings import MIB
 from limbeck.xdm.types import Type
 
 
@@ -44,10 +45,10 @@ class Desk:
             platform, principal, sandbox, session(platform.lake, platform.query.objects, sandbox, found, variables)
         )
 
-    @property
-    def scratch(self) -> Path:
-        """Folder for rows that are set aside."""
-        return self.platform.settings.scratch
+    def set_aside(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Spool:
+        """Write rows to a file in the scratch folder; raise `DiskFull` if they are too many."""
+        settings = self.platform.settings
+        return Spool(settings.scratch, schema, batches, settings.engine_spill_mib * MIB)
 
     def run(self, sql: str, params: Sequence[Parameter], interrupt: Interrupt) -> Answer:
         """Run a statement of Query Service."""

@@ -28,10 +28,11 @@ class Prepared:
     oids: tuple[int, ...] = ()
     """The parameters' types as far as the client declared them; 0 where not."""
     command: Command | None = None
-    known: pa.RecordBatch | None = None
-    """The answer, if it is one of the catalogue."""
     types: list[int] | None = None
     """The parameters' types, once they were asked for."""
+    described: pa.Schema | None = None
+    """The columns that the client was told of before it gave values, if it asked."""
+    was_described: bool = False
 
     @property
     def query(self) -> str:
@@ -47,7 +48,7 @@ class Prepared:
     @property
     def takes_parameters(self) -> bool:
         """Whether there may be `$1` in it."""
-        return bool(self.sql) and self.known is None and isinstance(self.command, Declare | CopyOut | None)
+        return bool(self.sql) and isinstance(self.command, Declare | CopyOut | None)
 
     @property
     def is_query(self) -> bool:
@@ -55,6 +56,12 @@ class Prepared:
         first = next(tokens(self.sql), None)
         named = first is not None and (first.word in ("SELECT", "WITH", "VALUES") or first.text in ("(", "$"))
         return self.command is None and named
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it is an anonymous block: what it gives is known for sure when it has run, and it runs once."""
+        first = next(tokens(self.sql), None)
+        return self.command is None and first is not None and first.text == "$"
 
 
 @dataclass(slots=True)
@@ -67,6 +74,11 @@ class Portal:
     answer: Answer | None = None
     touched: bool = False
     """Some of its rows were taken."""
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether it may be given back and run again, since nobody has seen its rows and nothing was done."""
+        return not self.touched and not self.prepared.is_block
 
     def close(self) -> None:
         """Give back what it holds."""
@@ -93,12 +105,12 @@ class Portals(Held[Portal]):
     @property
     def hold_unread(self) -> bool:
         """Whether a query was begun only to be described."""
-        return any(portal.answer is not None and not portal.touched for portal in self)
+        return any(portal.answer is not None and portal.begins_anew for portal in self)
 
     def rest(self) -> None:
         """Give back what was only described; it begins anew when it is executed."""
         for portal in self:
-            if not portal.touched:
+            if portal.begins_anew:
                 portal.close()
 
     def forget(self, name: str) -> None:

@@ -15,9 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from limbeck.pgwire import arrays
 from limbeck.pgwire.codec import copy_data
 from limbeck.pgwire.text import digits, is_complex, json, text
 from limbeck.pgwire.types import (
+    ARRAYS,
     BOOL,
     BYTEA,
     DATE,
@@ -29,6 +31,7 @@ from limbeck.pgwire.types import (
     INT4,
     INT8,
     NUMERIC,
+    OID,
     TIMESTAMP,
     oid_of,
 )
@@ -56,13 +59,13 @@ def encoded(batch: pa.RecordBatch, encode: Encoder) -> Iterator[memoryview]:
 
 def data_rows(schema: pa.Schema, formats: Sequence[int], as_json: bool = False) -> Encoder:
     """Return what makes DataRow messages of a batch; *as_json* writes values with parts as JSON."""
-    columns = [_column(kind, form, as_json) for kind, form in zip(schema.types, formats, strict=True)]
+    columns = [_column(field, form, as_json) for field, form in zip(schema, formats, strict=True)]
     return lambda batch: _messages(b"D", _tuples(batch, columns), batch.num_rows)
 
 
 def copy_binary(schema: pa.Schema) -> Encoder:
     """Return what makes CopyData messages of a COPY in binary."""
-    columns = [_column(kind, 1, False) for kind in schema.types]
+    columns = [_column(field, 1, False) for field in schema]
     return lambda batch: _messages(b"d", _tuples(batch, columns), batch.num_rows)
 
 
@@ -178,11 +181,14 @@ def _bytes_of(messages: pa.Array) -> memoryview:
 # -- columns ------------------------------------------------------------------------------------------------------
 
 
-def _column(kind: pa.DataType, form: int, as_json: bool) -> Callable[[pa.Array], Part]:
+def _column(field: pa.Field, form: int, as_json: bool) -> Callable[[pa.Array], Part]:
     """Return what makes the bytes of a column's values, NULL for NULL."""
-    if as_json and is_complex(kind):
+    oid = oid_of(field)
+    if oid in ARRAYS:
+        return arrays.encoder(oid, form)
+    if as_json and is_complex(field.type):
         return lambda column: pc.cast(json(column), pa.binary())
-    binary = _BINARY.get(oid_of(kind)) if form else None
+    binary = _BINARY.get(oid) if form else None
     return binary or (lambda column: pc.cast(text(column), pa.binary()))
 
 
@@ -248,6 +254,7 @@ _BINARY: dict[int, Callable[[pa.Array], Part]] = {
     BOOL: _fixed("u1", _booleans),
     INT2: _fixed(">i2", _plain),
     INT4: _fixed(">i4", _plain),
+    OID: _fixed(">u4", _plain),
     INT8: _fixed(">i8", _plain),
     FLOAT4: _fixed(">f4", _plain),
     FLOAT8: _fixed(">f8", _plain),

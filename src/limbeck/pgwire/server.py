@@ -30,13 +30,13 @@ from limbeck.errors import (
     WireError,
 )
 from limbeck.pgwire import codec
-from limbeck.pgwire.catalogue import Facts
 from limbeck.pgwire.certificate import tls_context
 from limbeck.pgwire.channel import Channel, Gone
 from limbeck.pgwire.desk import Desk
 from limbeck.pgwire.failure import Teller
 from limbeck.pgwire.session import Chunk, Session
 from limbeck.platform import Platform
+from limbeck.query.session import Facts
 from limbeck.query.variables import Variables
 
 log = logging.getLogger("limbeck.pgwire")
@@ -262,7 +262,8 @@ class _Link:
         if self._server.is_full():
             raise SessionLimit("Session Limit Reached")
         self.process = self._server.new_process()
-        self._session = Session(desk, self._teller, Facts(database, user, self.process))
+        desk.session.facts = Facts(database, user, self.process)
+        self._session = Session(desk, self._teller)
         await self._channel.write(
             b"".join(
                 [

@@ -22,10 +22,10 @@ from limbeck.errors import (
     SqlSyntaxError,
     UndefinedStatement,
     WireError,
+    WrongNumberOfValues,
 )
-from limbeck.pgwire import catalogue, codec, commands, copies, parameters, rows, types
+from limbeck.pgwire import codec, commands, copies, parameters, rows, types
 from limbeck.pgwire.answer import Answer
-from limbeck.pgwire.catalogue import Facts
 from limbeck.pgwire.copies import CopyOut
 from limbeck.pgwire.cursors import CloseCursor, Cursor, Cursors, Declare, Fetch
 from limbeck.pgwire.desk import Desk
@@ -45,12 +45,11 @@ Chunk = bytes | memoryview
 class Session:
     """One client's session on a desk."""
 
-    def __init__(self, desk: Desk, teller: Teller, facts: Facts) -> None:
+    def __init__(self, desk: Desk, teller: Teller) -> None:
         self.status: Literal["I", "T"] = "I"
         self._desk = desk
         self._variables = desk.session.variables
         self._teller = teller
-        self._facts = facts
         self._prepared = Held[Prepared]("prepared statement", UndefinedStatement, DuplicateStatement)
         self._portals = Portals()
         self._cursors = Cursors()
@@ -101,7 +100,7 @@ class Session:
         self._skipping = False
         if self.status == "I":
             self._portals.close_all()
-        yield codec.ready_for_query(self.status)
+        yield from self._ready()
 
     def _extended(self, message: codec.Message) -> Iterator[Chunk]:
         self._start = 0
@@ -139,14 +138,14 @@ class Session:
                 portal = Portal(self._prepare(text, start))
                 try:
                     with self._timed():
-                        yield from self._run_all(portal, described=True)
+                        yield from self._run_all(portal, simple=True)
                 finally:
                     portal.close()
         except WireError:
             raise
         except Exception as failure:
             yield codec.error_response(self._teller.fields(failure, self._start))
-        yield codec.ready_for_query(self.status)
+        yield from self._ready()
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -190,7 +189,7 @@ class Session:
     def _values(self, prepared: Prepared, raw: Sequence[bytes | None], formats: Sequence[int]) -> list[Parameter]:
         oids = self._parameter_oids(prepared)
         if len(raw) != len(oids):
-            raise SqlSyntaxError(f"{len(raw)} values for {len(oids)} parameters")
+            raise WrongNumberOfValues(f"{len(raw)} values for {len(oids)} parameters")
         pairs = zip(oids, formats, raw, strict=True)
         return [parameters.value(number, oid, form, value) for number, (oid, form, value) in enumerate(pairs, 1)]
 
@@ -199,31 +198,30 @@ class Session:
             prepared = self._statement(message.name)
             oids = self._parameter_oids(prepared)
             yield codec.parameter_description(oids)
-            yield self._columns(self._schema(prepared, oids), ())
+            prepared.described, prepared.was_described = self._schema(prepared, oids), True
+            yield self._columns(prepared.described, ())
         elif message.name in self._cursors:
-            cursor = self._cursors.get(message.name)
-            yield self._columns(cursor.schema, _formats(cursor, ()))
+            yield self._columns(self._cursors.get(message.name).schema, ())
         else:
             portal = self._portal(message.name)
-            yield self._columns(self._portal_schema(portal), self._portal_formats(portal))
+            yield self._columns(self._portal_schema(portal), portal.formats)
 
     def _execute(self, message: codec.Execute) -> Iterator[Chunk]:
         limit = message.limit if message.limit > 0 else None
         if message.portal in self._cursors:
             answer = self._cursors.get(message.portal).fetch("forward", limit)
             yield from self._rows(answer, (), None)
-            yield codec.command_complete(answer.tag)
+            yield codec.PORTAL_SUSPENDED if answer.sent == limit else codec.command_complete(f"SELECT {answer.sent}")
             return
         portal = self._portal(message.portal)
         if limit is None:
-            yield from self._run_all(portal, described=False)
+            yield from self._run_all(portal, simple=False)
             return
         with portal.given_back_on_error():
             answer = self._started(portal)
-            before = answer.sent
             yield from self._rows(answer, portal.formats, limit)
-            if answer.schema is not None and answer.sent - before == limit:
-                answer.park(self._desk.scratch)
+            if answer.schema is not None and answer.sent == limit:
+                answer.park(self._desk.set_aside)
                 yield codec.PORTAL_SUSPENDED
             else:
                 yield from self._ended(answer)
@@ -240,9 +238,7 @@ class Session:
     # -- statements ----------------------------------------------------------------------------------------
 
     def _prepare(self, sql: str, start: int, oids: tuple[int, ...] = ()) -> Prepared:
-        command = commands.command(sql)
-        known = catalogue.answer(sql, self._facts) if command is None and sql else None
-        return Prepared(sql, start, oids, command, known)
+        return Prepared(sql, start, oids, commands.command(sql))
 
     def _statement(self, name: str) -> Prepared:
         found = self._prepared.get(name)
@@ -270,8 +266,6 @@ class Session:
 
     def _schema(self, prepared: Prepared, oids: Sequence[int]) -> pa.Schema | None:
         """The columns that a statement gives, without running it."""
-        if prepared.known is not None:
-            return prepared.known.schema
         match prepared.command:
             case None if prepared.sql:
                 return self._desk.describe(prepared.sql, [parameters.type_of(oid) for oid in oids])
@@ -293,16 +287,10 @@ class Session:
             return portal.answer.schema
         return self._schema(prepared, self._parameter_oids(prepared))
 
-    def _portal_formats(self, portal: Portal) -> Sequence[int]:
-        command = portal.prepared.command
-        if isinstance(command, Fetch) and command.cursor in self._cursors:
-            return _formats(self._cursors.get(command.cursor), portal.formats)
-        return portal.formats
-
     # -- running -------------------------------------------------------------------------------------------
 
-    def _run_all(self, portal: Portal, *, described: bool) -> Iterator[Chunk]:
-        """Run a portal to its end; *described* sends its columns first, as the simple protocol does."""
+    def _run_all(self, portal: Portal, *, simple: bool) -> Iterator[Chunk]:
+        """Run a portal to its end; the *simple* protocol sends its columns first, and has formats of its own."""
         if isinstance(portal.prepared.command, CopyOut):
             yield from self._copy(portal.prepared.command, portal.values)
             return
@@ -311,23 +299,25 @@ class Session:
             return
         with portal.given_back_on_error():
             answer = self._started(portal)
-            if described and answer.schema is not None:
-                yield self._columns(answer.schema, self._portal_formats(portal))
-            yield from self._rows(answer, portal.formats, None)
+            formats = (int(answer.binary),) if simple else portal.formats
+            if simple and answer.schema is not None:
+                yield self._columns(answer.schema, formats)
+            yield from self._rows(answer, formats, None)
             yield from self._ended(answer)
         portal.close()
         portal.answer = Answer(answer.tag.split(" ")[0], answer.schema)  # a second Execute gives no more rows
 
     def _started(self, portal: Portal) -> Answer:
         if portal.answer is None:
-            portal.answer = self._answer(portal.prepared, portal.values)
+            answer = self._answer(portal.prepared, portal.values)
+            portal.answer = _as_described(portal.prepared, answer) if portal.prepared.is_block else answer
         portal.touched = True
         return portal.answer
 
     def _rows(self, answer: Answer, formats: Sequence[int], limit: int | None) -> Iterator[Chunk]:
         if answer.schema is None:
             return
-        spread = types.spread((1,) if answer.binary else formats, len(answer.schema))
+        spread = types.spread(formats, len(answer.schema))
         encode = rows.data_rows(answer.schema, spread, self._variables.is_on("auto_to_json"))
         for batch in answer.take(limit):
             yield from rows.encoded(batch, encode)
@@ -336,12 +326,13 @@ class Session:
         if answer.was_capped:
             told = f"the result was cut off at {DEFAULT_CAP:,} rows: write LIMIT, or LIMIT 0 for all rows"
             yield codec.notice_response(self._teller.notice("01000", told))
-        yield from self._reports()
         yield codec.command_complete(answer.tag)
 
-    def _reports(self) -> Iterator[Chunk]:
+    def _ready(self) -> Iterator[Chunk]:
+        """What settings have changed, and that the next message may come."""
         for name, value in self._variables.changes().items():
             yield codec.parameter_status(name, value)
+        yield codec.ready_for_query(self.status)
 
     def _columns(self, schema: pa.Schema | None, formats: Sequence[int]) -> bytes:
         if schema is None:
@@ -368,8 +359,6 @@ class Session:
     # -- the session's commands ----------------------------------------------------------------------------
 
     def _answer(self, prepared: Prepared, values: Sequence[Parameter]) -> Answer:
-        if prepared.known is not None:
-            return Answer("SELECT", prepared.known.schema, [prepared.known])
         match prepared.command:
             case None:
                 return self._desk.run(prepared.sql, values, self._interrupt)
@@ -413,7 +402,7 @@ class Session:
         self._cursors.check_free(declare.name)
         self._portals.check_free(declare.name)
         self._start += declare.start
-        cursor = Cursor(declare, self._answer(self._prepare(declare.query, 0), values), self._desk.scratch)
+        cursor = Cursor(declare, self._answer(self._prepare(declare.query, 0), values), self._desk.set_aside)
         self._cursors.put(declare.name, cursor)
         return Answer("DECLARE CURSOR", capped=lambda: cursor.was_capped)
 
@@ -426,7 +415,10 @@ class Session:
         values = self._row(execute.row) if execute.row else execute.values
         prepared = self._statement(self._prepared.spelled(execute.name))
         raw = [None if v is None else v.encode() for v in values]
-        return self._answer(prepared, self._values(prepared, raw, [0] * len(raw)))
+        try:
+            return self._answer(prepared, self._values(prepared, raw, [0] * len(raw)))
+        except WrongNumberOfValues as error:
+            raise SqlSyntaxError(error.message) from error
 
     def _row(self, query: str) -> list[str | None]:
         """The values of a query for one row, as text."""
@@ -446,6 +438,11 @@ class Session:
         return Answer("DEALLOCATE")
 
 
-def _formats(cursor: Cursor, formats: Sequence[int]) -> Sequence[int]:
-    """The formats in which a cursor's rows are sent where a client asks for *formats*."""
-    return (1,) if cursor.declared.binary else formats
+def _as_described(block: Prepared, answer: Answer) -> Answer:
+    """The answer of a block whose columns were guessed for a client: without rows if none were told of."""
+    if not block.was_described or answer.schema is None or answer.schema == block.described:
+        return answer
+    answer.close()
+    if block.described is None:
+        return Answer("DO")
+    raise FeatureNotSupported("the block gives other columns than it was described with: send it as a simple query")

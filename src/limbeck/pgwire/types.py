@@ -9,8 +9,9 @@ import pyarrow.types as pt
 
 from limbeck.errors import InvalidText
 from limbeck.pgwire.codec import Field
+from limbeck.query.result import WIRE_TYPE
 
-BOOL, BYTEA, INT8, INT2, INT4, TEXT, JSON = 16, 17, 20, 21, 23, 25, 114
+BOOL, BYTEA, INT8, INT2, INT4, TEXT, OID, JSON = 16, 17, 20, 21, 23, 25, 26, 114
 FLOAT4, FLOAT8, UNKNOWN, BPCHAR, VARCHAR = 700, 701, 705, 1042, 1043
 DATE, TIME, TIMESTAMP, TIMESTAMPTZ, NUMERIC, UUID, NAME, JSONB = 1082, 1083, 1114, 1184, 1700, 2950, 19, 3802
 
@@ -30,6 +31,7 @@ ARRAYS = {
     1016: INT8,
     1021: FLOAT4,
     1022: FLOAT8,
+    1028: OID,
     1115: TIMESTAMP,
     1182: DATE,
     1185: TIMESTAMPTZ,
@@ -38,7 +40,7 @@ ARRAYS = {
 }
 """The types of arrays, and those of their elements."""
 
-SIZES = {BOOL: 1, INT2: 2, INT4: 4, INT8: 8, FLOAT4: 4, FLOAT8: 8, DATE: 4, TIMESTAMP: 8}
+SIZES = {BOOL: 1, INT2: 2, INT4: 4, INT8: 8, OID: 4, FLOAT4: 4, FLOAT8: 8, DATE: 4, TIMESTAMP: 8}
 
 _OIDS: tuple[tuple[Callable[[pa.DataType], bool], int], ...] = (
     (pt.is_boolean, BOOL),
@@ -61,16 +63,17 @@ _OIDS: tuple[tuple[Callable[[pa.DataType], bool], int], ...] = (
 """The first that matches decides; strings and everything complex are text, so that clients look no types up."""
 
 
-def oid_of(kind: pa.DataType) -> int:
-    """Return the type that a column of Arrow type *kind* has on the wire."""
-    return next((oid for matches, oid in _OIDS if matches(kind)), TEXT)
+def oid_of(field: pa.Field) -> int:
+    """Return the type that a column has on the wire: the one that it says, or what follows from its Arrow type."""
+    said = (field.metadata or {}).get(WIRE_TYPE)
+    return int(said) if said else next((oid for matches, oid in _OIDS if matches(field.type)), TEXT)
 
 
 def fields(schema: pa.Schema, formats: Sequence[int]) -> list[Field]:
     """Return the columns of a result in these formats, one for each column."""
     found = []
     for column, form in zip(schema, formats, strict=True):
-        oid = oid_of(column.type)
+        oid = oid_of(column)
         found.append(Field(column.name, oid, SIZES.get(oid, -1), _modifier(column.type), form))
     return found
 

@@ -18,7 +18,10 @@ from limbeck.query.dialect import Below, Template, position, rendered, template
 from limbeck.query.marks import at_level, is_aggregate, is_alias, level_of
 from limbeck.query.types import type_of, typed
 
-_RELATION, _MADE, _COLUMN = "_below", "_made", "_column"
+RELATION = "_below"
+"""What a query below is called."""
+
+_MADE, _COLUMN = "_made", "_column"
 _VOLATILE = ("random()", "uuid()")
 _ROWS = ("from_", "joins", "laterals", "where")
 _GROUPS = ("group", "having")
@@ -74,6 +77,13 @@ def hoist(select: exp.Select, level: int) -> None:
         _group_below(select, level)
     while innermost := [b for b in _wanted(select, level) if not _wanted(b.this, level)]:
         _push(select, level, innermost)
+
+
+def stand_on_columns(select: exp.Select, level: int) -> exp.Select:
+    """Put a query below *select*, one at *level*, that gives what it takes from its relations; return that query."""
+    below = _moved(select, _ROWS)
+    _stand_on(select, below, _Names(below, level))
+    return below
 
 
 def _wanted(node: exp.Expr, level: int) -> list[Below]:
@@ -156,7 +166,7 @@ class _Names:
             self._names[key] = f"{name}{len(self._names)}"
             self._below.append("expressions", exp.alias_(node.copy(), self._names[key], quoted=True))
         column = exp.column(
-            exp.to_identifier(self._names[key], quoted=True), table=exp.to_identifier(_RELATION, quoted=True)
+            exp.to_identifier(self._names[key], quoted=True), table=exp.to_identifier(RELATION, quoted=True)
         )
         self._mine.add(id(column))
         node.replace(at_level(typed(column, type_of(node)), self._level))
@@ -218,5 +228,5 @@ def _stand_on(select: exp.Select, below: exp.Select, names: _Names) -> None:
         names.give(path, rendered(path), _COLUMN)
     if not below.expressions:
         below.append("expressions", exp.alias_(exp.Literal.number(1), _COLUMN, quoted=True))
-    alias = exp.TableAlias(this=exp.to_identifier(_RELATION, quoted=True))
+    alias = exp.TableAlias(this=exp.to_identifier(RELATION, quoted=True))
     select.set("from_", exp.From(this=exp.Subquery(this=below, alias=alias)))

@@ -50,9 +50,24 @@ Step = Text | Assign | Branch | Block
 
 _QUOTED = r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"]|\"\")*\""
 _REMARK = r"--[^\n]*|/\*.*?\*/"
-_COMMENT = re.compile(rf"{_QUOTED}|{_REMARK}|(?P<hash>^[^\S\n]*\#[^\n]*)", re.DOTALL | re.MULTILINE)
+_COMMENT = re.compile(
+    rf"{_QUOTED}|{_REMARK}|(?P<hash>^[^\S\n]*\#(?P<word>[A-Za-z_]\w*)?[^\n]*)", re.DOTALL | re.MULTILINE
+)
 _VARIABLE = re.compile(rf"(?P<text>{_QUOTED})|(?P<comment>{_REMARK})|@(?P<name>[A-Za-z_]\w*)", re.DOTALL)
 _INSIDE = re.compile(r"@([A-Za-z_]\w*)")
+
+
+def without_remarks(sql: str, means: Callable[[str], bool] = lambda _: False) -> str:
+    """Blank out the comments that begin with `#` at the start of a line, so that places stay what they are.
+
+    Where *means* says so of the word behind the `#`, it is no comment.
+    """
+
+    def blank(found: re.Match[str]) -> str:
+        is_remark = found["hash"] is not None and not (found["word"] and means(found["word"]))
+        return " " * len(found[0]) if is_remark else found[0]
+
+    return _COMMENT.sub(blank, sql)
 
 
 def parse(sql: str) -> Block:
@@ -60,8 +75,11 @@ def parse(sql: str) -> Block:
 
     Lines that begin with `#` are comments. Statements are only cut, not read.
     """
-    found = _Parser(_without_hashes(sql))
-    block = found.block()
+    found = _Parser(without_remarks(sql))
+    try:
+        block = found.block()
+    except RecursionError as error:
+        raise SqlSyntaxError("the block is nested too deeply") from error
     found.end()
     return block
 
@@ -83,21 +101,24 @@ def filled(sql: str, values: Mapping[str, str], bare: Callable[[str], str]) -> s
     In quotes a name that has no value is left as it is, since addresses hold an @, too.
     """
 
-    def inside(found: re.Match[str]) -> str:
-        name = found[1].lower()
-        return values[name].replace("'", "''") if name in values else found[0]
-
     def one(found: re.Match[str]) -> str:
         if found["comment"]:
             return found[0]
-        return _INSIDE.sub(inside, found[0]) if found["text"] else bare(found["name"])
+        return _in_quotes(found[0], values) if found["text"] else bare(found["name"])
 
     return _VARIABLE.sub(one, sql)
 
 
-def _without_hashes(sql: str) -> str:
-    """Blank out the comments that `#` begins, so that places stay what they are."""
-    return _COMMENT.sub(lambda found: " " * len(found[0]) if found["hash"] is not None else found[0], sql)
+def _in_quotes(text: str, values: Mapping[str, str]) -> str:
+    quote = text[0]
+
+    def value(found: re.Match[str]) -> str:
+        plain = values.get(found[1].lower())
+        if plain is None:
+            return found[0]
+        return (plain.replace("\\", "\\\\") if quote == "'" else plain).replace(quote, quote * 2)
+
+    return _INSIDE.sub(value, text)
 
 
 _ENDS = frozenset({"END", "ELSE", "ELSEIF", "EXCEPTION"})

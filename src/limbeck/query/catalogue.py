@@ -22,11 +22,14 @@ from limbeck.xdm.arrow import arrow_schema, from_arrow
 class SessionCatalogue:
     """The tables and views of a sandbox as one session sees them; each is looked up once."""
 
-    def __init__(self, lake: Lake, objects: Objects, sandbox: Sandbox, session: SqlSession) -> None:
+    def __init__(
+        self, lake: Lake, objects: Objects, sandbox: Sandbox, session: SqlSession, *, approximate: bool = False
+    ) -> None:
         self._lake = lake
         self._objects = objects
         self._sandbox = sandbox
         self._session = session
+        self._approximate = approximate
         self._found: dict[str, Dataset | None] = {}
         self._behind: SessionCatalogue | None = None
 
@@ -37,11 +40,21 @@ class SessionCatalogue:
         return self._behind
 
     def dataset(self, name: str) -> Dataset | None:
-        """Return the dataset behind table *name*, or None."""
+        """Return the dataset behind table *name*, or None; where samples are read, the table's newest one."""
         key = name.lower()
         if key not in self._found:
-            self._found[key] = self._lake.datasets.by_table(self._sandbox, name) if self._visible(key) else None
+            found = self._lake.datasets.by_table(self._sandbox, name) if self._visible(key) else None
+            self._found[key] = self._sampled(found) if found is not None and self._approximate else found
         return self._found[key]
+
+    def _sampled(self, dataset: Dataset) -> Dataset:
+        samples = [dataset] if dataset.sample_of else self._lake.datasets.samples(self._sandbox, dataset.id)
+        if not samples:
+            raise UndefinedTable(
+                f'table "{dataset.table}" has no sample',
+                hint=f"ANALYZE TABLE {dataset.table} TABLESAMPLE SAMPLERATE 5 makes one",
+            )
+        return samples[-1]
 
     def table(self, name: str) -> TableInfo | None:
         """Return the table called *name*, whatever the case, or None; the session's own come first."""
@@ -103,8 +116,7 @@ class SessionCatalogue:
         return TableInfo(dataset.table, from_arrow(METADATA[function].schema))
 
     def _of_lake(self, function: str, table: str) -> Dataset:
-        parts = table.split(".")
-        name = (self.qualified(parts) if len(parts) > 1 else None) or table
+        name = self.unqualified(table)
         dataset = self.dataset(name)
         if name.lower() in self._session.temp or (dataset is None and self.view(name) is not None):
             raise SqlError(METADATA[function].refusal)
@@ -114,8 +126,13 @@ class SessionCatalogue:
 
     def _metadata(self, source: Source) -> Table:
         called = METADATA[source.function]
-        rows = called.rows(self._lake, self._objects, self._of_lake(source.function, source.table))
+        rows = called.rows(self._lake, self._sandbox, self._of_lake(source.function, source.table))
         return Table(source.view, called.schema, rows=rows, place=source.placed)
+
+    def unqualified(self, name: str) -> str:
+        """Return what the table or view is called that *name* names, with or without dots; *name* itself for none."""
+        parts = name.split(".")
+        return (self.qualified(parts) if len(parts) > 1 else None) or name
 
     def qualified(self, parts: Sequence[str]) -> str | None:
         """Return what the table or view is called that *parts* name: a schema before it, a database before that.
@@ -157,8 +174,8 @@ class SessionCatalogue:
         return [v for v in self._objects.all(self._sandbox, VIEW) if self._visible(v.name.lower())]
 
     def datasets(self) -> list[Dataset]:
-        """Return the datasets behind all tables."""
-        return [d for d in self._lake.datasets.all(self._sandbox) if self._visible(d.table.lower())]
+        """Return the datasets behind all tables, without samples."""
+        return [d for d in self._lake.datasets.all(self._sandbox) if self._visible(d.table.lower()) and not d.sample_of]
 
     def _visible(self, name: str) -> bool:
         if self._session.view.only not in (None, name):

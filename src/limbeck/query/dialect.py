@@ -229,7 +229,7 @@ def written(node: exp.Expr) -> str:
 
 def rendered(node: exp.Expr) -> str:
     """Return a resolved tree in the words of the engine."""
-    return node.sql(dialect=Engine)
+    return node.sql(dialect=Engine, copy=False)
 
 
 def position(node: exp.Expr) -> int | None:

@@ -7,26 +7,38 @@ from typing import Any
 
 from sqlglot import exp
 
-from limbeck.errors import FeatureNotSupported, SqlSyntaxError, UndefinedColumn, UndefinedFunction, nearest
+from limbeck.errors import (
+    DatatypeMismatch,
+    FeatureNotSupported,
+    SqlSyntaxError,
+    UndefinedColumn,
+    UndefinedFunction,
+    nearest,
+)
 from limbeck.query import below, casts, coerce, names
 from limbeck.query.dialect import position, template
 from limbeck.query.functions import FUNCTIONS, Function, windows
 from limbeck.query.functions.frames import Over
 from limbeck.query.generators import GENERATORS
+from limbeck.query.grouping import check_no_windows
 from limbeck.query.infer import infer
 from limbeck.query.marks import as_aggregate, at_level, row_wise
 from limbeck.query.parameters import Parameter, marked
 from limbeck.query.scope import Column, Scope
-from limbeck.query.types import BOOLEAN, LONG, STRING, is_string, type_of, typed
+from limbeck.query.types import BOOLEAN, LONG, NUMBER, STRING, TIMESTAMP, is_string, scalar_name, type_of, typed
 from limbeck.xdm.types import Array, Map, Object, Type
 
 PLAIN: frozenset[type[exp.Expr]] = frozenset(
     {exp.Boolean, exp.DPipe, exp.Escape, exp.Extract, exp.If}
-    | {exp.Interval, exp.Is, exp.Literal, exp.Null, exp.Ordered}
+    | {exp.Interval, exp.Is, exp.Null, exp.Ordered}
     | {exp.Order, exp.Paren, exp.Trim, exp.Tuple, exp.Var, exp.Where, exp.WindowSpec, exp.BitwiseAnd}
     | {exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot}
 )
 """Expressions that mean the same to the engine once their parts are bound."""
+
+_LONGEST = 2**63 - 1
+_MOST_DIGITS = 37
+"""A decimal of 38 digits is how the engine gives the sum of integers, which is a bigint here."""
 
 Subquery = Callable[[exp.Expr, Scope], Sequence[Column]]
 """Binds a query inside an expression in place and returns its columns."""
@@ -50,11 +62,18 @@ class Expressions:
             return handler(self, node, scope)
         if type(node) in casts.OPERATORS:
             self.bind_children(node, scope)
+            _hold_together(node)
             return casts.operator(node)
         if type(node) not in PLAIN:
             raise FeatureNotSupported(f"{node.key} is not served in expressions", position=position(node))
         self.bind_children(node, scope)
         return typed(node, infer(node))
+
+    def value(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+        """Bind a column of a SELECT list; values in parentheses are a struct."""
+        if isinstance(node, exp.Tuple):
+            node = exp.Anonymous(this="struct", expressions=node.expressions)
+        return self.bind(node, scope)
 
     def bind_children(self, node: exp.Expr, scope: Scope, *but: str) -> None:
         """Bind every part of *node* in place, except the named ones."""
@@ -139,7 +158,9 @@ class Expressions:
         """Bind a call with OVER, those of Adobe's own among them."""
         called = node.this
         self._refer(node, scope)
+        _check_frame(node)
         self.bind_children(node, scope, "this")
+        check_no_windows(node.iter_expressions(), scope.level, "windows")
         below.settle(node, scope.level)
         ignore = isinstance(called, exp.IgnoreNulls)
         if isinstance(called, exp.IgnoreNulls | exp.RespectNulls):
@@ -196,13 +217,22 @@ class Expressions:
             raise UndefinedFunction(f"function {name} is not served", position=position(node), hint=hint)
         if name == "count" and node.expressions and isinstance(node.expressions[0], exp.Star):
             return function, typed(template("count(*)"), LONG)
-        arguments = self._arguments(node.expressions, function, scope)
-        if function.form(len(arguments)) is None:
+        count = len(node.expressions)
+        if function.form(count) is None:
             counts = " or ".join(str(n) for n in sorted(function.forms) if n >= 0) or "at least 1"
-            raise UndefinedFunction(f"{name} takes {counts} arguments, found {len(arguments)}", position=position(node))
+            raise UndefinedFunction(f"{name} takes {counts} arguments, found {count}", position=position(node))
+        if function.kind != "aggregate" and any(isinstance(e, exp.Distinct) for e in node.expressions):
+            raise SqlSyntaxError(f"DISTINCT belongs to aggregates, which {name} is not", position=position(node))
+        arguments = self._arguments(node.expressions, function, scope)
+        if function.kind != "scalar":
+            check_no_windows(arguments, scope.level, f"the arguments of {name}")
         if ignore_nulls and arguments:
             arguments[-1] = typed(template("{0} IGNORE NULLS", arguments[-1]), type_of(arguments[-1]))
         if function.windowed is not None and isinstance(over, exp.Window):
+            if function.wants.startswith("t"):
+                arguments[0] = _moment(arguments[0], name, position(node.expressions[0]))
+            if function.test is not None:
+                arguments[function.test] = coerce.condition(arguments[function.test], name)
             return function, function.windowed(arguments, Over.of(over, scope.level))
         return function, function.call(arguments)
 
@@ -210,7 +240,8 @@ class Expressions:
         bound: list[exp.Expr] = []
         for number, node in enumerate(nodes):
             if isinstance(node, exp.Lambda) and function.lambdas is not None:
-                bound.append(self._lambda(node, function.lambdas([type_of(b) for b in bound]), scope))
+                before = [*(type_of(b) for b in bound), None, None]  # a lambda may stand too early
+                bound.append(self._lambda(node, function.lambdas(before), scope))
                 continue
             if function.named:
                 bound.append(self._named(node, number, scope))
@@ -233,6 +264,14 @@ class Expressions:
         params = ", ".join(f"{{{n + 1}}}" for n in range(len(node.expressions)))
         quoted = [exp.to_identifier(p.name, quoted=True) for p in node.expressions]
         return typed(template(f"LAMBDA {params} : {{0}}", body, *quoted), type_of(body))
+
+    def literal(self, node: exp.Literal, _scope: Scope) -> exp.Expr:
+        """Bind a text or a number; a whole number that no bigint holds is a decimal."""
+        if not node.is_string and node.is_int and int(node.name) > _LONGEST:
+            digits = len(node.name.lstrip("0"))
+            kind = f"DECIMAL({digits}, 0)" if digits <= _MOST_DIGITS else "DOUBLE"
+            return typed(template(f"CAST({{0}} AS {kind})", exp.Literal.string(node.name)), NUMBER)
+        return typed(node, infer(node))
 
     # -- logic and branches --------------------------------------------------------------------------------
 
@@ -269,13 +308,13 @@ class Expressions:
 
     def distinct(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind DISTINCT before an argument."""
-        if len(node.expressions) != 1:
-            raise FeatureNotSupported(
-                "DISTINCT over several arguments is not served",
-                position=position(node),
-                hint="count the rows of a SELECT DISTINCT below",
-            )
         self.bind_children(node, scope)
+        if len(node.expressions) != 1:
+            if not isinstance(node.parent, exp.Anonymous) or _name(node.parent) != "count":
+                raise SqlSyntaxError("only count takes DISTINCT and several arguments", position=position(node))
+            whole = " AND ".join(f"{{{n}}} IS NOT NULL" for n in range(len(node.expressions)))
+            counted = template(f"CASE WHEN {whole} THEN row({{*}}) END", *node.expressions)
+            node.set("expressions", [counted])
         return typed(node, type_of(node.expressions[0]))
 
     def cast(self, node: exp.Expr, scope: Scope) -> exp.Expr:
@@ -297,13 +336,15 @@ class Expressions:
         self.bind_children(node, scope)
         return typed(template("regexp_matches({0}, {1})", node.this, node.expression), infer(node))
 
-    def within(self, node: exp.Expr, scope: Scope) -> exp.Expr:
+    def within(self, node: exp.In, scope: Scope) -> exp.Expr:
         """Bind IN with a list or with a query."""
         query = node.args.get("query")
         if query is not None:
             wanted = len(node.this.expressions) if isinstance(node.this, exp.Tuple) else 1
-            self._columns(query, scope, wanted)
-        self.bind_children(node, scope, "query")
+            columns = self._columns(query, scope, wanted)
+            self.bind_children(node, scope, "query")
+            return _within_query(node, query, columns)
+        self.bind_children(node, scope)
         return casts.operator(node)
 
     def nested(self, node: exp.Expr, scope: Scope) -> exp.Expr:
@@ -344,6 +385,39 @@ class Expressions:
         return FUNCTIONS[name].call([])
 
 
+def _hold_together(node: exp.Expr) -> None:
+    """Put comparisons inside of comparisons into parentheses: the engine takes no chains of them."""
+    for key in ("this", "expression"):
+        part = node.args.get(key)
+        if isinstance(part, exp.Predicate | exp.Not):
+            node.set(key, typed(exp.Paren(this=part.copy()), type_of(part)))
+
+
+def _check_frame(window: exp.Window) -> None:
+    spec: exp.WindowSpec | None = window.args.get("spec")
+    edges = spec.args if spec is not None else {}
+    for bound in ("start", "end"):
+        if edges.get(bound) not in (None, "CURRENT ROW") and not edges.get(f"{bound}_side"):
+            raise SqlSyntaxError(
+                "a frame reaches from … PRECEDING to … FOLLOWING, or to CURRENT ROW", position=position(window)
+            )
+
+
+def _within_query(node: exp.In, query: exp.Expr, columns: Sequence[Column]) -> exp.Expr:
+    """Cast what IN compares with the one column of a query, as `=` would."""
+    typed(node, BOOLEAN)
+    if len(columns) != 1:
+        return node
+    given = typed(exp.column("_given", table="_q"), columns[0].type)
+    compared = casts.operator(exp.EQ(this=node.this, expression=given))
+    node.set("this", compared.this)
+    if compared.expression is not given:
+        alias = exp.TableAlias(this=exp.to_identifier("_q"), columns=[exp.to_identifier("_given")])
+        inner = exp.Subquery(this=query.unnest(), alias=alias)
+        node.set("query", exp.Select(expressions=[compared.expression], from_=exp.From(this=inner)).subquery())
+    return node
+
+
 def _at(written: exp.Expr, found: exp.Expr) -> exp.Expr:
     """Note on *found* where in the text stands what it was bound from, for errors that come later."""
     if "start" in written.meta:
@@ -353,6 +427,16 @@ def _at(written: exp.Expr, found: exp.Expr) -> exp.Expr:
 
 def _name(node: exp.Expr) -> str:
     return node.name.lower()
+
+
+def _moment(node: exp.Expr, name: str, place: int | None) -> exp.Expr:
+    """Return the time that one of Adobe's functions takes first, as a timestamp."""
+    kind = scalar_name(type_of(node))
+    if kind == "date":
+        return typed(template("CAST({0} AS TIMESTAMP)", node), TIMESTAMP)
+    if kind not in (None, "date-time"):
+        raise DatatypeMismatch(f"{name} takes a timestamp first, found a value of type {kind}", position=place)
+    return node
 
 
 def _is_row_wise(called: exp.Expr, window: exp.Window) -> bool:
@@ -391,6 +475,7 @@ _HANDLERS: dict[type[exp.Expr], Callable[[Expressions, Any, Scope], exp.Expr]] =
     exp.In: Expressions.within,
     exp.Subquery: Expressions.nested,
     exp.Exists: Expressions.exists,
+    exp.Literal: Expressions.literal,
     exp.And: Expressions.logic,
     exp.Or: Expressions.logic,
     exp.Not: Expressions.logic,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
@@ -27,6 +27,17 @@ def check_plain(node: exp.Expr, level: int, place: str, *, windows: bool = False
             raise GroupingError(f"aggregate functions are not allowed in {place}", position=_place(part))
         if isinstance(part, exp.Window) and not windows:
             raise WindowingError(f"window functions are not allowed in {place}", position=_place(part))
+
+
+def check_no_windows(nodes: Iterable[exp.Expr], level: int, place: str) -> None:
+    """See to it that *nodes*, bound parts of the SELECT at *level*, have no windows; *place* says where, for errors."""
+    for part in (part for node in nodes for part in node.find_all(exp.Window)):
+        if level_of(part) == level:
+            raise WindowingError(
+                f"window functions are not allowed in {place}",
+                position=_place(part),
+                hint="give the window a name in a query below, and use that",
+            )
 
 
 def check_groups(select: exp.Select, level: int) -> None:
@@ -55,6 +66,19 @@ def check_number(key: exp.Expr, count: int, place: str) -> None:
     inner = key.this if isinstance(key, exp.Ordered) else key
     if isinstance(inner, exp.Literal) and inner.is_int and not 1 <= int(inner.name) <= count:
         raise InvalidColumnReference(f"{place} position {inner.name} is not in select list", position=position(key))
+
+
+def check_distinct(select: exp.Select, level: int) -> None:
+    """See to it that SELECT DISTINCT is sorted by what it gives; else raise `InvalidColumnReference`."""
+    order = select.args.get("order")
+    if order is None or not select.args.get("distinct"):
+        return
+    try:
+        _Check([item.this for item in select.expressions], level).visit(order, None)
+    except GroupingError as error:
+        raise InvalidColumnReference(
+            "for SELECT DISTINCT, ORDER BY expressions must appear in select list", position=error.position
+        ) from error
 
 
 class _Check:

@@ -62,6 +62,11 @@ def _bracket(node: Any) -> str:
     return f"{_text(node.this)}[{', '.join(map(_text, node.expressions))}]"
 
 
+def _window(node: Any) -> str:
+    """What stands behind OVER is as it was written."""
+    return _text(node.this) + written(node)[len(written(node.this)) :]
+
+
 def _distinct(node: Any) -> str:
     return "DISTINCT " + ", ".join(map(_text, node.expressions))
 
@@ -74,6 +79,7 @@ _WRITERS: dict[type[exp.Expr], Callable[[Any], str]] = {
     exp.Bracket: _bracket,
     exp.Literal: _literal,
     exp.Distinct: _distinct,
+    exp.Window: _window,
     exp.Paren: lambda node: _text(node.this),
     exp.Alias: lambda node: _text(node.this),
     exp.Neg: lambda node: f"(- {_text(node.this)})",

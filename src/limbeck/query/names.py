@@ -179,5 +179,5 @@ def undefined(parts: Parts, scope: Scope) -> SqlError:
     return UndefinedColumn(
         f'column "{first}" does not exist here',
         position=position(parts[0]),
-        hint=nearest(first, scope.known()) or None,
+        hint=nearest(first, [*scope.known(), *(r.alias for r in scope.relations if len(parts) > 1)]) or None,
     )

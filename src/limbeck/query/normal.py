@@ -51,15 +51,17 @@ def _within(node: exp.In) -> exp.Expr:
     return node
 
 
-def _any(node: exp.EQ) -> exp.Expr:
-    """`= ANY (SELECT …)` is IN."""
-    held = node.expression.this if isinstance(node.expression, exp.Any) else None
+def _quantified(node: exp.Binary) -> exp.Expr:
+    """`= ANY (SELECT …)` is IN, `<> ALL (SELECT …)` is NOT IN."""
+    quantifier = exp.Any if isinstance(node, exp.EQ) else exp.All
+    held = node.expression.this if isinstance(node.expression, quantifier) else None
     while isinstance(held, exp.Paren):
         held = held.this
-    if isinstance(held, exp.Query):
-        query = held if isinstance(held, exp.Subquery) else exp.Subquery(this=held)
-        return exp.In(this=node.this, query=query)
-    return node
+    if not isinstance(held, exp.Query):
+        return node
+    query = held if isinstance(held, exp.Subquery) else exp.Subquery(this=held)
+    found = exp.In(this=node.this, query=query)
+    return found if isinstance(node, exp.EQ) else exp.Not(this=found)
 
 
 def _like(node: Any) -> exp.Expr:
@@ -120,7 +122,8 @@ def _created(tree: exp.Expr) -> exp.Expr:
 _CHANGES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Values: _values,
     exp.In: _within,
-    exp.EQ: _any,
+    exp.EQ: _quantified,
+    exp.NEQ: _quantified,
     exp.Like: _like,
     exp.ILike: _like,
     exp.Escape: _like,

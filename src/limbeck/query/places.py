@@ -81,8 +81,8 @@ class Places:
                 self._sources[key] = replace(source, placed=True)
 
     def _through(self, select: exp.Select) -> list[str]:
-        scope = self._scopes[id(select)]
-        if select.args.get("distinct") or is_grouped(select, scope.level):
+        scope = self._scopes.get(id(select))
+        if scope is None or select.args.get("distinct") or is_grouped(select, scope.level):
             return []
         names: list[str] = []
         for key in self._keys(scope, by_content=False):

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from limbeck.errors import (
     FeatureNotSupported,
+    SqlError,
     SqlSyntaxError,
     UndefinedColumn,
     UndefinedFunction,
@@ -92,6 +93,8 @@ class Relations:
         check_parts(join, frozenset({"this", "on", "using", "side", "kind", "method"}))
         if join.args.get("kind") not in _KINDS:
             raise FeatureNotSupported(f"{join.args['kind']} JOIN is not served", position=position(join))
+        if join.args.get("kind") == "CROSS" and (join.args.get("on") or join.args.get("using")):
+            raise SqlSyntaxError("CROSS JOIN takes no condition", position=position(join))
         before = {c.name.lower(): c for r in scope.relations for c in r.columns}
         count = len(scope.relations)
         join.set("this", self._relation(join.this, scope))
@@ -171,10 +174,11 @@ class Relations:
 
     def _table(self, node: exp.Table, scope: Scope) -> exp.Expr:
         if not only(node, _TABLE_PARTS):
+            sample = node.args.get("sample") is not None
             raise FeatureNotSupported(
-                "TABLESAMPLE is not served in FROM",
+                f"{'TABLESAMPLE' if sample else 'what stands behind the table'} is not served in FROM",
                 position=position(node),
-                hint="ANALYZE TABLE … TABLESAMPLE makes a sample, ORDER BY rand() LIMIT n picks rows",
+                hint="ANALYZE TABLE … TABLESAMPLE makes a sample, ORDER BY rand() picks rows" if sample else None,
             )
         cte = None if node.args.get("db") else _cte(scope, node.name)
         if cte is not None:
@@ -257,7 +261,10 @@ class Relations:
             if name in FUNCTIONS:
                 raise FeatureNotSupported(f"{name} gives no rows to stand in FROM", position=position(call))
             raise UndefinedFunction(f"function {name} is not served in FROM", position=position(call), hint=hint)
-        table = self._catalogue.called(name, _text_argument(call))
+        try:
+            table = self._catalogue.called(name, _text_argument(call))
+        except SqlError as error:
+            raise type(error)(error.message, position=error.position or position(call), hint=error.hint) from error
         return self._source(exp.Table(this=call), table, name), columns_of(table.type)
 
     def _call(self, node: exp.Expr, call: exp.Anonymous, scope: Scope) -> exp.Expr:

@@ -13,12 +13,12 @@ from typing import Any
 from sqlglot import exp
 
 from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError
-from limbeck.query import below, coerce, names
+from limbeck.query import below, coerce, names, twophase
 from limbeck.query.below import is_grouped
 from limbeck.query.checks import check_parts, only
 from limbeck.query.dialect import parse, position
 from limbeck.query.expressions import Expressions
-from limbeck.query.grouping import check_groups, check_number, check_plain
+from limbeck.query.grouping import check_distinct, check_groups, check_number, check_plain
 from limbeck.query.label import label
 from limbeck.query.places import Bound, Places, Sources
 from limbeck.query.relations import Generated, Relations
@@ -26,6 +26,9 @@ from limbeck.query.scope import Catalogue, Column, Columns, Cte, Relation, Scope
 from limbeck.query.stars import expanded
 from limbeck.query.types import type_of
 from limbeck.xdm.types import Object, Type
+
+_UNNAMED = "?column?"
+"""What PostgreSQL calls a column that its text gives no name."""
 
 _SELECT_PARTS = frozenset(
     {"with_", "distinct", "expressions", "from_", "joins", "laterals", "where", "group", "having", "windows"}
@@ -55,8 +58,10 @@ def resolve(sql: str, query: exp.Expr, catalogue: Catalogue, params: Sequence[ob
         places = Places(found.sources, found.selects)
         for select, scope in found.selects:
             places.break_ties(select, scope)
+        gone = [twophase.plan(select, scope, found.selects) for select, scope in found.selects]
         for select, scope in found.selects:
-            below.hoist(select, scope.level)
+            if not any(select is other for other in gone):
+                below.hoist(select, scope.level)
     except RecursionError as error:
         raise SqlSyntaxError("the statement is nested too deeply; split it with WITH or a table") from error
     return Resolved(query, tuple(found.sources.values()), columns)
@@ -119,6 +124,7 @@ class _Resolver:
         if made is not None:
             self._relations.stand(node, made, is_grouped(node, scope.level))
         check_groups(node, scope.level)
+        check_distinct(node, scope.level)
         self._found.selects.append((node, scope))
         return columns
 
@@ -189,13 +195,13 @@ class _Resolver:
         """Return the query of a view, bound; it sees the catalogue and nothing of the query around."""
         if view.name.lower() in self._views:
             raise SqlError(f"view {view.name} reads itself: {' → '.join((*self._views, view.name.lower()))}")
-        query: exp.Expr = parse(view.sql)
         within = (*self._views, view.name.lower())
         inner = _Resolver(view.sql, self._catalogue.behind(), (), self._found, within)
         try:
+            query: exp.Expr = parse(view.sql)
             columns = inner.query(query, Scope())
-        except SqlError as error:
-            raise type(error)(f'view "{view.name}" cannot be read: {error.message}', hint=error.hint) from error
+        except SqlError as error:  # its position is one in the text of the view
+            raise type(error)(f"view {view.name}: {error.message}", hint=error.hint) from error
         return self._flat(query, columns) if view.flat else (query, columns)
 
     def _flat(self, query: exp.Expr, columns: Columns) -> tuple[exp.Expr, Columns]:
@@ -238,6 +244,8 @@ class _Resolver:
                 found = [self._projection(item, scope)]
             items.extend(expression for expression, _ in found)
             columns.extend(column for _, column in found)
+        for column in columns:  # GROUP BY and ORDER BY know those, too, that nobody gave a name
+            scope.aliases.setdefault(column.name.lower(), column)
         node.set("expressions", items)
         return tuple(columns), made
 
@@ -253,12 +261,13 @@ class _Resolver:
 
     def _projection(self, item: exp.Expr, scope: Scope) -> tuple[exp.Expr, Column]:
         name = item.alias if isinstance(item, exp.Alias) else label(item)
-        inner = self._expressions.bind(item.this if isinstance(item, exp.Alias) else item, scope)
+        inner = self._expressions.value(item.this if isinstance(item, exp.Alias) else item, scope)
         if not isinstance(item, exp.Alias) and isinstance(inner, exp.Column):
             name = _as_typed(item, name)
-        column = Column(name, type_of(inner))
-        scope.aliases.setdefault(name.lower(), column)
-        return exp.Alias(this=inner, alias=exp.to_identifier(name, quoted=True)), column
+        column = Column(name or _UNNAMED, type_of(inner))
+        if isinstance(item, exp.Alias):
+            scope.aliases.setdefault(column.name.lower(), column)
+        return exp.Alias(this=inner, alias=exp.to_identifier(column.name, quoted=True)), column
 
     def _clause(self, node: exp.Expr, key: str, scope: Scope) -> None:
         clause = node.args.get(key)
@@ -289,6 +298,8 @@ class _Resolver:
         if isinstance(node, exp.Rollup | exp.Cube | exp.GroupingSets | exp.Tuple):
             self._grouping(node, scope)
             return node
+        if isinstance(node, exp.Paren):
+            return exp.Tuple(expressions=[self._grouped(node.this, scope)])
         return self._expressions.bind(node, scope)
 
     def _modifiers(self, node: exp.Expr, scope: Scope, count: int) -> None:
@@ -297,7 +308,9 @@ class _Resolver:
         if order is not None:
             for key in order.expressions:
                 check_number(key, count, "ORDER BY")
-            order.set("expressions", [self._expressions.bind(o, scope) for o in order.expressions])
+            keys = [self._expressions.bind(o, scope) for o in order.expressions]
+            order.set("expressions", [k for k in keys if not _is_constant(k.this)])
+            node.set("order", order if order.expressions else None)
         for key in ("limit", "offset"):
             clause = node.args.get(key)
             if clause is not None:
@@ -313,6 +326,11 @@ class _Resolver:
             clause.pop()
         elif not (isinstance(number, exp.Literal) and number.is_int and only(clause, frozenset({"expression"}))):
             raise SqlSyntaxError(f"{key.upper()} takes a whole number", position=position(clause))
+
+
+def _is_constant(key: exp.Expr) -> bool:
+    """A constant that is no column's number sorts nothing, and the engine refuses it."""
+    return isinstance(key, exp.Boolean | exp.Null) or (isinstance(key, exp.Literal) and not key.is_int)
 
 
 def _leaves(

@@ -10,6 +10,9 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.types as pt
 
+WIRE_TYPE = b"pg_type"
+"""Under this key the metadata of a column has PostgreSQL's type, where that does not follow from the column's own."""
+
 
 class Result:
     """Typed columns and a stream of rows, to be read once and closed: until then the engine waits with it."""
@@ -90,7 +93,7 @@ def presented(schema: pa.Schema) -> pa.Schema:
 
     Sums of integers are bigint; a timestamp holds UTC without a zone, in milliseconds (SQL contract, section 5.1).
     """
-    return pa.schema([pa.field(f.name, _presented(f.type)) for f in schema])
+    return pa.schema([pa.field(f.name, _presented(f.type), metadata=f.metadata) for f in schema])
 
 
 def _presented(kind: pa.DataType) -> pa.DataType:

@@ -14,6 +14,7 @@ from limbeck.engine import Engine, Interrupt
 from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError
 from limbeck.lake import Lake
 from limbeck.query import parameters
+from limbeck.query.approximate import stripped
 from limbeck.query.dialect import parse, parsed, position
 from limbeck.query.objects import Objects
 from limbeck.query.parameters import Parameter
@@ -42,11 +43,12 @@ class QueryService:
         engine: Engine,
         scratch: Path,
         statement_timeout_s: float,
+        batch_timeout_s: float = 24 * 3600,
     ) -> None:
         self.objects = Objects(store)
         self.templates = Templates(self.objects)
         lake.datasets.also_taken = self.objects.is_view
-        self.services = Services(lake, registry, engine, self.objects, scratch, statement_timeout_s)
+        self.services = Services(lake, registry, engine, self.objects, scratch, statement_timeout_s, batch_timeout_s)
 
     def run(
         self,
@@ -75,10 +77,10 @@ class QueryService:
     def writes(self, sql: str) -> bool:
         """Whether a statement changes more than its session; one that cannot be read changes nothing."""
         try:
-            _, _, kind = _parsed(sql)
+            _, command, kind = _parsed(stripped(sql)[0])
         except SqlError:
             return False
-        return kind.writes
+        return kind.writes or any(map(self.writes, kind.inner(command)))
 
     def parameters(
         self, sandbox: Sandbox, sql: str, known: Sequence[Type | None] = (), *, session: SqlSession | None = None
@@ -90,7 +92,10 @@ class QueryService:
             tree, text = _query(statement)
             return statement.resolve(tree, text).tree
 
-        statement, _ = self._statement(sandbox, sql, None, (), session)
+        statement, kind = self._statement(sandbox, sql, None, (), session)
+        if kind.parameters is not None:
+            found = kind.parameters(statement)
+            return [*(k or f for k, f in zip(known, found, strict=False)), *found[len(known) :]]
         return parameters.guessed(_query(statement)[0], known, bind)
 
     def describe(
@@ -110,16 +115,33 @@ class QueryService:
         session: SqlSession | None,
         interrupt: Interrupt | None = None,
     ) -> tuple[Statement, Kind]:
-        sql = self.templates.put_in(sandbox, sql)
+        sql, approximate = stripped(self.templates.put_in(sandbox, sql))
         tree, command, kind = _parsed(sql)
         session = session or SqlSession()
 
         def execute(text: str) -> Result:
             return self.run(sandbox, text, principal=principal, session=session, interrupt=interrupt)
 
+        def columns_of(text: str) -> pa.Schema:
+            return self.describe(sandbox, text, session=session)[1]
+
         services = self.services
+        is_long = kind.writes or kind.is_long or session.is_batch
         return Statement(
-            sql, tree, command, sandbox, principal, params, services, session, execute, _kind_of, interrupt
+            sql=sql,
+            parsed=tree,
+            command=command,
+            sandbox=sandbox,
+            principal=principal,
+            params=params,
+            services=services,
+            session=session,
+            execute=execute,
+            kind_of=_kind_of,
+            columns_of=columns_of,
+            timeout=services.batch_timeout if is_long else services.timeout,
+            approximate=approximate,
+            interrupt=interrupt,
         ), kind
 
 
@@ -137,7 +159,7 @@ def _parsed(sql: str) -> tuple[exp.Expr, object | None, Kind]:
 
 
 def _kind_of(sql: str) -> Kind:
-    return _parsed(sql)[2]
+    return _parsed(stripped(sql)[0])[2]
 
 
 def _query(statement: Statement) -> tuple[exp.Expr, str]:

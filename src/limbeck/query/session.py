@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,6 +33,19 @@ WHOLE = View()
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What the functions of a session tell of it."""
+
+    database: str = ""
+    """As the client called it; empty for all of the sandbox."""
+    user: str = ""
+    process: int = 0
+
+
+NOBODY = Facts()
+
+
+@dataclass(frozen=True, slots=True)
 class TempTable:
     """A table of one session: Parquet files in its scratch folder (SQL contract, section 2.2)."""
 
@@ -44,16 +58,34 @@ class TempTable:
         return Table(view, arrow_schema(self.type), self.files)
 
 
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What COMPUTE STATISTICS has computed in a session; the values are in `SqlSession.results` (SQL contract, 2.5)."""
+
+    id: str
+    table: str
+    columns: str
+    """`(*)`, or the columns that were listed."""
+    filter: str
+    """The condition of the rows that counted; empty for all."""
+    made: datetime
+    is_numbered: bool
+    """The id is made from the table's name and a number."""
+
+
 class SqlSession:
     """A client's session. One statement runs at a time; close it when the client is gone."""
 
-    def __init__(self, view: View = WHOLE, variables: Variables | None = None) -> None:
+    def __init__(self, view: View = WHOLE, variables: Variables | None = None, facts: Facts = NOBODY) -> None:
         self.view = view
         self.variables = variables or Variables("", {})
+        self.facts = facts
         self.temp: dict[str, TempTable] = {}
         """Temporary tables by lower-case name."""
         self.results: dict[str, pa.Table] = {}
         """Small results that can be read by name, such as statistics, by lower-case name."""
+        self.statistics: dict[str, Statistics] = {}
+        """Of the results that are statistics, what they tell of, by the same names."""
         self.is_batch = False
         """Its statements have the time of a job, not that of an answer somebody waits for."""
         self._folders: list[Path] = []
@@ -77,6 +109,7 @@ class SqlSession:
         """Drop what is the session's own."""
         self.temp.clear()
         self.results.clear()
+        self.statistics.clear()
         for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
         self._folders.clear()

@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+_TEXT = r"""'(?:[^'\\]|\\.|'')*(?:'|\Z) | "(?:[^"]|"")*(?:"|\Z) | `(?:[^`]|``)*(?:`|\Z)"""
+_COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
 _TOKEN = re.compile(
-    r"""
-      (?P<text>'(?:[^'\\]|\\.|'')*(?:'|\Z) | "(?:[^"]|"")*(?:"|\Z) | `(?:[^`]|``)*(?:`|\Z))
-    | (?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))
-    | (?P<open>\$\$(?=(?:\s|--[^\n]*\n|/\*.*?\*/)*BEGIN\b))
-    | (?P<close>\$\$(?:\s*END\b)?)
+    rf"""
+      (?P<text>{_TEXT})
+    | (?P<comment>{_COMMENT})
+    | (?P<open>\$\$(?=(?:\s|{_COMMENT})*BEGIN\b))
     | (?P<end>;)
     | (?P<other>[^'"`$;/-]+|.)
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
+_IN_BLOCK = re.compile(
+    rf"""
+      (?P<text>{_TEXT})
+    | (?P<comment>{_COMMENT}|^[^\S\n]*\#[^\n]*)
+    | (?P<open>\$\$(?=(?:\s|{_COMMENT})*BEGIN\b))
+    | (?P<close>\$\$(?:\s*END\b)?)
+    | (?P<other>[^'"`$/\n-]+|.)
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE | re.MULTILINE,
+)
+
+
+def _tokens(text: str) -> Iterator[re.Match[str]]:
+    """Yield the tokens of *text*; those in `$$ BEGIN … END $$` blocks, which may hold others, do not end anything."""
+    at = depth = 0
+    while at < len(text):
+        token = (_IN_BLOCK if depth else _TOKEN).match(text, at)
+        if token is None:
+            raise AssertionError("every character is a token at least")
+        yield token
+        at = token.end()
+        depth += {"open": 1, "close": -1}.get(token.lastgroup or "", 0)
 
 
 def last_begins(text: str) -> int | None:
     """Return where, from 1, the last token of *text* begins: the open one, if a quote or comment is not closed."""
-    starts = [token.start() for token in _TOKEN.finditer(text)]
+    starts = [token.start() for token in _tokens(text)]
     return starts[-1] + 1 if starts else None
 
 
@@ -37,10 +61,9 @@ def statements(text: str) -> list[str]:
 def pieces(text: str) -> list[tuple[int, str]]:
     """Return the statements of *text*, each with the place, from 0, where it begins."""
     found: list[tuple[int, str]] = []
-    start, meant, depth = 0, False, 0
-    for token in _TOKEN.finditer(text):
-        depth = max(0, depth + {"open": 1, "close": -1}.get(token.lastgroup or "", 0))
-        if token.lastgroup == "end" and depth == 0:
+    start, meant = 0, False
+    for token in _tokens(text):
+        if token.lastgroup == "end":
             if meant:
                 found.append(_piece(text, start, token.start()))
             start, meant = token.end(), False

@@ -9,11 +9,18 @@ from typing import IO
 
 import pyarrow as pa
 
+from limbeck.errors import DiskFull
+
 
 class Spool:
-    """All rows of a result in a file without a name, to be read from anywhere; gone when it is closed."""
+    """All rows of a result in a file without a name, to be read from anywhere; gone when it is closed.
 
-    def __init__(self, folder: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    Raise `DiskFull` for rows that need more than *most* bytes.
+    """
+
+    def __init__(
+        self, folder: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], most: int | None = None
+    ) -> None:
         self.schema = schema
         self.rows = 0
         self._ends: list[int] = []
@@ -23,6 +30,8 @@ class Spool:
                 for batch in batches:
                     if batch.num_rows:
                         writer.write_batch(batch)
+                        if most is not None and self._file.tell() > most:
+                            raise DiskFull("the rows need more of the disk than their share; raise engine_spill_mib")
                         self.rows += batch.num_rows
                         self._ends.append(self.rows)
             self._file.flush()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from limbeck.errors import SqlSyntaxError, nearest
+from limbeck.query.block import without_remarks
 
 Template = Callable[[str], str | None]
 """From the name of a saved template to its SQL; None if there is none."""
@@ -15,9 +16,9 @@ _REFERENCE = re.compile(
     r"""
       '(?:[^'\\]|\\.|'')*(?:'|\Z) | "(?:[^"]|"")*(?:"|\Z) | `(?:[^`]|``)*(?:`|\Z)
     | --[^\n]* | /\*.*?(?:\*/|\Z)
-    | (?P<leading>^[^\S\n]*)?\#(?P<name>[A-Za-z_]\w*)
+    | \#(?P<name>[A-Za-z_]\w*)
     """,
-    re.VERBOSE | re.DOTALL | re.MULTILINE,
+    re.VERBOSE | re.DOTALL,
 )
 
 
@@ -54,6 +55,8 @@ def expanded(sql: str, template: Template) -> str:
 def _expanded(sql: str, template: Template, within: tuple[str, ...]) -> str:
     if "#" not in sql:
         return sql
+    if "$$" in sql:
+        sql = without_remarks(sql, lambda name: template(name) is not None)
 
     def text(found: re.Match[str]) -> str:
         name = found["name"]
@@ -61,12 +64,10 @@ def _expanded(sql: str, template: Template, within: tuple[str, ...]) -> str:
             return found[0]
         inner = template(name)
         if inner is None:
-            if found["leading"] is not None and "$$" in sql:
-                return found[0]
             raise SqlSyntaxError(f"there is no template #{name}", position=found.end("name") - len(name))
         if name in within:
             circle = " in ".join(f"#{n}" for n in (name, *reversed(within)))
             raise SqlSyntaxError(f"template #{name} contains itself: {circle}")
-        return (found["leading"] or "") + _expanded(inner, template, (*within, name)).strip().rstrip(";").rstrip()
+        return _expanded(inner, template, (*within, name)).strip().rstrip(";").rstrip()
 
     return _REFERENCE.sub(text, sql)

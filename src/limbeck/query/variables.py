@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from limbeck.errors import InvalidInput, NotFound
 from limbeck.version import VERSION
 
-SERVER_VERSION = "13.0"
+SERVER_VERSION, SERVER_VERSION_NUMBER = "13.0", "130000"
 """Of PostgreSQL: clients choose their questions by it."""
 
 FULL_VERSION = f"PostgreSQL {SERVER_VERSION} (Limbeck {VERSION})"
@@ -27,6 +27,7 @@ class _Variable:
 
 _ALL = (
     _Variable("server_version", f"{SERVER_VERSION} (Limbeck {VERSION})", fixed=True, reported=True),
+    _Variable("server_version_num", SERVER_VERSION_NUMBER, fixed=True),
     _Variable("server_encoding", "UTF8", fixed=True, reported=True),
     _Variable("client_encoding", "UTF8", fixed=True, reported=True),
     _Variable("DateStyle", "ISO, MDY", fixed=True, reported=True),
@@ -46,6 +47,9 @@ _ALL = (
     _Variable("transaction_read_only", "off", fixed=True),
     _Variable("default_transaction_read_only", "off", fixed=True),
     _Variable("max_identifier_length", "63", fixed=True),
+    _Variable("max_index_keys", "32", fixed=True),
+    _Variable("block_size", "8192", fixed=True),
+    _Variable("default_table_access_method", "heap", fixed=True),
     _Variable("bytea_output", "hex", fixed=True),
     _Variable("backslash_quote", "on", fixed=True),
     _Variable("extra_float_digits", "1"),

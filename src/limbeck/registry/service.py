@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
@@ -135,6 +135,11 @@ class Registry:
         """
         with self._reading(sandbox) as catalogue:
             return _schema(catalogue.get("schemas", schema_id), catalogue)
+
+    def schemas(self, sandbox: Sandbox, schema_ids: Iterable[str]) -> dict[str, Schema]:
+        """Return several schemas as `schema` does, by the ids they were asked for."""
+        with self._reading(sandbox) as catalogue:
+            return {key: _schema(catalogue.get("schemas", key), catalogue) for key in dict.fromkeys(schema_ids)}
 
     def union(self, sandbox: Sandbox, class_id: str) -> Object:
         """Return all fields that the schemas of a class in Profile have together; without fields if there is none."""

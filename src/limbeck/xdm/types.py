@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 ScalarName = Literal["string", "boolean", "byte", "short", "int", "long", "number", "date", "date-time"]
 
@@ -17,8 +17,17 @@ INTEGER_BOUNDS: dict[ScalarName, tuple[int, int]] = {
 """The least and the greatest value of each integer type, narrowest first; `long` ends where JSON's numbers do."""
 
 
+class _Value:
+    """What never changes needs no copies."""
+
+    __slots__ = ()
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+
 @dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(_Value):
     """A leaf: one of XDM's scalar types with the constraints its JSON Schema states."""
 
     name: ScalarName
@@ -34,7 +43,7 @@ class Scalar:
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
+class Object(_Value):
     """A structure with named fields, in schema order."""
 
     fields: tuple[Field, ...]
@@ -66,14 +75,14 @@ class Object:
 
 
 @dataclass(frozen=True, slots=True)
-class Array:
+class Array(_Value):
     """A list of items of one type."""
 
     items: Type
 
 
 @dataclass(frozen=True, slots=True)
-class Map:
+class Map(_Value):
     """String keys to values of one type."""
 
     values: Type
@@ -83,7 +92,7 @@ Type = Scalar | Object | Array | Map
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class Field(_Value):
     """A named member of an object."""
 
     name: str

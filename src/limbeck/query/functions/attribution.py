@@ -106,15 +106,15 @@ def _by(moment: exp.Expr) -> exp.Order:
     return exp.Order(expressions=[exp.Ordered(this=moment.copy(), desc=False, nulls_first=True)])
 
 
-def _function(windowed: Windowed, wants: str, *counts: int) -> Function:
-    return Function(dict.fromkeys(counts, ""), _result, "window", wants, windowed=windowed)
+def _function(windowed: Windowed, wants: str, *counts: int, test: int | None = None) -> Function:
+    return Function(dict.fromkeys(counts, ""), _result, "window", wants, windowed=windowed, test=test)
 
 
 FUNCTIONS = {
     "attribution_first_touch": _function(_plain("first"), "ts-", 3),
     "attribution_last_touch": _function(_plain("last"), "ts-", 3),
-    "attribution_first_touch_exp_if": _function(_first_if, "ts-", 4, 5),
-    "attribution_last_touch_exp_if": _function(_last_if, "ts-", 4, 5),
+    "attribution_first_touch_exp_if": _function(_first_if, "ts-", 4, 5, test=3),
+    "attribution_last_touch_exp_if": _function(_last_if, "ts-", 4, 5, test=3),
     "attribution_first_touch_exp_timeout": _function(_first_timeout, "ts-n", 4),
     "attribution_last_touch_exp_timeout": _function(_last_timeout, "ts-n", 4),
 }

@@ -61,6 +61,6 @@ def _never() -> exp.Expr:
 _FORMS = {2: "", 3: ""}
 
 FUNCTIONS = {
-    "time_between_previous_match": Function(_FORMS, INT, "window", "t--", windowed=_previous),
-    "time_between_next_match": Function(_FORMS, INT, "window", "t--", windowed=_next),
+    "time_between_previous_match": Function(_FORMS, INT, "window", "t--", windowed=_previous, test=1),
+    "time_between_next_match": Function(_FORMS, INT, "window", "t--", windowed=_next, test=1),
 }

@@ -44,6 +44,8 @@ class Function:
     """Instead of `forms`' text, for what depends on types."""
     windowed: Windowed | None = None
     """Instead of all this, for functions that are rewritten together with their window."""
+    test: int | None = None
+    """Which argument is a condition, from 0."""
     lambdas: Callable[[Types], Types] | None = None
     """From the types of the arguments before it to those of a lambda's parameters."""
     named: bool = False

@@ -88,6 +88,6 @@ _FORMS = {2: ""}
 
 FUNCTIONS = {
     "sess_timeout": Function(_FORMS, _RESULT, "window", "tn", windowed=_session(_timeout)),
-    "sess_start_if": Function(_FORMS, _RESULT, "window", "t-", windowed=_session(_start)),
-    "sess_end_if": Function(_FORMS, _RESULT, "window", "t-", windowed=_session(_end)),
+    "sess_start_if": Function(_FORMS, _RESULT, "window", "t-", windowed=_session(_start), test=1),
+    "sess_end_if": Function(_FORMS, _RESULT, "window", "t-", windowed=_session(_end), test=1),
 }

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import re
 from collections import ChainMap
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
-from limbeck.errors import Cancelled, LimbeckError, ShuttingDown, SqlError, SqlSyntaxError, nearest
+import pyarrow as pa
+import pyarrow.types as pt
+
+from limbeck.errors import (
+    Cancelled,
+    FeatureNotSupported,
+    LimbeckError,
+    SqlError,
+    SqlSyntaxError,
+    WireError,
+    nearest,
+)
 from limbeck.query.block import Assign, Block, Branch, Step, Text, filled, parse, steps
 from limbeck.query.result import Result
 from limbeck.query.spool import Spool
@@ -36,6 +50,16 @@ def _outside(words: Words) -> Any:
     raise SqlSyntaxError("Invalid command outside Anonymous Block", position=words.next().start + 1)
 
 
+def _bare(words: Words) -> Any:
+    """BEGIN with a statement behind it; alone it begins a transaction, which is not ours."""
+    words.expect("BEGIN")
+    if words.ended() or words.peek() in ("WORK", "TRANSACTION", "ISOLATION", "READ", "NOT", "DEFERRABLE"):
+        return None
+    raise SqlSyntaxError(
+        "an anonymous block stands between $$ BEGIN and END $$", position=words.next().start + 1, hint="write $$ BEGIN"
+    )
+
+
 def run(statement: Statement) -> Result:
     """Run a block; the result has the rows of the last query that ran in it.
 
@@ -54,23 +78,34 @@ def run(statement: Statement) -> Result:
 
 
 def _check(statement: Statement, block: Block) -> None:
-    """Read every statement with something in place of its variables."""
-    names = {step.name for step in steps(block) if isinstance(step, Assign)}
-    blanks = dict.fromkeys(names, "0")
+    """Read every statement; one that is not served is left to fail in its turn."""
+    for text, sql in _blank(block):
+        with _placed(text), suppress(FeatureNotSupported):
+            statement.kind_of(sql())
+
+
+def _blank(block: Block) -> Iterator[tuple[Text, Callable[[], str]]]:
+    """Yield every statement, and how it is with something in place of its variables."""
+    blanks = dict.fromkeys((step.name for step in steps(block) if isinstance(step, Assign)), "0")
     for step in steps(block):
         for text in _texts(step):
             sql = _query(text.sql) if isinstance(step, Assign | Branch) else text.sql
-            with _placed(text):
-                statement.kind_of(filled(sql, blanks, lambda name: _known(name, blanks)))
+            yield text, partial(filled, sql, blanks, partial(_known, values=blanks))
+
+
+def _inner(command: AnonymousBlock) -> Iterator[str]:
+    return (sql() for _, sql in _blank(command.block))
 
 
 @contextmanager
 def _placed(text: Text) -> Iterator[None]:
-    """Have an error tell where in the block its statement begins."""
+    """Have an error tell its place in the block; that of its statement, where values stand for variables."""
     try:
         yield
     except SqlError as error:
-        error.position = text.start + 1
+        if error.position is not None and "@" in text.sql:
+            error.position = None
+        error.move(text.start, default=1)
         raise
 
 
@@ -82,7 +117,7 @@ def _texts(step: Step) -> Sequence[Text]:
     return [step] if isinstance(step, Text) else []
 
 
-def _known(name: str, values: dict[str, str]) -> str:
+def _known(name: str, values: Mapping[str, str]) -> str:
     if name.lower() not in values:
         hint = nearest(name, list(values)) or "SET @name = … sets one"
         raise SqlSyntaxError(f"variable @{name} is not set in this block", hint=hint)
@@ -90,6 +125,8 @@ def _known(name: str, values: dict[str, str]) -> str:
 
 
 Variables = ChainMap[str, object]
+
+_QUERY = re.compile(r"[\s(]*(SELECT|WITH|VALUES)\b", re.IGNORECASE)
 
 
 class _Run:
@@ -105,7 +142,7 @@ class _Run:
         variables = around.new_child()
         try:
             self._steps(block.steps, variables)
-        except (Cancelled, ShuttingDown):
+        except (Cancelled, WireError):
             raise
         except LimbeckError:
             if block.handler is None:
@@ -121,7 +158,7 @@ class _Run:
                     with _placed(step):
                         self._execute(_filled(step.sql, variables))
                 case Assign(name, value):
-                    variables[name] = self._value(value, variables)
+                    _owner(name, variables)[name] = self._value(value, variables)
                 case Branch():
                     self._branch(step, variables)
                 case Block():
@@ -172,10 +209,15 @@ class _Run:
         return result
 
 
+def _owner(name: str, variables: Variables) -> dict[str, object]:
+    """The variables of the block that has set *name*, else of the innermost one."""
+    found = next((known for known in variables.maps if name in known), variables.maps[0])
+    return cast("dict[str, object]", found)
+
+
 def _query(sql: str) -> str:
     """The value of a variable, or a condition, as a query."""
-    first = sql.lstrip(" \t\r\n(").split(None, 1)[:1]
-    return sql if first and first[0].upper() in ("SELECT", "WITH", "VALUES") else f"SELECT {sql}"
+    return sql if _QUERY.match(sql) else f"SELECT {sql}"
 
 
 def _filled(sql: str, variables: Variables) -> str:
@@ -190,6 +232,8 @@ def _literal(name: str, value: object) -> str:
             return "NULL"
         case bool():
             return "TRUE" if value else "FALSE"
+        case float() if not math.isfinite(value):
+            return f"CAST('{value}' AS DOUBLE)"
         case int() | float() | Decimal():
             return repr(value) if isinstance(value, float) else str(value)
         case dt.datetime():
@@ -209,9 +253,41 @@ def _plain(value: object) -> str:
     return value.isoformat(" ") if isinstance(value, dt.datetime) else str(value)
 
 
+def columns(statement: Statement) -> pa.Schema:
+    """Guess the columns of a block: those of the query that stands last, with values of its variables' types."""
+    found = list(steps(Block(statement.command.block.steps)))
+    try:
+        queries = [step for step in found if isinstance(step, Text) and _is_query(statement, step)]
+        values: dict[str, str] = {}
+        for step in found:
+            if isinstance(step, Assign):
+                values[step.name] = _typical(statement.columns_of(_query(_blanked(step.value, values))).types[0])
+        return statement.columns_of(_blanked(queries[-1], values)) if queries else pa.schema([])
+    except LimbeckError:  # it reads what the block is about to make
+        return pa.schema([])
+
+
+def _is_query(statement: Statement, text: Text) -> bool:
+    return statement.kind_of(filled(text.sql, {}, lambda _: "0")).tag == "SELECT"
+
+
+def _blanked(text: Text, values: Mapping[str, str]) -> str:
+    return filled(text.sql, values, partial(_known, values=values))
+
+
+def _typical(kind: pa.DataType) -> str:
+    """A literal of a type."""
+    if pt.is_boolean(kind) or pt.is_integer(kind):
+        return "TRUE" if pt.is_boolean(kind) else "0"
+    return f"CAST('0' AS {_TYPICAL[kind]})" if kind in _TYPICAL else "'0'"
+
+
+_TYPICAL = {pa.float64(): "DOUBLE", pa.timestamp("ms"): "TIMESTAMP", pa.date32(): "DATE"}
+
 PARSERS: dict[str, Parser] = {
     "$": _block,
+    "BEGIN": _bare,
     **dict.fromkeys(("IF", "ELSE", "ELSEIF", "EXCEPTION", "SET"), _outside),
 }
 
-KINDS: dict[type, Kind] = {AnonymousBlock: Kind(run, "DO", runs_others=True)}
+KINDS: dict[type, Kind] = {AnonymousBlock: Kind(run, "DO", inner=_inner, columns=columns)}

@@ -26,6 +26,7 @@ from limbeck.query.session import SqlSession
 from limbeck.query.words import Words
 from limbeck.registry import Registry
 from limbeck.scope import Principal, Sandbox
+from limbeck.xdm.types import Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Services:
     scratch: Path
     timeout: float
     """Longest run of a statement in seconds."""
+    batch_timeout: float
+    """The same of one that writes, and of every statement of a job."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,12 @@ class Statement:
     """Runs another statement in the same session, for the same principal."""
     kind_of: Callable[[str], Kind]
     """Reads another statement without running it; raises what is wrong with it."""
+    columns_of: Callable[[str], pa.Schema]
+    """Tells the columns that another statement gives, without running it."""
+    timeout: float
+    """How long it may run, in seconds."""
+    approximate: bool = False
+    """It reads samples instead of tables."""
     interrupt: Interrupt | None = None
 
     @cached_property
@@ -101,6 +110,13 @@ class Statement:
         """The tables and views that the statement may see."""
         return SessionCatalogue(self.lake, self.objects, self.sandbox, self.session)
 
+    @cached_property
+    def read(self) -> SessionCatalogue:
+        """The tables and views as a query reads them: `catalogue`, with samples in place of tables if so asked."""
+        if not self.approximate:
+            return self.catalogue
+        return SessionCatalogue(self.lake, self.objects, self.sandbox, self.session, approximate=True)
+
     @property
     def author(self) -> str:
         """The client id that is noted as creator."""
@@ -108,23 +124,22 @@ class Statement:
 
     def resolve(self, query: exp.Expr, sql: str | None = None) -> Reading:
         """Bind *query* to the relations of the session; *sql* is its text, if that is not the statement's."""
-        resolved = resolve(self.sql if sql is None else sql, query, self.catalogue, self.params)
+        resolved = resolve(self.sql if sql is None else sql, query, self.read, self.params)
         return Reading(resolved.tree, resolved.columns, self.tables(resolved.sources), resolved.sources)
 
     @cached_property
     def plan(self) -> Plan:
         """The statement, a query, bound to the relations of the session."""
-        return PLANS.plan(self.sql, lambda: self.tree, self.catalogue, self.params)
+        return PLANS.plan(self.sql, lambda: self.tree, self.read, self.params)
 
     def tables(self, sources: Iterable[Source]) -> tuple[Table, ...]:
         """Return what *sources* name as relations for the engine."""
-        return tuple(map(self.catalogue.engine_table, sources))
+        return tuple(map(self.read.engine_table, sources))
 
     def opened(self, reading: Reading | Plan) -> AbstractContextManager[EngineSession]:
         """Open an engine that sees what the query reads, and nothing else."""
-        services = self.services
         tables = reading.tables if isinstance(reading, Reading) else self.tables(reading.sources)
-        return services.engine.session(tables, timeout=services.timeout, interrupt=self.interrupt)
+        return self.services.engine.session(tables, timeout=self.timeout, interrupt=self.interrupt)
 
     def find(self, table: str) -> Dataset | None:
         """Return the dataset that SQL calls *table*, or None."""
@@ -140,10 +155,14 @@ class Kind:
     """What PostgreSQL's clients are told when it is done, without a count."""
     writes: bool = False
     """It needs the role admin or editor."""
-    runs_others: bool = False
-    """It runs other statements, each of which is a kind of its own."""
+    inner: Callable[[Any], Iterable[str]] = lambda _command: ()
+    """The statements that it runs, each of which is a kind of its own."""
+    is_long: bool = False
+    """It has the time of a job, as what writes has."""
     columns: Callable[[Statement], pa.Schema] | None = None
     """The columns it gives, without running it; None: it gives no rows."""
+    parameters: Callable[[Statement], Sequence[Type]] | None = None
+    """The types of its parameters; None: those of the dialect's, as their surroundings suggest."""
 
 
 Parser = Callable[[Words], Any]

@@ -8,15 +8,18 @@ from typing import Any
 from limbeck.query.statements import (
     alter,
     block,
+    catalogued,
     containers,
     create,
     drop,
     explain,
     identities,
     insert,
+    samples,
     select,
     settings,
     show,
+    statistics,
     unserved,
     views,
 )
@@ -24,8 +27,23 @@ from limbeck.query.statements.context import Kind, Parser
 from limbeck.query.words import Words, tokens
 
 _MODULES: tuple[Any, ...] = (
-    block, select, create, views, containers, identities, insert, drop, explain, show, unserved, alter, settings
-)  # fmt: skip
+    block,
+    catalogued,
+    select,
+    create,
+    views,
+    containers,
+    identities,
+    insert,
+    samples,
+    drop,
+    explain,
+    show,
+    statistics,
+    unserved,
+    alter,
+    settings,
+)
 """Where two read the same first word, the earlier is asked first."""
 
 KINDS: Mapping[type, Kind] = {kind: how for module in _MODULES for kind, how in module.KINDS.items()}
