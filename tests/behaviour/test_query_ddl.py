@@ -339,6 +339,8 @@ def test_forms_of_insert(steady: Home, text: str) -> None:
         ("ALTER MODEL m RENAME TO n", FeatureNotSupported, "0A000"),
         ("DROP MODEL m", FeatureNotSupported, "0A000"),
         ("SHOW MODELS", FeatureNotSupported, "0A000"),
+        ("SELECT * FROM model_evaluate(m, 1, SELECT id FROM cust)", FeatureNotSupported, "0A000"),
+        ("SELECT * FROM model_predict (m, 1, SELECT id FROM cust)", FeatureNotSupported, "0A000"),
     ],
 )
 def test_what_is_not_done_to_rows(steady: Home, statement: str, error: type[LimbeckError], code: str) -> None:

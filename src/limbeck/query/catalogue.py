@@ -36,7 +36,9 @@ class SessionCatalogue:
     def behind(self) -> SessionCatalogue:
         """Return what the queries of views see: the whole sandbox, and nothing that is the session's own."""
         if self._behind is None:
-            self._behind = SessionCatalogue(self._lake, self._objects, self._sandbox, SqlSession())
+            self._behind = SessionCatalogue(
+                self._lake, self._objects, self._sandbox, SqlSession(), approximate=self._approximate
+            )
         return self._behind
 
     def dataset(self, name: str) -> Dataset | None:

@@ -168,7 +168,7 @@ def _own_schema(statement: Statement, parts: tuple[str, ...]) -> Dataset:
     shared = [
         d.table
         for d in statement.lake.datasets.all(statement.sandbox)
-        if d.schema.id == dataset.schema.id and d.id != dataset.id
+        if d.schema.id == dataset.schema.id and d.id != dataset.id and not d.sample_of
     ]
     if shared:
         raise InvalidSchema(f'the schema of table "{dataset.table}" is that of {", ".join(shared)}, too')

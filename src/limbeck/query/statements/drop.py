@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from limbeck import crash
-from limbeck.errors import DependentObjects, Forbidden
+from limbeck.errors import DependentObjects, Forbidden, WrongObject
 from limbeck.lake import Dataset
 from limbeck.query import logical
 from limbeck.query.logical import Member
@@ -50,6 +50,8 @@ def run(statement: Statement) -> Result:
     if command.if_exists and not seen:
         return Result.nothing()
     found = target.table(statement, command.parts)
+    if found.sample_of:
+        raise WrongObject(f'"{found.table}" is a sample', hint=f"DROP TABLESAMPLE {found.table}")
     _check_own(statement, found)
     member = Member("table", found.id)
 
