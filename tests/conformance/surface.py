@@ -677,7 +677,7 @@ def probes(text: str) -> dict[str, str]:
 # -- clients ------------------------------------------------------------------------------------------------------
 
 DRIVERS, JDBC, PG = "tests/wire/test_drivers.py::", "tests/wire/test_jdbc.py::", "tests/wire/test_pygresql.py::"
-EVERY = "tests/conformance/test_clients.py::"
+EVERY, CATALOGUE = "tests/conformance/test_clients.py::", "tests/wire/test_catalogue.py::"
 
 ABILITIES = {
     "queries": "queries",
@@ -700,10 +700,18 @@ COMMON = {
 
 OWN: dict[str, dict[str, str]] = {
     "psycopg2": {"portions": f"{DRIVERS}test_named_cursors_of_psycopg2"},
-    "psycopg 3, text": {"portions": f"{DRIVERS}test_rows_one_at_a_time_and_ended_early"},
+    "psycopg 3, text": {
+        "portions": f"{DRIVERS}test_rows_one_at_a_time_and_ended_early",
+        "catalogue": f"{CATALOGUE}test_psycopg_looks_types_up",
+    },
     "psycopg 3, binary": {"portions": f"{DRIVERS}test_a_server_side_cursor_of_psycopg"},
     "PyGreSQL, pg": {"portions": f"{PG}test_copies_and_cursors_of_pg"},
-    "asyncpg": {"portions": f"{DRIVERS}test_asyncpg"},
+    "asyncpg": {
+        "portions": f"{DRIVERS}test_asyncpg",
+        "catalogue": f"{CATALOGUE}test_asyncpg_reads_oids_and_arrays_in_binary",
+    },
+    "SQLAlchemy 2": {"catalogue": f"{CATALOGUE}test_sqlalchemy_finds_what_it_finds_in_postgresql"},
+    "pandas": {"catalogue": f"{CATALOGUE}test_pandas_reads_a_whole_table"},
 }
 """What they do in tests of their own."""
 
@@ -712,6 +720,7 @@ CLIENTS: dict[str, dict[str, str]] = {
         "queries": f"{DRIVERS}test_psql_runs_several_statements_of_one_text",
         "portions": f"{DRIVERS}test_psql_copies_out",
         "errors": f"{DRIVERS}test_psql_points_at_what_is_wrong_in_the_second_statement",
+        "catalogue": f"{CATALOGUE}test_psql_shows_what_it_shows_of_postgresql",
     },
     **{name: {**COMMON, **OWN.get(name, {})} for name in clients.CLIENTS},
     "JDBC 42": {
@@ -720,7 +729,13 @@ CLIENTS: dict[str, dict[str, str]] = {
         "parameters": f"{JDBC}test_prepared_on_the_server",
         "portions": f"{JDBC}test_rows_in_portions",
         "errors": f"{JDBC}test_errors_and_transactions",
+        "catalogue": f"{CATALOGUE}test_jdbc_metadata_is_that_of_postgresql",
     },
+    "postgres_fdw": {
+        "queries": f"{CATALOGUE}test_postgres_fdw_imports_the_schema",
+        "catalogue": f"{CATALOGUE}test_postgres_fdw_imports_the_schema",
+    },
+    "DBeaver's questions": {"catalogue": f"{CATALOGUE}test_questions_of_dbeaver"},
 }
 """Clients, and the test behind each thing that they do."""
 
