@@ -77,7 +77,6 @@ def test_operator(session: Driver, sql: str) -> None:
     session.run(sql)
 
 
-@pytest.mark.xfail(reason="the functions of Spark", strict=True)
 @pytest.mark.parametrize("line", probes(SKETCH).values(), ids=list(probes(SKETCH)))
 def test_sketches_say_that_they_are_not_served(session: Driver, line: str) -> None:
     with pytest.raises(Refused) as caught:
