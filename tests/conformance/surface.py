@@ -306,13 +306,11 @@ STATEMENTS = [
                 "`model_evaluate`",
                 "SELECT * FROM model_evaluate(m, 1, SELECT id FROM cust)",
                 MODELS,
-                missing="a clear text for models",
             ),
             Entry(
                 "`model_predict`",
                 "SELECT * FROM model_predict(m, 1, SELECT id FROM cust)",
                 MODELS,
-                missing="a clear text for models",
             ),
             Entry("`SHOW MODELS`", "SHOW MODELS", MODELS),
             Entry("`DROP MODEL`", "DROP MODEL IF EXISTS m", MODELS),
