@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from limbeck.engine.sql import literal, quoted
 from limbeck.identity.namespaces import ECID_DIGITS, GARBAGE, LONGEST, STANDARD, Identity, spelled
-from limbeck.xdm.types import Map, Schema
+from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Schema
 
 MOST_IDENTITIES = 20
 """A row with more is left out."""
@@ -89,8 +89,13 @@ def _in_map(schema: Schema, *, primary_only: bool = False) -> str:
 
 
 def _has_map(schema: Schema) -> bool:
-    found = schema.type.get("identityMap")
-    return found is not None and isinstance(found.type, Map)
+    """Whether rows have an `identityMap`; ad-hoc schemas may have a field of that name that is something else."""
+    match schema.type.get("identityMap"):
+        case Field(type=Map(values=Array(items=Object() as entry))):
+            id_, primary_ = entry.get("id"), entry.get("primary")
+            return id_ is not None and id_.type == Scalar("string") and primary_ is not None
+        case _:
+            return False
 
 
 def _field(path: str) -> str:
