@@ -82,6 +82,8 @@ class Translated:
     """Names of settings that have to exist."""
     sets: tuple[tuple[str, str], ...] = ()
     """Settings that it changes, with their values."""
+    characters: frozenset[str] = frozenset()
+    """Names of columns, whether it gives them or not, that are of the type "char"."""
 
 
 @lru_cache(maxsize=256)
@@ -189,7 +191,8 @@ class _Translation:
         sql = rendered(self.tree)
         for name in re.findall(rf'"{re.escape(PREFIX)}(\w+)"', sql):
             self.relations[PREFIX + name] = None
-        return Translated(sql, tuple(self.relations), tuple(self.named), tuple(self.settings), tuple(self.sets))
+        noted = tuple(self.named), tuple(self.settings), tuple(self.sets)
+        return Translated(sql, tuple(self.relations), *noted, frozenset(_characters(self.tree)))
 
     # -- clauses -------------------------------------------------------------------------------------------
 
@@ -483,6 +486,13 @@ def _origin(column: exp.Column) -> Shape | None:
 
 def _is_quantifier(node: exp.Expr) -> bool:
     return isinstance(node, exp.Anonymous) and node.name.lower() in _QUANTIFIERS and len(node.expressions) == 1
+
+
+def _characters(tree: exp.Expr) -> set[str]:
+    """The catalogue's columns of the type "char", and what they are called where they are given another name."""
+    found = {name for name, kind in COLUMN_TYPES.items() if kind == "char"}
+    aliases = [(a.alias, a.this.name) for a in tree.find_all(exp.Alias) if isinstance(a.this, exp.Column)]
+    return found | {alias for alias, name in aliases if name in found}
 
 
 def _has_name(node: exp.Expr) -> bool:
