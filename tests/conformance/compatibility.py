@@ -1,4 +1,4 @@
-"""The page `docs/compatibility.md`, made from what the tests probe: `python -m tests.conformance.compatibility --write`."""
+"""The page `docs/compatibility.md`, from what the tests probe: `python -m tests.conformance.compatibility --write`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from pathlib import Path
 
 from tests.conformance import surface
 from tests.conformance.cases import CASES
-from tests.conformance.surface import ABILITIES, ADOBE, CLIENTS, GROUPED, OPERATORS, SKETCH, SPARK, STATEMENTS, probes
+from tests.conformance.surface import (
+    ABILITIES,
+    ADOBE,
+    CLIENTS,
+    GROUPED,
+    OPERATORS,
+    SKETCH,
+    SPARK,
+    STATEMENTS,
+    Entry,
+    probes,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
@@ -28,16 +39,16 @@ def statements() -> Iterator[str]:
     """Statements with their state."""
     yield "## Statements\n"
     for group in STATEMENTS:
-        rows = [(entry.what, state(entry.reason, entry.missing)) for entry in group.entries]
+        rows = [(entry.what, state(entry)) for entry in group.entries]
         yield f"### {group.title} ({group.section})\n"
         yield from table(("statement", "state"), rows)
 
 
-def state(reason: str, missing: str) -> str:
-    """The state of a thing in words."""
-    if reason:
-        return f"notimpl (0A000): {reason}"
-    return f"not yet: {missing}" if missing else "served"
+def state(entry: Entry) -> str:
+    """The state of a statement in words."""
+    if entry.reason:
+        return f"notimpl (0A000): {entry.reason.text}"
+    return f"not yet: {entry.missing}" if entry.missing else "served"
 
 
 def functions() -> Iterator[str]:
@@ -48,7 +59,7 @@ def functions() -> Iterator[str]:
     groups["others"] = list(GROUPED)
     rows = [(name, " ".join(f"`{f.lower()}`" for f in found if f not in missing)) for name, found in groups.items()]
     rows.append(("operators", ", ".join(OPERATORS)))
-    rows.append(("notimpl (0A000)", f"{' '.join(f'`{f}`' for f in probes(SKETCH))}: {surface.SKETCHES}"))
+    rows.append(("notimpl (0A000)", f"{' '.join(f'`{f}`' for f in probes(SKETCH))}: {surface.SKETCHES.text}"))
     if missing:
         rows.append(("not yet", " ".join(f"`{f}`" for f in missing)))
     yield from table(("group", "functions"), rows)

@@ -9,10 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MODELS = "models are trained by the workflow (`limbeck train`), not in SQL"
-AUDIENCES = "audiences are made through the segmentation API and the workflow, not in SQL"
-SKETCHES = "sketches are not served; `approx_count_distinct` counts approximately"
-BASE = "0A000, with a text that says what to do instead"
+from tests.conformance import clients
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something is not served, and what the refusal has to name, as a regular expression."""
+
+    text: str
+    says: str
+
+
+MODELS = Reason("models are trained by the workflow (`limbeck train`), not in SQL", "(?i)model")
+AUDIENCES = Reason("audiences are made by the Segmentation Service and the workflow, not in SQL", "(?i)audience")
+SKETCHES = Reason("use `approx_count_distinct`", "(?i)sketch")
+APPENDED = Reason("rows are added, never changed", "never changed|OVERWRITE")
+COPIED = Reason("write `COPY (select) TO STDOUT`, or CREATE TABLE", "STDOUT")
 
 
 @dataclass(frozen=True)
@@ -21,8 +33,8 @@ class Entry:
 
     what: str
     probe: str
-    reason: str = ""
-    """Why it is not served; empty: it is."""
+    reason: Reason | None = None
+    """Why it is not served; None: it is."""
     missing: str = ""
     """The part that is not there yet: the probe has to fail until it is."""
 
@@ -146,18 +158,18 @@ STATEMENTS = [
             Entry("`INSERT INTO … SELECT`", "INSERT INTO probe SELECT 9, 'x'"),
             Entry("`INSERT INTO t (select)`, `AS (select)`", "INSERT INTO probe AS (SELECT 9, 'x')"),
             Entry("`INSERT INTO … VALUES`", "INSERT INTO probe VALUES (9, 'x')"),
-            Entry("`UPDATE`", "UPDATE probe SET id = 1", "rows are appended only"),
-            Entry("`DELETE`", "DELETE FROM probe", "rows are appended only"),
+            Entry("`UPDATE`", "UPDATE probe SET id = 1", APPENDED),
+            Entry("`DELETE`", "DELETE FROM probe", APPENDED),
             Entry(
                 "`MERGE`",
                 "MERGE INTO probe USING cust ON probe.id = cust.id WHEN MATCHED THEN DELETE",
-                "rows are appended only",
+                APPENDED,
                 missing="a clear text for MERGE",
             ),
             Entry(
                 "`INSERT OVERWRITE INTO` a table",
                 "INSERT OVERWRITE INTO probe SELECT 1, 'x'",
-                "rows are appended only",
+                APPENDED,
                 missing="a clear text for INSERT OVERWRITE INTO",
             ),
             Entry("`CREATE VIEW`", "CREATE OR REPLACE VIEW shown AS SELECT id FROM cust", missing="views"),
@@ -266,7 +278,7 @@ STATEMENTS = [
             Entry(
                 "`COPY (select) TO '%scratch_space%/…'`",
                 "COPY (SELECT 1) TO '%scratch_space%/x'",
-                "write `COPY (select) TO STDOUT`, or CREATE TABLE",
+                COPIED,
             ),
         ],
     ),
@@ -656,20 +668,36 @@ def probes(text: str) -> dict[str, str]:
 
 # -- clients ------------------------------------------------------------------------------------------------------
 
-DRIVERS, PROTOCOL = "tests/wire/test_drivers.py::", "tests/wire/test_protocol.py::"
-JDBC, TRIP = "tests/wire/test_jdbc.py::", "tests/conformance/test_round_trip.py::"
-CASES = "tests/conformance/test_cases.py::test_case"
-EVERY_TYPE = f"{TRIP}test_what_is_ingested_comes_back"
+DRIVERS, JDBC, PG = "tests/wire/test_drivers.py::", "tests/wire/test_jdbc.py::", "tests/wire/test_pygresql.py::"
+EVERY = "tests/conformance/test_clients.py::"
 
 ABILITIES = {
-    "queries": "queries, and several statements in a text",
+    "queries": "queries",
     "types": "every type",
     "parameters": "parameters",
     "portions": "rows in portions",
-    "errors": "SQLSTATE",
-    "writes": "CREATE TABLE, INSERT",
+    "errors": "errors by SQLSTATE",
+    "writes": "CREATE TABLE, INSERT, DROP",
     "catalogue": "tables and columns looked up",
 }
+
+COMMON = {
+    "queries": f"{EVERY}test_queries",
+    "types": "tests/conformance/test_round_trip.py::test_what_is_ingested_comes_back",
+    "parameters": f"{EVERY}test_values_as_parameters",
+    "errors": f"{EVERY}test_errors",
+    "writes": f"{EVERY}test_writing",
+}
+"""What `clients.CLIENTS` do in the same tests."""
+
+OWN: dict[str, dict[str, str]] = {
+    "psycopg2": {"portions": f"{DRIVERS}test_named_cursors_of_psycopg2"},
+    "psycopg 3, text": {"portions": f"{DRIVERS}test_rows_one_at_a_time_and_ended_early"},
+    "psycopg 3, binary": {"portions": f"{DRIVERS}test_a_server_side_cursor_of_psycopg"},
+    "PyGreSQL, pg": {"portions": f"{PG}test_copies_and_cursors_of_pg"},
+    "asyncpg": {"portions": f"{DRIVERS}test_asyncpg"},
+}
+"""What they do in tests of their own."""
 
 CLIENTS: dict[str, dict[str, str]] = {
     "psql 15": {
@@ -677,48 +705,7 @@ CLIENTS: dict[str, dict[str, str]] = {
         "portions": f"{DRIVERS}test_psql_copies_out",
         "errors": f"{DRIVERS}test_psql_points_at_what_is_wrong_in_the_second_statement",
     },
-    "psycopg2": {
-        "queries": CASES,
-        "types": EVERY_TYPE,
-        "parameters": f"{DRIVERS}test_values_that_psycopg2_puts_into_the_text_stay_values",
-        "portions": f"{DRIVERS}test_named_cursors_of_psycopg2",
-        "errors": CASES,
-        "writes": f"{DRIVERS}test_writing_and_rights",
-    },
-    "psycopg 3, text": {
-        "queries": f"{DRIVERS}test_every_type_is_what_the_query_service_gives",
-        "types": EVERY_TYPE,
-        "parameters": f"{DRIVERS}test_parameters_come_back",
-        "portions": f"{DRIVERS}test_rows_one_at_a_time_and_ended_early",
-        "errors": f"{DRIVERS}test_prepared_statements_and_pipelines_of_psycopg",
-    },
-    "psycopg 3, binary": {
-        "queries": f"{DRIVERS}test_every_type_is_what_the_query_service_gives",
-        "types": EVERY_TYPE,
-        "parameters": f"{DRIVERS}test_parameters_come_back",
-        "portions": f"{DRIVERS}test_a_server_side_cursor_of_psycopg",
-    },
-    "pg8000": {
-        "queries": f"{DRIVERS}test_pg8000",
-        "types": EVERY_TYPE,
-        "parameters": f"{DRIVERS}test_pg8000",
-        "errors": f"{DRIVERS}test_pg8000",
-    },
-    "asyncpg": {
-        "queries": f"{DRIVERS}test_asyncpg",
-        "types": EVERY_TYPE,
-        "parameters": f"{DRIVERS}test_asyncpg",
-        "portions": f"{DRIVERS}test_asyncpg",
-        "errors": f"{DRIVERS}test_asyncpg",
-    },
-    "SQLAlchemy 2": {
-        "queries": f"{DRIVERS}test_sqlalchemy_and_pandas",
-        "parameters": f"{DRIVERS}test_sqlalchemy_and_pandas",
-    },
-    "pandas": {
-        "queries": f"{DRIVERS}test_sqlalchemy_and_pandas",
-        "types": EVERY_TYPE,
-    },
+    **{name: {**COMMON, **OWN.get(name, {})} for name in clients.CLIENTS},
     "JDBC 42": {
         "queries": f"{JDBC}test_simple_and_extended_protocol",
         "types": f"{JDBC}test_every_type_in_text_and_in_binary",
@@ -728,3 +715,5 @@ CLIENTS: dict[str, dict[str, str]] = {
     },
 }
 """Clients, and the test behind each thing that they do."""
+
+del CLIENTS["pandas"]["writes"]  # it reads queries only

@@ -195,6 +195,8 @@ class _Parser:
 
     def _text(self, until: str) -> Text:
         """Take everything up to *until*, which is taken, too; one inside CASE … END is not meant."""
+        if self._at >= len(self._tokens):
+            raise self._unexpected()
         first = self._at
         cases = 0
         while self._at < len(self._tokens):
