@@ -80,9 +80,8 @@ STATEMENTS = [
             Entry(
                 "`information_schema`",
                 "SELECT column_name FROM information_schema.columns WHERE table_name = 'cust'",
-                missing="information_schema",
             ),
-            Entry("`pg_catalog`", "SELECT relname FROM pg_catalog.pg_class", missing="pg_catalog"),
+            Entry("`pg_catalog`", "SELECT relname FROM pg_catalog.pg_class"),
         ],
     ),
     Group(

@@ -415,6 +415,13 @@ class _Translation:
         sign = "~*" if isinstance(node, exp.RegexpILike) else "~"
         node.replace(template(_OPERATORS[sign], node.this, node.expression))
 
+    def _like(self, node: exp.Like | exp.ILike) -> None:
+        """PostgreSQL's patterns have a backslash as escape, if they name no other."""
+        if not isinstance(node.parent, exp.Escape):
+            node.replace(
+                template(_OPERATORS["~~*" if isinstance(node, exp.ILike) else "~~"], node.this, node.expression)
+            )
+
     def _compared(self, node: exp.Expr) -> None:
         """`= ANY (list)` and `<> ALL (list)`, the list maybe written as text."""
         quantified = node.expression
@@ -452,6 +459,8 @@ class _Translation:
         (exp.Operator, _operator),
         (exp.RegexpLike, _regexp),
         (exp.RegexpILike, _regexp),
+        (exp.Like, _like),
+        (exp.ILike, _like),
         (exp.EQ, _compared),
         (exp.NEQ, _compared),
         (exp.Bracket, _bracket),
@@ -465,8 +474,10 @@ _OPERATORS = {
     "~*": "regexp_matches({0}, {1}, 'i')",
     "!~": "NOT regexp_matches({0}, {1})",
     "!~*": "NOT regexp_matches({0}, {1}, 'i')",
-    "~~": "{0} LIKE {1}",
-    "!~~": "{0} NOT LIKE {1}",
+    "~~": r"({0} LIKE {1} ESCAPE '\')",
+    "!~~": r"({0} NOT LIKE {1} ESCAPE '\')",
+    "~~*": r"({0} ILIKE {1} ESCAPE '\')",
+    "!~~*": r"({0} NOT ILIKE {1} ESCAPE '\')",
     **{sign: f"{{0}} {sign} {{1}}" for sign in ("=", "<>", "<", "<=", ">", ">=", "+", "-", "*", "/", "||")},
 }
 
