@@ -21,6 +21,7 @@
     │   ├── DuplicateTable  DatatypeMismatch  AmbiguousColumn  FeatureNotSupported
     │   ├── SnapshotExpired  InvalidText  NoTablesInScope  GroupingError  WindowingError
     │   ├── InvalidColumnReference  CardinalityViolation  NumberOutOfRange
+    │   ├── DependentObjects  WrongObject
     │   └── UndefinedStatement  UndefinedCursor  DuplicateStatement  DuplicateCursor
     ├── ResourceExhausted            out of memory, disk, time or rows
     │   ├── DiskFull  MemoryLimit  StatementTimeout  RowCapReached
@@ -351,6 +352,20 @@ class DuplicateCursor(SqlError):
 
     code = "LIMB-2015-400"
     sqlstate = "42P03"
+
+
+class DependentObjects(SqlError):
+    """Something still refers to what should go."""
+
+    code = "LIMB-2030-400"
+    sqlstate = "2BP01"
+
+
+class WrongObject(SqlError):
+    """The name stands for something of another kind: a view where a table is meant, or the other way round."""
+
+    code = "LIMB-2031-400"
+    sqlstate = "42809"
 
 
 class ResourceExhausted(LimbeckError):

@@ -59,7 +59,7 @@ class Home:
     def make(cls, folder: Path, memory_mib: int = 512) -> Home:
         settings = Settings(home=folder / "home", engine_memory_mib=memory_mib, engine_threads=2)
         for part in (settings.lake, settings.scratch, settings.staging):
-            part.mkdir(parents=True)
+            part.mkdir(parents=True, exist_ok=True)
         store = Store.open(settings.store_url)
         access, registry = Access(store, 3600), Registry(store)
         sandbox = access.sandbox(access.ensure_organisation("acme@AdobeOrg"), "prod")

@@ -66,7 +66,7 @@ def test_a_name_that_is_taken_gets_a_number(lake: Lake, dataset: Dataset, sandbo
     second = lake.create_dataset(sandbox, "numbers!", dataset.schema.id)
     assert (dataset.table, second.table) == ("numbers", "numbers_2")
     with pytest.raises(DuplicateTable, match="NUMBERS"):
-        lake.create_table(sandbox, "NUMBERS", dataset.schema.id, [])
+        lake.create_table(sandbox, "NUMBERS", lambda _: dataset.schema.id, [])
 
 
 def test_each_batch_is_a_snapshot_and_ranges_read_what_lies_between(

@@ -121,8 +121,6 @@ def test_inserting_nothing_is_no_error(home: Home) -> None:
         ("CREATE TABLE a__b AS SELECT 1 AS a", SqlSyntaxError),
         ("CREATE TABLE t AS SELECT 1 AS a, 2 AS A", InvalidSchema),
         ("CREATE TABLE t AS SELECT nope FROM cust", UndefinedColumn),
-        ("CREATE TEMP TABLE t AS SELECT 1 AS a", FeatureNotSupported),
-        ("CREATE TABLE t (a int)", FeatureNotSupported),
         ("DROP TABLE nope", UndefinedTable),
         ("DELETE FROM cust", FeatureNotSupported),
         ("UPDATE cust SET id = 1", FeatureNotSupported),

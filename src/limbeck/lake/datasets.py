@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -35,6 +36,8 @@ class Datasets:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._registry = registry
+        self.also_taken: Callable[[Connection, Sandbox, str], bool] = lambda _connection, _sandbox, _name: False
+        """Whether a name stands for something else that SQL reads like a table; a higher floor says so."""
 
     def create(
         self,
@@ -56,7 +59,7 @@ class Datasets:
         if not name.strip():
             raise InvalidInput("a dataset needs a name")
         if table is not None and self._taken(connection, sandbox, table):
-            raise NameTaken(f'table "{table}" exists already')
+            raise NameTaken(f'relation "{table}" exists already')
         dataset_id, moment = dataset_id or ids.object_id(), clock.millis(clock.now())
         connection.execute(
             insert(datasets).values(
@@ -118,13 +121,18 @@ class Datasets:
             connection.execute(update(datasets).where(*own).values(values))
         return self.get(sandbox, dataset_id)
 
-    def drop(self, sandbox: Sandbox, dataset_id: str) -> None:
-        """Forget a dataset with its snapshots, batches and samples; its files become orphans, to be swept."""
+    def drop(self, sandbox: Sandbox, dataset_id: str, *, also: Callable[[Connection], None] | None = None) -> None:
+        """Forget a dataset with its snapshots, batches and samples; its files become orphans, to be swept.
+
+        *also* is called in the same transaction.
+        """
         with self._store.write() as connection:
             gone = [dataset_id, *sample_ids(connection, sandbox, dataset_id)]
             mine = delete(datasets).where(datasets.c.id.in_(gone), datasets.c.sandbox_id == sandbox.id)
             if connection.execute(mine).rowcount == 0:
                 raise NotFound(f"no dataset {dataset_id!r} in sandbox {sandbox.name}")
+            if also is not None:
+                also(connection)
 
     def _select(self, sandbox: Sandbox, *conditions: Any) -> list[Dataset]:
         query = select(datasets).where(datasets.c.sandbox_id == sandbox.id, *conditions)
@@ -149,6 +157,10 @@ class Datasets:
         )
 
     def _taken(self, connection: Connection, sandbox: Sandbox, table: str) -> bool:
+        return self.exists(connection, sandbox, table) or self.also_taken(connection, sandbox, table)
+
+    def exists(self, connection: Connection, sandbox: Sandbox, table: str) -> bool:
+        """Whether there is a dataset that SQL calls *table*, whatever the case, as the caller's transaction sees it."""
         same = func.lower(datasets.c.table_name) == table.lower()
         query = select(datasets.c.id).where(datasets.c.sandbox_id == sandbox.id, same)
         return connection.execute(query).first() is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from limbeck import ids
+from limbeck import crash, ids
 from limbeck.engine import Table
 from limbeck.errors import DuplicateTable, LimbeckError, NameTaken
 from limbeck.files import Folder
@@ -56,21 +56,23 @@ class Lake:
         self,
         sandbox: Sandbox,
         table: str,
-        schema_id: str,
-        sources: Sequence[Path],
+        schema: str | Callable[[Connection], str],
+        sources: Sequence[Path] | None,
         created_by: str = "",
         *,
         tags: Tags | None = None,
         operation: str = "create table as",
         first: Also | None = None,
+        also: Callable[[Connection, str], None] | None = None,
     ) -> Dataset:
         """Make a dataset called *table* from finished Parquet files: it appears with its rows, or not at all.
 
-        *first* is called in the same transaction before anything is written, and may raise. Raise `DuplicateTable` if
-        the sandbox has a table of that name.
+        *schema* is the `$id` of its schema, or stores one and returns that. *sources* None: it begins without a
+        snapshot. *first* is called before anything is written, and may raise, *also* at the end with the dataset's
+        id, both in the same transaction. Raise `DuplicateTable` if the sandbox has a table of that name.
         """
         dataset_id = ids.object_id()
-        placed = place(self.folder, dataset_id, sources)
+        placed = place(self.folder, dataset_id, sources or ())
         try:
             with self._store.write() as connection:
                 if first is not None:
@@ -79,16 +81,20 @@ class Lake:
                     connection,
                     sandbox,
                     table,
-                    schema_id,
+                    schema if isinstance(schema, str) else schema(connection),
                     tags=tags,
                     dataset_id=dataset_id,
                     table=table,
                     created_by=created_by,
                 )
-                _publish_statement(connection, dataset_id, placed, operation, created_by)
+                if sources is not None:
+                    _publish_statement(connection, dataset_id, placed, operation, created_by)
+                if also is not None:
+                    also(connection, dataset_id)
+                crash.point("lake.create-table.before-commit")
         except NameTaken as taken:
             self._discard(placed)
-            raise DuplicateTable(f'table "{table}" exists already') from taken
+            raise DuplicateTable(f'relation "{table}" exists already') from taken
         except LimbeckError:
             self._discard(placed)
             raise

@@ -41,7 +41,9 @@ class Desk:
             sandbox = platform.access.sandbox(principal.org_id, found.sandbox)
         except NotFound as error:
             raise UnknownSandbox(f'database "{database}": {error}') from error
-        return cls(platform, principal, sandbox, session(platform.lake, sandbox, found, variables))
+        return cls(
+            platform, principal, sandbox, session(platform.lake, platform.query.objects, sandbox, found, variables)
+        )
 
     def set_aside(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Spool:
         """Write rows to a file in the scratch folder; raise `DiskFull` if they are too many."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from limbeck.engine import Table
 from limbeck.errors import SqlError, UndefinedTable, nearest
 from limbeck.lake import Dataset, Lake
-from limbeck.query import system
+from limbeck.query import logical, system
+from limbeck.query.logical import LogicalSchema
 from limbeck.query.metadata import METADATA
-from limbeck.query.objects import Objects, QueryObject
+from limbeck.query.objects import VIEW, Objects, QueryObject
 from limbeck.query.scope import Source, TableInfo, ViewInfo, flattened
 from limbeck.query.session import SqlSession
 from limbeck.scope import Sandbox
@@ -29,6 +31,15 @@ class SessionCatalogue:
         self._session = session
         self._approximate = approximate
         self._found: dict[str, Dataset | None] = {}
+        self._behind: SessionCatalogue | None = None
+
+    def behind(self) -> SessionCatalogue:
+        """Return what the queries of views see: the whole sandbox, and nothing that is the session's own."""
+        if self._behind is None:
+            self._behind = SessionCatalogue(
+                self._lake, self._objects, self._sandbox, SqlSession(), approximate=self._approximate
+            )
+        return self._behind
 
     def dataset(self, name: str) -> Dataset | None:
         """Return the dataset behind table *name*, or None; where samples are read, the table's newest one."""
@@ -51,30 +62,36 @@ class SessionCatalogue:
         """Return the table called *name*, whatever the case, or None; the session's own come first."""
         own = self._session.temp.get(name.lower())
         if own is not None:
-            return TableInfo(own.name, own.type)
+            return TableInfo(own.name, flattened(own.type) if self._session.view.flat else own.type)
         result = self._session.results.get(name.lower())
         if result is not None:
             return TableInfo(name, from_arrow(result.schema))
         found = self.dataset(name)
         if found is None:
             return None
+        if not found.schema.type.fields:
+            raise SqlError(f'table "{found.table}" has no columns yet', hint="its first INSERT gives it some")
         flat, kept = self._session.view.flat, not self._session.variables.is_on("drop_system_columns")
         type_ = flattened(found.schema.type) if flat else found.schema.type
         added = system.columns(type_, flat)
         return TableInfo(found.table, type_, added, tuple(c for c in added if kept and c.name in system.SHOWN))
 
     def view(self, name: str) -> ViewInfo | None:
-        """Return the view called *name*, whatever the case, or None."""
-        found = self._objects.named(self._sandbox, "view", name) if self._visible(name.lower()) else None
-        return None if found is None else ViewInfo(found.name, str(found.body["sql"]))
+        """Return the view called *name*, whatever the case, or None; tables of the session hide it."""
+        if name.lower() in self._session.temp or not self._visible(name.lower()):
+            return None
+        found = self._objects.named(self._sandbox, VIEW, name)
+        return None if found is None else ViewInfo(found.name, str(found.body["sql"]), self._session.view.flat)
 
     def engine_table(self, source: Source) -> Table:
         """Return what *source* names as a relation for the engine."""
+        if source.behind:
+            return self.behind().engine_table(replace(source, behind=False))
         if source.function:
             return self._metadata(source)
         own = self._session.temp.get(source.table.lower())
         if own is not None:
-            return replace(own.shown_as(source.view), place=source.placed)
+            return replace(own.shown_as(source.view), place=source.placed, flat=self._session.view.flat)
         result = self._session.results.get(source.table.lower())
         if result is not None:
             return Table(source.view, arrow_schema(from_arrow(result.schema)), rows=result, place=source.placed)
@@ -122,12 +139,32 @@ class SessionCatalogue:
     def qualified(self, parts: Sequence[str]) -> str | None:
         """Return what the table or view is called that *parts* name: a schema before it, a database before that.
 
-        Everything is in schema `public` of a database that is called like the sandbox, with or without a scope.
+        Everything is in schema `public` of a database that is called like the sandbox, with or without a scope, and
+        in the logical schemas that refer to it. Of two parts the first names such a schema, or its database.
         """
         *databases, schema, _ = (part.lower() for part in parts)
         ours = {self._sandbox.name.lower(), "all"}
         known = all(database.partition(":")[0] in ours for database in databases)
-        return parts[-1] if schema == "public" and known and len(databases) < 2 else None
+        if len(databases) > 1 or (schema == "public" and known):
+            return parts[-1] if len(databases) < 2 else None
+        found = [s for s in self.schemas() if _called(s, databases, schema)]
+        return parts[-1] if parts[-1].lower() in self._members(found) else None
+
+    def schemas(self) -> list[LogicalSchema]:
+        """Return the logical schemas that the session sees."""
+        within = self._session.view.within
+        return [s for s in logical.schemas(self._objects, self._sandbox) if within is None or s.within(within)]
+
+    def _members(self, schemas: Sequence[LogicalSchema]) -> frozenset[str]:
+        """Return the lower-case names of what *schemas* refer to."""
+        ids = {member.id for schema in schemas for member in schema.members}
+        tables = (d.table.lower() for d in self._lake.datasets.all(self._sandbox) if d.id in ids)
+        views = (v.name.lower() for v in self._objects.all(self._sandbox, VIEW) if v.id in ids)
+        return frozenset((*tables, *views)) if ids else frozenset()
+
+    @cached_property
+    def _within(self) -> frozenset[str] | None:
+        return None if self._session.view.within is None else self._members(self.schemas())
 
     def names(self) -> list[str]:
         """Return the names of all tables and views."""
@@ -136,11 +173,20 @@ class SessionCatalogue:
 
     def views(self) -> list[QueryObject]:
         """Return all views."""
-        return [v for v in self._objects.all(self._sandbox, "view") if self._visible(v.name.lower())]
+        return [v for v in self._objects.all(self._sandbox, VIEW) if self._visible(v.name.lower())]
 
     def datasets(self) -> list[Dataset]:
         """Return the datasets behind all tables, without samples."""
         return [d for d in self._lake.datasets.all(self._sandbox) if self._visible(d.table.lower()) and not d.sample_of]
 
     def _visible(self, name: str) -> bool:
-        return self._session.view.only in (None, name)
+        if self._session.view.only not in (None, name):
+            return False
+        return self._within is None or name in self._within
+
+
+def _called(schema: LogicalSchema, databases: Sequence[str], name: str) -> bool:
+    """Whether *name* is the schema's, in one of *databases* if there are any, or else its database's."""
+    if databases:
+        return schema.name.lower() == name and schema.database.lower() in databases
+    return name in (schema.name.lower(), schema.database.lower())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,9 @@ from limbeck.store import Store
 from limbeck.store.tables import query_objects
 
 Body = Mapping[str, Any]
+
+VIEW = "view"
+"""The kind of views; a body holds their text, `sql`, and what they read, `reads`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,14 @@ class Objects:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+
+    def is_view(self, connection: Connection, sandbox: Sandbox, name: str) -> bool:
+        """Whether there is a view called *name*, whatever the case, as the caller's transaction sees it."""
+        return find(connection, sandbox, VIEW, name) is not None
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open a transaction for the functions of this module, and for what shall become visible with them."""
+        return self._store.write()
 
     def get(self, sandbox: Sandbox, kind: str, object_id: str) -> QueryObject:
         """Return an object by its id; raise `NotFound` if the sandbox has none such."""

@@ -19,7 +19,7 @@ from limbeck.query.scope import Relation, Scope, Source
 from limbeck.query.types import LONG, typed
 from limbeck.xdm.types import Map
 
-Sources = dict[tuple[str, int | None, int | None, str], Source]
+Sources = dict[tuple[str, int | None, int | None, str, bool], Source]
 Bound = tuple[exp.Select, Scope]
 
 

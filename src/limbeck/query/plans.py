@@ -52,7 +52,7 @@ class Plans:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: OrderedDict[Hashable, tuple[_Answers, Plan]] = OrderedDict()
+        self._known: OrderedDict[Hashable, tuple[Answers, Plan]] = OrderedDict()
 
     def plan(
         self, sql: str, query: Callable[[], exp.Expr], catalogue: Catalogue, params: Sequence[object] = ()
@@ -63,7 +63,7 @@ class Plans:
             known = self._known.get(key)
         if known is not None and known[0].hold(catalogue):
             return known[1]
-        noting = _Noting(catalogue)
+        noting = Noting(catalogue)
         plan = Plan.of(sql, query(), noting, params)
         with self._lock:
             self._known[key] = noting.answers, plan
@@ -74,32 +74,40 @@ class Plans:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answers:
+class Answers:
     """What a catalogue said of the names it was asked for."""
 
     tables: dict[str, TableInfo | None] = field(default_factory=dict)
     views: dict[str, ViewInfo | None] = field(default_factory=dict)
+    behind: list[Answers] = field(default_factory=list)
+    """What it said of the names in views, if there are any."""
     qualified: dict[tuple[str, ...], str | None] = field(default_factory=dict)
 
     def hold(self, catalogue: Catalogue) -> bool:
         """Whether *catalogue* says the same."""
         qualified = all(catalogue.qualified(parts) == answer for parts, answer in self.qualified.items())
         tables = all(catalogue.table(name) == answer for name, answer in self.tables.items())
-        return qualified and tables and all(catalogue.view(name) == answer for name, answer in self.views.items())
+        views = all(catalogue.view(name) == answer for name, answer in self.views.items())
+        return qualified and tables and views and all(b.hold(catalogue.behind()) for b in self.behind)
 
 
-class _Noting:
+class Noting:
     """A catalogue that keeps what it answers."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self.answers = _Answers()
+        self.answers = Answers()
 
     def table(self, name: str) -> TableInfo | None:
         return self.answers.tables.setdefault(name, self._catalogue.table(name))
 
     def view(self, name: str) -> ViewInfo | None:
         return self.answers.views.setdefault(name, self._catalogue.view(name))
+
+    def behind(self) -> Catalogue:
+        found = Noting(self._catalogue.behind())
+        self.answers.behind.append(found.answers)
+        return found
 
     def qualified(self, parts: Sequence[str]) -> str | None:
         return self.answers.qualified.setdefault(tuple(parts), self._catalogue.qualified(parts))

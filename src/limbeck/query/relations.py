@@ -66,12 +66,15 @@ class Relations:
         expressions: Expressions,
         query: Callable[[exp.Expr, Scope], Columns],
         view: Callable[[ViewInfo], tuple[exp.Expr, Columns]],
+        behind: bool = False,
     ) -> None:
         self._catalogue = catalogue
         self._sources = sources
         self._expressions = expressions
         self._query = query
         self._view = view
+        self._behind = behind
+        """The text is that of a view."""
 
     def bind(self, node: exp.Select, scope: Scope) -> None:
         """Bind FROM of *node* with all that is joined to it, in place; add what it names to *scope*."""
@@ -226,7 +229,7 @@ class Relations:
         snapshot = node.args.get("snapshot")
         since = _snapshot_id(snapshot, "start", "HEAD")
         until = _snapshot_id(snapshot, "end", "TAIL")
-        key = (table.name, since, until, function)
+        key = (table.name, since, until, function, self._behind)
         source = self._sources.setdefault(key, Source(f"t{len(self._sources)}", *key))
         view, schema = (exp.to_identifier(name, quoted=True) for name in (source.view, "main"))
         return exp.Table(this=view, db=schema, alias=node.args.get("alias"))

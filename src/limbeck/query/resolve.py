@@ -6,7 +6,7 @@ Only tables of the catalogue, columns that exist, and functions, operators and c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,9 +23,10 @@ from limbeck.query.grouping import check_distinct, check_groups, check_number, c
 from limbeck.query.label import label
 from limbeck.query.places import Bound, Places, Sources
 from limbeck.query.relations import Generated, Relations
-from limbeck.query.scope import Catalogue, Column, Columns, Cte, Scope, Source, ViewInfo, renamed
+from limbeck.query.scope import Catalogue, Column, Columns, Cte, Relation, Scope, Source, ViewInfo, renamed
 from limbeck.query.stars import expanded
 from limbeck.query.types import type_of
+from limbeck.xdm.types import Object, Type
 
 _UNNAMED = "?column?"
 """What PostgreSQL calls a column that its text gives no name."""
@@ -91,7 +92,7 @@ class _Resolver:
         self._views = views
         """The views around, outermost first."""
         self._expressions = Expressions(sql, self.query, self._exists, params)
-        self._relations = Relations(catalogue, found.sources, self._expressions, self.query, self._viewed)
+        self._relations = Relations(catalogue, found.sources, self._expressions, self.query, self._viewed, bool(views))
 
     # -- queries -------------------------------------------------------------------------------------------
 
@@ -198,11 +199,31 @@ class _Resolver:
         if view.name.lower() in self._views:
             raise SqlError(f"view {view.name} reads itself: {' → '.join((*self._views, view.name.lower()))}")
         within = (*self._views, view.name.lower())
+        inner = _Resolver(view.sql, self._catalogue.behind(), (), self._found, within)
         try:
-            query = parse(view.sql)
-            return query, _Resolver(view.sql, self._catalogue, (), self._found, within).query(query, Scope())
+            query: exp.Expr = parse(view.sql)
+            columns = inner.query(query, Scope())
         except SqlError as error:  # its position is one in the text of the view
             raise type(error)(f"view {view.name}: {error.message}", hint=error.hint) from error
+        return self._flat(query, columns) if view.flat else (query, columns)
+
+    def _flat(self, query: exp.Expr, columns: Columns) -> tuple[exp.Expr, Columns]:
+        """Return a query that gives the fields of structs as columns, called by their path."""
+        scope = Scope()
+        relation = Relation("_flat", columns, scope.level, query)
+        scope.relations.append(relation)
+        found = [
+            (names.fields(names.reference(relation, column), path), Column(name, kind))
+            for column in columns
+            for name, path, kind in _leaves(column.name, (), column.type)
+        ]
+        alias = exp.TableAlias(this=exp.to_identifier(relation.alias, quoted=True))
+        select = exp.Select(
+            expressions=[exp.alias_(e, c.name, quoted=True) for e, c in found],
+            from_=exp.From(this=exp.Subquery(this=query, alias=alias)),
+        )
+        self._found.selects.append((select, scope))
+        return select, tuple(column for _, column in found)
 
     # -- clauses -------------------------------------------------------------------------------------------
 
@@ -313,6 +334,17 @@ class _Resolver:
 def _is_constant(key: exp.Expr) -> bool:
     """A constant that is no column's number sorts nothing, and the engine refuses it."""
     return isinstance(key, exp.Boolean | exp.Null) or (isinstance(key, exp.Literal) and not key.is_int)
+
+
+def _leaves(
+    name: str, path: tuple[exp.Identifier, ...], kind: Type | None
+) -> Iterator[tuple[str, tuple[exp.Identifier, ...], Type | None]]:
+    """Yield each field below a column that is no struct: its dotted name, the path to it, and its type."""
+    if not isinstance(kind, Object):
+        yield name, path, kind
+        return
+    for field in kind.fields:
+        yield from _leaves(f"{name}.{field.name}", (*path, exp.to_identifier(field.name)), field.type)
 
 
 def _result_scope(columns: Columns, scope: Scope) -> Scope:

@@ -42,6 +42,13 @@ class Result:
         return cls(batch.schema, [batch])
 
     @classmethod
+    def texts(cls, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Result:
+        """Return a result of columns that are texts, row by row."""
+        schema = text_columns(columns)
+        cells = [pa.array([row[n] for row in rows], pa.string()) for n, _ in enumerate(columns)]
+        return cls(schema, [pa.RecordBatch.from_arrays(cells, schema=schema)])
+
+    @classmethod
     def nothing(cls) -> Result:
         """Return the result of a statement that gives no columns."""
         return cls(pa.schema([]), [])
@@ -74,6 +81,11 @@ class Result:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def text_columns(names: Iterable[str]) -> pa.Schema:
+    """Return the columns of a result of texts."""
+    return pa.schema([(name, pa.string()) for name in names])
 
 
 def presented(schema: pa.Schema) -> pa.Schema:

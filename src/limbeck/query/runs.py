@@ -177,7 +177,9 @@ class QueryRuns:
     def _statements(self, sandbox: Sandbox, run: QueryRun, principal: Principal, interrupt: Interrupt) -> int:
         """Run the statements one after the other; return how many rows the last one gave or wrote."""
         rows = 0
-        session = database.session(self._query.services.lake, sandbox, Database.of(run.request.db_name))
+        session = database.session(
+            self._query.services.lake, self._query.objects, sandbox, Database.of(run.request.db_name)
+        )
         session.is_batch = True
         try:
             for _, text in pieces(_wrapped(run)):

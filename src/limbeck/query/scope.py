@@ -43,6 +43,8 @@ class ViewInfo:
 
     name: str
     sql: str
+    flat: bool = False
+    """Fields of its structs are columns, called by their path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Source:
     until: int | None = None
     function: str = ""
     """Not the table's rows, but those that this one of the catalogue's functions gives for it."""
+    behind: bool = False
+    """A view names it: it is a table of the catalogue `behind` that of the statement."""
     placed: bool = False
     """Its rows have to tell their place in the order of ingestion."""
     batched: bool = False
@@ -69,6 +73,9 @@ class Catalogue(Protocol):
 
     def view(self, name: str) -> ViewInfo | None:
         """Return the view called *name*, whatever the case, or None."""
+
+    def behind(self) -> Catalogue:
+        """Return what the queries of views see: the whole sandbox, and nothing that is the session's own."""
 
     def qualified(self, parts: Sequence[str]) -> str | None:
         """Return what the table or view is called that *parts* name, at least a schema and a name; None: nothing."""

@@ -15,7 +15,7 @@ from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError
 from limbeck.lake import Lake
 from limbeck.query import parameters
 from limbeck.query.approximate import stripped
-from limbeck.query.dialect import parsed, position
+from limbeck.query.dialect import parse, parsed, position
 from limbeck.query.objects import Objects
 from limbeck.query.parameters import Parameter
 from limbeck.query.result import Result
@@ -47,6 +47,7 @@ class QueryService:
     ) -> None:
         self.objects = Objects(store)
         self.templates = Templates(self.objects)
+        lake.datasets.also_taken = self.objects.is_view
         self.services = Services(lake, registry, engine, self.objects, scratch, statement_timeout_s, batch_timeout_s)
 
     def run(
@@ -88,13 +89,14 @@ class QueryService:
 
         def bind(values: Sequence[Parameter]) -> exp.Expr:
             statement, _ = self._statement(sandbox, sql, None, values, session)
-            return statement.resolve(_query(statement.tree)).tree
+            tree, text = _query(statement)
+            return statement.resolve(tree, text).tree
 
         statement, kind = self._statement(sandbox, sql, None, (), session)
         if kind.parameters is not None:
             found = kind.parameters(statement)
             return [*(k or f for k, f in zip(known, found, strict=False)), *found[len(known) :]]
-        return parameters.guessed(statement.tree, known, bind)
+        return parameters.guessed(_query(statement)[0], known, bind)
 
     def describe(
         self, sandbox: Sandbox, sql: str, types: Sequence[Type | None] = (), *, session: SqlSession | None = None
@@ -160,7 +162,11 @@ def _kind_of(sql: str) -> Kind:
     return _parsed(stripped(sql)[0])[2]
 
 
-def _query(tree: exp.Expr) -> exp.Expr:
-    """Return the query in a statement that writes, or the statement."""
-    inner = tree.args.get("expression") if isinstance(tree, exp.Create | exp.Insert) else None
-    return inner.pop() if isinstance(inner, exp.Query | exp.Values) else tree
+def _query(statement: Statement) -> tuple[exp.Expr, str]:
+    """Return the query in a statement, or the statement, and its text."""
+    text = getattr(statement.command, "query", None)
+    if isinstance(text, str):
+        return parse(text), text
+    tree = statement.tree
+    inner = tree.args.get("expression") if isinstance(tree, exp.Create) else None
+    return inner.pop() if isinstance(inner, exp.Query) else tree, statement.sql

@@ -23,6 +23,8 @@ class View:
 
     only: str | None = None
     """The one table that is visible, in lower case; None for all."""
+    within: str | None = None
+    """The logical database, or `database.schema`, whose tables and views are visible, in lower case; None for all."""
     flat: bool = False
     """Fields of structs are columns, called by their path."""
 
@@ -87,6 +89,10 @@ class SqlSession:
         self.is_batch = False
         """Its statements have the time of a job, not that of an answer somebody waits for."""
         self._folders: list[Path] = []
+
+    def drop(self, name: str) -> None:
+        """Forget a temporary table; its files go with the session."""
+        del self.temp[name.lower()]
 
     def keep(self, name: str, type: Object, files: Sequence[Path], scratch: Path) -> TempTable:
         """Make *files* the temporary table *name*, or add them to it if it is there; they are moved."""

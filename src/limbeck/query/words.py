@@ -84,6 +84,45 @@ class Words:
             raise self.unexpected(token)
         return token.value
 
+    def spelled(self) -> str:
+        """Take a name as it is written: a bare one keeps its case."""
+        token = self.next()
+        if token.kind not in ("word", "name") or "." in token.word:
+            raise self.unexpected(token)
+        return token.text if token.kind == "word" else token.value
+
+    def path(self) -> tuple[str, ...]:
+        """Take a name with dots as its parts, as they are written."""
+        parts: list[str] = []
+        while True:
+            token = self.next()
+            if token.kind not in ("word", "name"):
+                raise self.unexpected(token)
+            parts += token.text.split(".") if token.kind == "word" else [token.value]
+            if not self.take("."):
+                return tuple(parts)
+
+    def paths(self) -> tuple[tuple[str, ...], ...]:
+        """Take names with dots in parentheses, between commas."""
+        self.expect("(")
+        found = [self.path()]
+        while self.take(","):
+            found.append(self.path())
+        self.expect(")")
+        return tuple(found)
+
+    def string(self) -> str:
+        """Take a text in quotes."""
+        token = self.next()
+        if token.kind != "string":
+            raise self.unexpected(token)
+        return token.value
+
+    def query(self) -> str:
+        """Take everything that is left, a query, with spaces before it, so that it stands where it stands."""
+        text, start = self.rest()
+        return " " * start + text
+
     def number(self) -> int | None:
         """Take a whole number if one comes next."""
         if re.fullmatch(r"[-+]?\d+", self.peek()):

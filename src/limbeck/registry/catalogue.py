@@ -103,6 +103,13 @@ class Catalogue:
         if done.rowcount == 0:
             raise StaleEtag(f'"{body["$id"]}" has changed since it was read: read it again and retry')
 
+    def delete(self, entry: Entry) -> None:
+        """Forget a stored resource."""
+        columns = tables.resources.c
+        mine = (columns.sandbox_id == self.sandbox.id, columns.id == entry.id)
+        self.connection.execute(tables.resources.delete().where(*mine))
+        self.seen.clear()
+
     def _own(self) -> Select[Any]:
         return select(tables.resources).where(tables.resources.c.sandbox_id == self.sandbox.id)
 

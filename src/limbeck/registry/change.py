@@ -6,10 +6,11 @@ from sqlalchemy import select
 
 from limbeck.errors import InvalidSchema
 from limbeck.registry.catalogue import Catalogue
-from limbeck.registry.compose import composition, fields_of, resolved
+from limbeck.registry.compose import composition, fields_of, known_fields, resolved
 from limbeck.registry.evolution import breaking_changes
 from limbeck.registry.resolve import Body, Node, merged, resolve
 from limbeck.store import tables
+from limbeck.xdm import standard
 
 
 def in_profile(schema: Node) -> bool:
@@ -56,7 +57,7 @@ def _check_schema(id: str, before: Catalogue, after: Catalogue) -> None:
     new_class, new_fields = composition(new, after).class_id, fields_of(new, after)
     if not in_profile(old) and not _has_dataset(id, before):
         return
-    broken = breaking_changes(fields_of(old, before), new_fields)
+    broken = breaking_changes(known_fields(old, before), new_fields)
     if in_profile(old) and not in_profile(new):
         broken.append("it would leave Profile")
     if composition(old, before).class_id != new_class:
@@ -75,8 +76,12 @@ def _has_dataset(schema_id: str, catalogue: Catalogue) -> bool:
 
 
 def check_union(class_id: str, catalogue: Catalogue) -> None:
-    """Raise `InvalidSchema`, naming path and types, if schemas of a class in Profile contradict each other."""
-    union(class_id, catalogue)
+    """Raise `InvalidSchema`, naming path and types, if schemas of a class in Profile contradict each other.
+
+    Ad-hoc schemas have nothing to do with each other: each belongs to one dataset.
+    """
+    if class_id != standard.ADHOC:
+        union(class_id, catalogue)
 
 
 def union(class_id: str, catalogue: Catalogue) -> Body:

@@ -43,6 +43,12 @@ def fields_of(body: Node, catalogue: Catalogue) -> Object:
     return parse_object(resolved(body, catalogue))
 
 
+def known_fields(body: Node, catalogue: Catalogue) -> Object:
+    """Return the fields of a stored schema; an ad-hoc one may have none yet."""
+    found = resolved(body, catalogue)
+    return parse_object(found) if found.get("properties") else Object(())
+
+
 def check(kind: str, body: Node, catalogue: Catalogue) -> None:
     """Raise `InvalidSchema` unless *body* can be stored as a resource of this *kind*."""
     title = body.get("title")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from limbeck import ids
 from limbeck.clock import millis, now
-from limbeck.errors import InvalidSchema, nearest
+from limbeck.errors import InvalidSchema, NotFound, nearest
 from limbeck.registry.catalogue import Catalogue, Entry
 from limbeck.registry.compose import fields_of
 from limbeck.registry.resolve import Body, Node
@@ -19,13 +19,18 @@ from limbeck.store import tables
 from limbeck.xdm.types import Array, Identity, Map, Object, Scalar, Type
 
 IDENTITY = "xdm:descriptorIdentity"
+PRIMARY_KEY = "xdm:descriptorPrimaryKey"
+RELATIONSHIP = "xdm:descriptorRelationship"
+
+IDENTITY_MAP = "/identityMap"
+"""The one path that is an identity without being a string: each of its entries names its own namespace."""
 
 _TYPES = [
     IDENTITY,
     "xdm:descriptorOneToOne",
-    "xdm:descriptorRelationship",
+    RELATIONSHIP,
     "xdm:descriptorReferenceIdentity",
-    "xdm:descriptorPrimaryKey",
+    PRIMARY_KEY,
     "xdm:descriptorVersion",
     "xdm:descriptorTimestamp",
     "xdm:descriptorDeprecated",
@@ -60,6 +65,14 @@ def create(body: Mapping[str, Any], catalogue: Catalogue) -> Body:
     return out
 
 
+def delete(descriptor_id: str, catalogue: Catalogue) -> None:
+    """Forget the descriptor with this `@id`; raise `NotFound` if there is none."""
+    columns = tables.descriptors.c
+    mine = (columns.sandbox_id == catalogue.sandbox.id, columns.id == descriptor_id)
+    if catalogue.connection.execute(tables.descriptors.delete().where(*mine)).rowcount == 0:
+        raise NotFound(f'there is no descriptor "{descriptor_id}" in sandbox "{catalogue.sandbox.name}"')
+
+
 def stored(catalogue: Catalogue, sources: Iterable[str] | None = None) -> list[Body]:
     """Return the sandbox's descriptors, or those of the resources *sources* (`$id`s), oldest first."""
     columns = tables.descriptors.c
@@ -71,11 +84,11 @@ def stored(catalogue: Catalogue, sources: Iterable[str] | None = None) -> list[B
 
 
 def identities(descriptors: Iterable[Node]) -> tuple[Identity, ...]:
-    """Return the identities that *descriptors* state."""
+    """Return the identities that *descriptors* state of fields; those of an `identityMap` stand in its entries."""
     return tuple(
         Identity(_dotted(d["xdm:sourceProperty"]), str(d["xdm:namespace"]), _is_primary(d))
         for d in descriptors
-        if d["@type"] == IDENTITY
+        if d["@type"] == IDENTITY and d["xdm:sourceProperty"] != IDENTITY_MAP
     )
 
 
@@ -131,7 +144,8 @@ def _check_identity(body: Body, source: Entry, others: list[Body], catalogue: Ca
     if body.get("xdm:namespace") in (None, ""):
         raise InvalidSchema('an identity descriptor needs an "xdm:namespace", such as "ECID" or "Email"')
     found = fields_of(source.body, catalogue).find(_dotted(path))
-    if found is None or not isinstance(found.type, Scalar) or found.type.name != "string":
+    of_map = path == IDENTITY_MAP and found is not None and isinstance(found.type, Map)
+    if not of_map and (found is None or not isinstance(found.type, Scalar) or found.type.name != "string"):
         raise InvalidSchema(f'the identity field "{path}" must be a string outside lists and maps')
     primary = next((o for o in others if o["@type"] == IDENTITY and _is_primary(o)), None)
     if _is_primary(body) and primary is not None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from limbeck.errors import Conflict, Forbidden, InvalidInput, NotFound, StaleEtag, nearest
+from limbeck.errors import Conflict, Forbidden, InvalidInput, InvalidSchema, NotFound, StaleEtag, nearest
 from limbeck.registry import change, descriptors, json_patch
 from limbeck.registry.catalogue import KINDS, Catalogue, Entry
-from limbeck.registry.compose import BEHAVIOURS, check, composition, resolved
+from limbeck.registry.compose import BEHAVIOURS, check, composition, known_fields, resolved
+from limbeck.registry.namespaces import Namespaces
 from limbeck.registry.resolve import Body, Node
 from limbeck.registry.stamp import restamped, stamped, with_composition
 from limbeck.scope import Sandbox
@@ -33,6 +34,7 @@ class Registry:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.namespaces = Namespaces(store)
 
     def create(self, sandbox: Sandbox, kind: str, body: Mapping[str, Any], *, created_by: str = "") -> Body:
         """Store a new resource and return it with `$id`, `meta:altId`, version 1.0 and the other added keys.
@@ -89,13 +91,15 @@ class Registry:
             catalogue.update(new, entry.etag)
         return new
 
-    def create_descriptor(self, sandbox: Sandbox, body: Mapping[str, Any]) -> Body:
-        """Store a descriptor and return it with its `@id`.
+    def create_descriptor(
+        self, sandbox: Sandbox, body: Mapping[str, Any], *, connection: Connection | None = None
+    ) -> Body:
+        """Store a descriptor and return it with its `@id`; *connection* is the transaction it is to be part of.
 
         Raise `InvalidSchema` for an unknown type, source or field, an identity that is not a string, a second
         primary identity and an exact duplicate.
         """
-        with self._changing(sandbox) as catalogue:
+        with self._changing(sandbox, connection) as catalogue:
             return descriptors.create(body, catalogue)
 
     def descriptors(self, sandbox: Sandbox, schema_id: str | None = None) -> list[Body]:
@@ -105,6 +109,24 @@ class Registry:
                 return descriptors.stored(catalogue)
             entry = catalogue.get("schemas", schema_id)
             return descriptors.stored(catalogue, [entry.id, *composition(entry.body, catalogue).parts])
+
+    def delete_descriptor(self, sandbox: Sandbox, descriptor_id: str) -> None:
+        """Delete a descriptor; raise `NotFound` if there is none with this `@id`."""
+        with self._changing(sandbox) as catalogue:
+            descriptors.delete(descriptor_id, catalogue)
+
+    def delete_field_group(self, sandbox: Sandbox, key: str) -> None:
+        """Delete a field group of the tenant.
+
+        Raise `NotFound`, `Forbidden` for a standard one, and `Conflict` while a schema is made of it.
+        """
+        with self._changing(sandbox) as catalogue:
+            entry = catalogue.get("fieldgroups", key)
+            _check_writable(entry, None)
+            users = change.schemas_leading_to(entry.id, catalogue)
+            if users:
+                raise Conflict(f'field group "{entry.body["title"]}" is part of {", ".join(users)}')
+            catalogue.delete(entry)
 
     def schema(self, sandbox: Sandbox, schema_id: str) -> Schema:
         """Return the schema with `$id` or `meta:altId` *schema_id* resolved, with its identities.
@@ -142,13 +164,43 @@ class Registry:
         hint = nearest(title, [str(entry.body["title"]) for entry in schemas])
         raise NotFound(f'there is no schema with the title "{title}" in sandbox "{sandbox.name}"; {hint}'.rstrip("; "))
 
-    def adhoc_schema(self, sandbox: Sandbox, title: str, type: Object, *, created_by: str = "") -> Schema:
-        """Store a schema of one dataset's own, made from a query's columns; lists do not show it."""
+    def adhoc_schema(
+        self,
+        sandbox: Sandbox,
+        title: str,
+        type: Object,
+        *,
+        in_profile: bool = False,
+        created_by: str = "",
+        connection: Connection | None = None,
+    ) -> Schema:
+        """Store a schema of one dataset's own, made from a query's columns; lists do not show it.
+
+        Without fields it waits for `add_fields`. *connection* is the transaction it is to be part of.
+        """
         body = {"title": title, "allOf": [{"$ref": standard.ADHOC}], "properties": emit(type)["properties"]}
-        with self._changing(sandbox) as catalogue:
+        if in_profile:
+            body["meta:immutableTags"] = ["union"]
+        with self._changing(sandbox, connection) as catalogue:
             new = _described("schemas", stamped("schemas", body, sandbox, created_by), catalogue)
             catalogue.insert("schemas", new, hidden=True)
             return _schema(Entry("schemas", new), catalogue)
+
+    def add_fields(
+        self, sandbox: Sandbox, schema_id: str, fields: Object, *, etag: str | None = None, changed_by: str = ""
+    ) -> Schema:
+        """Give an ad-hoc schema more fields; raise `InvalidSchema` for a schema of another kind.
+
+        With *etag*, raise `StaleEtag` if that is not the stored one.
+        """
+        if self.get(sandbox, "schemas", schema_id)["meta:class"] != standard.ADHOC:
+            raise InvalidSchema("only an ad-hoc schema takes fields; others get them by their field groups")
+        added = [
+            {"op": "add", "path": f"/properties/{name.replace('~', '~0').replace('/', '~1')}", "value": node}
+            for name, node in emit(fields)["properties"].items()
+        ]
+        self.patch(sandbox, "schemas", schema_id, added, etag=etag, changed_by=changed_by)
+        return self.schema(sandbox, schema_id)
 
     def list(self, sandbox: Sandbox, kind: str, container: Container = "tenant", *, hidden: bool = False) -> list[Body]:
         """Return the resources of a kind as stored, oldest first; ad-hoc schemas only if *hidden* is set."""
@@ -164,10 +216,13 @@ class Registry:
             yield Catalogue(connection, sandbox)
 
     @contextmanager
-    def _changing(self, sandbox: Sandbox) -> Iterator[Catalogue]:
-        """Give the catalogue to one writer of the sandbox at a time: its rules span several rows."""
+    def _changing(self, sandbox: Sandbox, within: Connection | None = None) -> Iterator[Catalogue]:
+        """Give the catalogue to one writer of the sandbox at a time: its rules span several rows.
+
+        *within* is the caller's own transaction, if it shall be part of one.
+        """
         own = select(tables.sandboxes.c.id).where(tables.sandboxes.c.id == sandbox.id)
-        with self._store.write() as connection:
+        with self._store.write() if within is None else nullcontext(within) as connection:
             connection.execute(own.with_for_update())
             yield Catalogue(connection, sandbox)
 
@@ -211,6 +266,6 @@ def _schema(entry: Entry, catalogue: Catalogue) -> Schema:
         title=str(entry.body["title"]),
         class_id=made_of.class_id,
         behaviour=BEHAVIOURS[made_of.behaviour_id],
-        type=parse_object(resolved(entry.body, catalogue)),
+        type=known_fields(entry.body, catalogue),
         identities=descriptors.identities(descriptors.stored(catalogue, [entry.id])),
     )

@@ -100,6 +100,21 @@ descriptors = Table(
     Index("ix_descriptors_source", "sandbox_id", "source_schema"),
 )
 
+namespaces = Table(
+    "namespaces",
+    metadata,
+    Column("sandbox_id", ForeignKey("sandboxes.id"), primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("code", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    UniqueConstraint("sandbox_id", "code"),
+)
+
 # -- lake -------------------------------------------------------------------------------------------------------
 
 datasets = Table(

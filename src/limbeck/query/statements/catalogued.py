@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 from sqlglot import exp
@@ -13,6 +13,7 @@ from sqlglot import exp
 from limbeck.engine import Session as EngineSession
 from limbeck.engine import Table
 from limbeck.errors import SqlError, UndefinedColumn, nearest
+from limbeck.query.constraints import constraints
 from limbeck.query.dialect import parse
 from limbeck.query.objects import QueryObject
 from limbeck.query.parameters import Parameter
@@ -140,7 +141,9 @@ def _type_of(statement: Statement, view: QueryObject) -> Object:
 
 
 def _keys(statement: Statement) -> list[Key]:
-    return []
+    found = constraints(statement.registry, statement.sandbox, statement.catalogue.datasets())
+    kinds: dict[str, Literal["p", "f"]] = {"primary key": "p", "foreign key": "f"}
+    return [Key(kinds[c.kind], c.table, c.columns, c.other, c.other_columns) for c in found if c.kind in kinds]
 
 
 def _bytes(statement: Statement, dataset_id: str) -> int:

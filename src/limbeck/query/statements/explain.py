@@ -85,7 +85,7 @@ def _run(statement: Statement) -> Result:
 
 
 def _scan(statement: Statement, source: Source) -> Scan:
-    dataset = statement.catalogue.dataset(source.table)
+    dataset = (statement.catalogue.behind() if source.behind else statement.catalogue).dataset(source.table)
     if dataset is None:  # a table of the session alone
         return Scan(source.table, "", "", source)
     return Scan(dataset.table, dataset.id, dataset.name, source)

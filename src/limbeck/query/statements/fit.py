@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from limbeck.engine.sql import quoted, type_of
 from limbeck.errors import DatatypeMismatch, SqlError
 from limbeck.xdm.arrow import arrow_type
-from limbeck.xdm.types import Array, Field, Object, Scalar, Type
+from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Type
 
 
 def fitted(sql: str, have: Object, want: Object) -> str:
@@ -50,6 +50,13 @@ def _fitted(value: str, have: Type, want: Type, path: str) -> str:
     if isinstance(have, Array) and isinstance(want, Array):
         item = f'"_i{path.count("[]")}"'
         return f"list_transform({value}, LAMBDA {item} : {_fitted(item, have.items, want.items, f'{path}[]')})"
+    if isinstance(have, Map) and isinstance(want, Map):
+        item = f'"_m{path.count("{}")}"'
+        fitted_value = _fitted(f"{item}.value", have.values, want.values, f"{path}{{}}")
+        entries = (
+            f"list_transform(map_entries({value}), LAMBDA {item} : struct_pack(k := {item}.key, v := {fitted_value}))"
+        )
+        return f"CASE WHEN {value} IS NOT NULL THEN map_from_entries({entries}) END"
     if isinstance(have, Scalar) and have.name == "string" and not isinstance(want, Scalar):
         raise DatatypeMismatch(f'column "{path}" is a string and cannot become {_spelled(want)}')
     raise DatatypeMismatch(f'column "{path}" is {_spelled(have)} and cannot become {_spelled(want)}')

@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from limbeck.query.statements import (
+    alter,
     block,
     catalogued,
+    containers,
     create,
     drop,
     explain,
+    identities,
     insert,
     samples,
     select,
     settings,
     show,
     statistics,
+    unserved,
+    views,
 )
 from limbeck.query.statements.context import Kind, Parser
 from limbeck.query.words import Words, tokens
@@ -26,12 +31,17 @@ _MODULES: tuple[Any, ...] = (
     catalogued,
     select,
     create,
+    views,
+    containers,
+    identities,
     insert,
     samples,
     drop,
     explain,
     show,
     statistics,
+    unserved,
+    alter,
     settings,
 )
 """Where two read the same first word, the earlier is asked first."""
