@@ -26,6 +26,7 @@ from tests.wire.conftest import PASSWORD, USER, Wire
 
 TYPES = {
     16: "bool",
+    17: "bytea",
     20: "int8",
     21: "int2",
     23: "int4",

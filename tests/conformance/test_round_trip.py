@@ -7,36 +7,32 @@ parts, which arrive as text, with the text that the contract wants (section 1.5)
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import io
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, get_args
 
-import asyncpg
-import pandas as pd
-import pg8000.dbapi
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from limbeck.xdm.arrow import arrow_schema
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar, ScalarName, Type
 from tests.conformance import fixtures
-from tests.conformance.faces import token
+from tests.conformance.clients import CLIENTS, Rows
 from tests.conformance.model import from_arrow, plain, wire_text
-from tests.wire.conftest import USER, Wire
+from tests.wire.conftest import Wire
 
 few = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 
-Rows = list[tuple[Any, ...]]
 Read = Callable[[str], Rows]
+IN_PROCESS = "in process"
 
 # -- types and values ---------------------------------------------------------------------------------------------
 
@@ -180,88 +176,21 @@ def said_by_csv(value: Any, t: Type) -> Any:
 
 FORMATS = {"json": as_json, "parquet": as_parquet, "csv": as_csv}
 
-# -- drivers ------------------------------------------------------------------------------------------------------
-
-
-def in_process(wire: Wire) -> Iterator[Read]:
-    def read(sql: str) -> Rows:
-        table = wire.table(sql)
-        columns = [[from_arrow(v, c.type) for v in c.to_pylist()] for c in table.columns]
-        return list(zip(*columns, strict=True))
-
-    yield read
-
-
-def psycopg2(wire: Wire) -> Iterator[Read]:
-    connection = wire.psycopg2(password=token(wire))
-    cursor = connection.cursor()
-
-    def read(sql: str) -> Rows:
-        cursor.execute(sql)
-        return list(cursor.fetchall())
-
-    yield read
-    connection.close()
-
-
-def psycopg3(wire: Wire, *, binary: bool) -> Iterator[Read]:
-    with wire.psycopg(password=token(wire)) as connection:
-        yield lambda sql: connection.cursor(binary=binary).execute(sql).fetchall()
-
-
-def by_asyncpg(wire: Wire) -> Iterator[Read]:
-    loop = asyncio.new_event_loop()
-    where = {"host": "127.0.0.1", "port": wire.port, "user": USER, "password": token(wire), "ssl": False}
-    connection = loop.run_until_complete(asyncpg.connect(database="prod:all", **where))
-    yield lambda sql: [tuple(row) for row in loop.run_until_complete(connection.fetch(sql))]
-    loop.run_until_complete(connection.close())
-    loop.close()
-
-
-def by_pg8000(wire: Wire) -> Iterator[Read]:
-    connection = pg8000.dbapi.connect(USER, "127.0.0.1", "prod:all", wire.port, token(wire))
-    cursor = connection.cursor()
-
-    def read(sql: str) -> Rows:
-        cursor.execute(sql)
-        return [tuple(row) for row in cursor.fetchall()]
-
-    yield read
-    connection.close()
-
-
-def pandas(wire: Wire) -> Iterator[Read]:
-    engine = sa.create_engine(
-        sa.URL.create("postgresql+psycopg2", USER, token(wire), "127.0.0.1", wire.port, "prod:all")
-    )
-
-    def read(sql: str) -> Rows:
-        frame = pd.read_sql(sa.text(sql.replace(":", "\\:")), engine)
-        columns = [[None if value is None or value != value else value for value in frame[c]] for c in frame]
-        return list(zip(*columns, strict=True))
-
-    yield read
-    engine.dispose()
-
-
-DRIVERS: dict[str, Callable[[Wire], Iterator[Read]]] = {
-    "in process": in_process,
-    "psycopg2": psycopg2,
-    "psycopg 3 text": lambda wire: psycopg3(wire, binary=False),
-    "psycopg 3 binary": lambda wire: psycopg3(wire, binary=True),
-    "asyncpg": by_asyncpg,
-    "pg8000": by_pg8000,
-    "pandas": pandas,
-}
+# -- readers ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def readers(wire: Wire) -> Iterator[dict[str, Read]]:
-    """A reader for each driver, on one connection each."""
-    opened = {name: driver(wire) for name, driver in DRIVERS.items()}
-    yield {name: next(driver) for name, driver in opened.items()}
-    for driver in opened.values():
-        next(driver, None)
+    """A way to read for each client, on one connection each, and that of the query service in process."""
+
+    def in_process(sql: str) -> Rows:
+        table = wire.table(sql)
+        columns = [[from_arrow(v, c.type) for v in c.to_pylist()] for c in table.columns]
+        return list(zip(*columns, strict=True))
+
+    with ExitStack() as opened:
+        clients = {name: opened.enter_context(CLIENTS[name](wire)) for name in CLIENTS}
+        yield {IN_PROCESS: in_process, **{name: client.run for name, client in clients.items()}}
 
 
 # -- the round trip -----------------------------------------------------------------------------------------------
@@ -296,7 +225,7 @@ def test_what_is_ingested_comes_back(wire: Wire, readers: dict[str, Read], drawn
         wanted += [tuple(row[f.name] for f in t.fields) for row in said]
     for name, read in readers.items():
         found = read(f"SELECT * FROM {table} ORDER BY row")
-        arrived = plain if name == "in process" else as_on_the_wire
+        arrived = plain if name == IN_PROCESS else as_on_the_wire
         assert found == [tuple(map(arrived, row)) for row in wanted], name
 
 

@@ -1,6 +1,6 @@
 -- mathematics
 SELECT abs(-2), ceil(1.2), floor(-1.2), round(2.5), round(-2.5), round(1.256, 2), sqrt(9), sqrt(-1), sign(-3), pow(2, 10), round(cbrt(27), 9)
---| 2 | 2 | -2 | 3 | -3 | 1.26 | 3.0 | – | -1.0 | 1024.0 | 3.0
+--| 2 | 2 | -2 | 3 | -3 | 1.26 | 3.0 | nan | -1.0 | 1024.0 | 3.0
 -- logarithms
 SELECT ln(1), ln(0), log(exp(1)), log(2, 8), log10(100), log2(8), log1p(0), expm1(0), ln(-1)
 --| 0.0 | – | 1.0 | 3.0 | 2.0 | 3.0 | 0.0 | 0.0 | –

@@ -2,5 +2,6 @@
 
 from limbeck.engine.duck import BATCH, PLACE, Engine, Session, Table
 from limbeck.engine.interrupt import Interrupt
+from limbeck.engine.native import Native
 
-__all__ = ["BATCH", "PLACE", "Engine", "Interrupt", "Session", "Table"]
+__all__ = ["BATCH", "PLACE", "Engine", "Interrupt", "Native", "Session", "Table"]

@@ -22,6 +22,7 @@ from limbeck import ids
 from limbeck.engine.admission import Admission
 from limbeck.engine.idle import Idle, Instance
 from limbeck.engine.interrupt import Interrupt
+from limbeck.engine.native import Native
 from limbeck.engine.sql import literal, quoted, quoted_list, type_of
 from limbeck.errors import (
     CardinalityViolation,
@@ -93,6 +94,7 @@ class Engine:
         tables: Sequence[Table] = (),
         *,
         files: Sequence[str] = (),
+        natives: Sequence[Native] = (),
         timeout: float | None = None,
         ordered: bool = False,
         interrupt: Interrupt | None = None,
@@ -101,12 +103,12 @@ class Engine:
 
         It is a fresh one, or one that served a statement on the same tables. Wait until a share of the memory is free.
         *timeout* (seconds) ends a statement with `StatementTimeout`, *interrupt* with `Cancelled`. *ordered* keeps the
-        order of the input files' rows, at the price of memory.
+        order of the input files' rows, at the price of memory. *natives* are functions it knows besides its own.
         """
         with self._admission.share(interrupt) as mib:
             stored = [t for t in tables if t.rows is None]
-            key = None if files else (mib, ordered, *stored)
-            instance = self._idle.take(key) or self._opened(mib, ordered, stored, files)
+            key = None if files else (mib, ordered, *natives, *stored)
+            instance = self._idle.take(key) or self._opened(mib, ordered, stored, files, natives)
             try:
                 with instance.connection.cursor() as connection:
                     _show(connection, tables)
@@ -125,10 +127,14 @@ class Engine:
         """Give back what idle instances hold."""
         self._idle.close()
 
-    def _opened(self, mib: int, ordered: bool, tables: Sequence[Table], files: Sequence[str]) -> Instance:
+    def _opened(
+        self, mib: int, ordered: bool, tables: Sequence[Table], files: Sequence[str], natives: Sequence[Native]
+    ) -> Instance:
         folder = self._scratch / ids.new_uuid()
         instance = Instance(_connect(mib, self._threads, folder, ordered, self._spill), folder)
         try:
+            for native in natives:
+                native.register(instance.connection)
             _lock(instance.connection, folder, tables, files)
         except BaseException:
             instance.close()

@@ -21,11 +21,15 @@ class Gone(Exception):
 
 
 class Channel(asyncio.Protocol):
-    """Both directions of a connection. `on_lost` is called when the peer goes away, whatever is going on."""
+    """Both directions of a connection. `on_lost` is called when the peer goes away, whatever is going on.
 
-    def __init__(self, served: Callable[[Channel], object]) -> None:
+    *served* is called when it begins, *closed* when its socket is closed; with TLS that waits for the peer's farewell.
+    """
+
+    def __init__(self, served: Callable[[Channel], object], closed: Callable[[Channel], object]) -> None:
         self.on_lost: Callable[[], None] = lambda: None
         self._served = served
+        self._closed = closed
         self._transport: asyncio.Transport | None = None
         self._waiting = bytearray()
         self._wanted = 0
@@ -58,6 +62,7 @@ class Channel(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed."""
         self._lose()
+        self._closed(self)
 
     def pause_writing(self) -> None:
         """The peer reads more slowly than we write."""

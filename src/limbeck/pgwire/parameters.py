@@ -52,7 +52,12 @@ def type_of(oid: int) -> Type | None:
 
 def oid_of(kind: Type) -> int:
     """Return the type that a parameter of *kind* is declared with where the client left it open."""
+    if isinstance(kind, Array) and isinstance(kind.items, Scalar):
+        return _ARRAY_OIDS[_OIDS[kind.items.name]]
     return _OIDS[kind.name] if isinstance(kind, Scalar) else TEXT
+
+
+_ARRAY_OIDS = {item: array for array, item in ARRAYS.items()}
 
 
 def value(number: int, oid: int, form: int, raw: bytes | None) -> Parameter:

@@ -71,6 +71,7 @@ class PgServer:
         self._context = tls_context(platform.settings.home / "pgwire")
         self._most = max_sessions
         self._threads = ThreadPoolExecutor(max_sessions + 1, "limbeck-pg")
+        self._channels: set[Channel] = set()
         self._links: set[_Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -93,14 +94,21 @@ class PgServer:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await self._loop.create_server(lambda: Channel(self._connected), sock=self._bound)
+        server = await self._loop.create_server(
+            lambda: Channel(self._connected, self._channels.discard), sock=self._bound
+        )
         await self._end.wait()
         server.close()
         for link in tuple(self._links):
             link.end(ShuttingDown("the server is shutting down"))
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # what was closed is gone then; TLS would wait for an answer to its farewell
+        for channel in tuple(self._channels):
+            channel.abort()
+        await asyncio.sleep(0)
 
     def _connected(self, channel: Channel) -> None:
+        self._channels.add(channel)
         if len(self._links) >= 2 * self._most:
             channel.abort()
             return

@@ -10,10 +10,13 @@ from limbeck.errors import DatatypeMismatch, FeatureNotSupported
 from limbeck.query.dialect import position, template, written
 from limbeck.query.infer import infer
 from limbeck.query.types import (
+    BINARY,
+    DATE,
     INTEGERS,
     NUMBER,
     STRING,
     TIMESTAMP,
+    engine_type,
     is_integer,
     is_numeric,
     is_string,
@@ -23,24 +26,44 @@ from limbeck.query.types import (
     typed,
 )
 from limbeck.xdm.sql import duckdb_type
-from limbeck.xdm.types import ScalarName, Type
+from limbeck.xdm.types import Array, Map, Object, ScalarName, Type
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Between)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
 
-OPERATORS: frozenset[type[exp.Expr]] = frozenset({*_COMPARISONS, *_ARITHMETIC})
+OPERATORS: frozenset[type[exp.Expr]] = frozenset({*_COMPARISONS, *_ARITHMETIC, exp.DPipe})
 """Operators that cast their operands."""
 
-_TO_TIMESTAMP = "coalesce(TRY_CAST({0} AS TIMESTAMPTZ) AT TIME ZONE 'UTC', try_strptime({0}, '%m-%d-%Y %H:%M:%S'))"
+_TO_TIMESTAMP = (
+    "coalesce(TRY_CAST({0} AS TIMESTAMPTZ) AT TIME ZONE 'UTC', try_strptime({0}, '%m-%d-%Y %H:%M:%S'), "
+    "try_strptime({0}, ['%Y-%m', '%Y', '%Y-%m-%d %H:%M', '%Y-%m-%dT%H:%M']))"
+)
 """An offset in the text counts; without one it is UTC."""
 
-_EXACT = "TRY_CAST(trunc(TRY_CAST({0} AS DECIMAL(38, 9))) AS %s)"
+_NULLS = {"s": "text", "b": "binary", "n": "double", "t": "timestamp"}
+"""What NULL is where a function wants a type."""
+
+_NUMBER = (
+    "CASE WHEN typeof({0}) NOT IN ('DOUBLE', 'FLOAT') OR {0} = 0 OR (abs({0}) >= 0.001 AND abs({0}) < 10000000) "
+    "THEN CAST({0} AS VARCHAR) ELSE spark_number(CAST({0} AS VARCHAR)) END"
+)
+"""Java's E begins elsewhere than the engine's."""
+
+_BOOLEAN = (
+    "CASE WHEN lower(trim({0})) IN ('t', 'true', 'y', 'yes', '1') THEN true "
+    "WHEN lower(trim({0})) IN ('f', 'false', 'n', 'no', '0') THEN false END"
+)
+
+_EXACT = "CASE WHEN NOT contains(lower({0}), 'e') THEN TRY_CAST(trunc(TRY_CAST({0} AS DECIMAL(38, 9))) AS %s) END"
+"""An integer is written without an exponent."""
 
 
 def operator(node: exp.Expr) -> exp.Expr:
     """Return a comparison, IN or arithmetic whose parts are bound, its operands cast to what they meet."""
     if isinstance(node, _ARITHMETIC):
         return typed(_arithmetic(node), infer(node))
+    if isinstance(node, exp.DPipe):
+        return typed(_joined(node), infer(node))
     keys = [k for k in ("this", "expression", "low", "high") if isinstance(node.args.get(k), exp.Expr)]
     operands = [node.args[k] for k in keys] + list(node.args.get("expressions") or [])
     common = _common([type_of(o) for o in operands])
@@ -79,6 +102,8 @@ def _arithmetic(node: exp.Expr) -> exp.Expr:
     left, right = node.this, node.args["expression"]
     if isinstance(node, exp.Div):
         return template("({0} / {1})", left, _not_zero(right))
+    if infer(node) == DATE:
+        return template(f"CAST({{0}} {'-' if isinstance(node, exp.Sub) else '+'} {{1}} AS DATE)", left, right)
     if isinstance(node, exp.Mod):
         return template("({0} % {1})", left, _not_zero(right))
     if isinstance(node, exp.IntDiv):
@@ -86,6 +111,13 @@ def _arithmetic(node: exp.Expr) -> exp.Expr:
         text = "CAST({0} // {1} AS BIGINT)" if whole else "CAST(trunc({0} / {1}) AS BIGINT)"
         return template(text, left, _not_zero(right))
     return node
+
+
+def _joined(node: exp.DPipe) -> exp.Expr:
+    """Lists are joined as lists, all else as texts."""
+    if isinstance(infer(node), Array):
+        return node
+    return template("({0} || {1})", *(wanted(node.args[key], "s") for key in ("this", "expression")))
 
 
 def _not_zero(node: exp.Expr) -> exp.Expr:
@@ -96,14 +128,33 @@ def _not_zero(node: exp.Expr) -> exp.Expr:
 
 def wanted(node: exp.Expr, letter: str) -> exp.Expr:
     """Return *node* cast to what a function wants, if its type is known to be another."""
+    if isinstance(node, exp.Null) and letter in _NULLS:
+        return cast(node, exp.DataType.build(_NULLS[letter]))
     name = scalar_name(type_of(node))
-    if letter == "s" and name not in (None, "string"):
-        return typed(template("CAST({0} AS VARCHAR)", node), STRING)
+    if letter == "s":
+        return text(node)
+    if letter == "b":
+        return blob(node)
     if letter == "n" and name == "string":
         return typed(template("TRY_CAST({0} AS DOUBLE)", node), NUMBER)
     if letter == "t" and name == "string":
         return typed(template(_TO_TIMESTAMP, node), TIMESTAMP)
     return node
+
+
+def text(node: exp.Expr) -> exp.Expr:
+    """Return *node* as a string, if it is a scalar or bytes and no string."""
+    kind = type_of(node)
+    if kind == BINARY:
+        return typed(template("spark_decode({0}, 'UTF-8')", node), STRING)
+    if scalar_name(kind) in (None, "string"):
+        return node
+    return typed(template(_NUMBER if scalar_name(kind) == "number" else "CAST({0} AS VARCHAR)", node), STRING)
+
+
+def blob(node: exp.Expr) -> exp.Expr:
+    """Return *node* as bytes, those of UTF-8 for a text."""
+    return node if type_of(node) == BINARY else typed(template("encode({0})", text(node)), BINARY)
 
 
 def cast(node: exp.Expr, target: exp.DataType) -> exp.Expr:
@@ -112,18 +163,37 @@ def cast(node: exp.Expr, target: exp.DataType) -> exp.Expr:
     if wished is None:
         raise FeatureNotSupported(f"a cast to {written(target)} is not served", position=position(target))
     name = scalar_name(wished)
+    if wished == BINARY:
+        return blob(node)
+    if name == "string" and type_of(node) is not None and not isinstance(type_of(node), Array | Map | Object):
+        return text(node)
+    if name == "boolean" and is_string(type_of(node)):
+        return typed(template(_BOOLEAN, node), wished)
+    if name == "number" and is_string(type_of(node)) and target.this != exp.DType.DECIMAL:
+        node = typed(template(r"regexp_replace(trim({0}), '(\d)[dDfF]$', '\1')", node), STRING)
+    if name == "date" and is_string(type_of(node)):
+        return typed(template("CAST({0} AS DATE)", wanted(node, "t")), wished)
     if name in INTEGERS:
         return typed(_to_integer(node, name, duckdb_type(wished)), wished)
     if name == "date-time" and is_string(type_of(node)):
         _check_order(node)
         return wanted(node, "t")
     if name == "date-time" and is_numeric(type_of(node)):
-        return typed(template("make_timestamp(CAST({0} * 1000000 AS BIGINT))", node), TIMESTAMP)
-    spelled = _decimal(target) if target.this == exp.DType.DECIMAL else duckdb_type(wished)
+        return moment(node)
+    if name == "number" and scalar_name(type_of(node)) == "date-time":
+        node = template("epoch({0})", node)
+    spelled = _decimal(target) if target.this == exp.DType.DECIMAL else engine_type(wished)
     if target.this == exp.DType.FLOAT:
         spelled = "FLOAT"
     braced = spelled.replace("{", "{{").replace("}", "}}")
     return typed(template(f"TRY_CAST({{0}} AS {braced})", node), wished)
+
+
+def moment(seconds: exp.Expr) -> exp.Expr:
+    """Return the timestamp so many seconds, a number, after 1970."""
+    whole = is_integer(type_of(seconds))
+    text_ = "CAST({0} AS BIGINT) * 1000000" if whole else "CAST({0} * 1000000 AS BIGINT)"
+    return typed(template(f"make_timestamp({text_})", seconds), TIMESTAMP)
 
 
 def _check_order(node: exp.Expr) -> None:

@@ -58,7 +58,9 @@ class _Parser(DatabricksParser):
 
     FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {}
     FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
-        name: DatabricksParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
+        **{name: DatabricksParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT", "TRIM")},
+        "POSITION": lambda self: self._parse_worded(TokenType.IN),
+        "SUBSTRING": lambda self: self._parse_worded(TokenType.FROM, TokenType.FOR),
     }
     NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
         name: DatabricksParser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "ANY")
@@ -70,6 +72,16 @@ class _Parser(DatabricksParser):
     ARRAY_CONSTRUCTORS: ClassVar[dict[str, type[exp.Func]]] = {}
     STRING_ALIASES = True
     COLON_IS_VARIANT_EXTRACT = False
+
+    def _parse_worded(self, *words: TokenType) -> exp.Anonymous:
+        """Return a call whose arguments have commas between them, or words; its parenthesis is open."""
+        name = self._tokens[self._index - 2]
+        arguments: list[exp.Expr | None] = []
+        while self._curr and self._curr.token_type != TokenType.R_PAREN:
+            arguments.append(self._parse_bitwise())
+            if not (self._match(TokenType.COMMA) or self._match_set(words)):
+                break
+        return exp.Anonymous(this=name.text, expressions=arguments).update_positions(name)
 
     def _parse_command(self) -> exp.Command:
         return self._parse_as_command(self._prev)
@@ -176,9 +188,18 @@ class AEP(Databricks):
 
 
 def _template(generator: Any, node: Template) -> str:
-    arguments = [generator.sql(argument) for argument in node.expressions]
+    arguments = [_atomic(generator, argument) for argument in node.expressions]
     text = cast("str", node.this).replace("{*}", ", ".join(f"{{{n}}}" for n in range(len(arguments))))
     return text.format(*arguments)
+
+
+def _atomic(generator: Any, node: exp.Expr) -> str:
+    """Return the SQL of an argument as something that binds before every operator beside it."""
+    text = cast("str", generator.sql(node))
+    loose = isinstance(node, exp.Binary | exp.Unary | exp.Between | exp.In) and not isinstance(
+        node, exp.Paren | exp.Dot
+    )
+    return f"({text})" if loose else text
 
 
 class _Generator(DuckDBGenerator):

@@ -17,7 +17,7 @@ from limbeck.errors import (
 )
 from limbeck.query import below, casts, coerce, names
 from limbeck.query.dialect import position, template
-from limbeck.query.functions import FUNCTIONS, Function, windows
+from limbeck.query.functions import FUNCTIONS, NOT_SERVED, Function, windows
 from limbeck.query.functions.frames import Over
 from limbeck.query.generators import GENERATORS
 from limbeck.query.grouping import check_no_windows
@@ -29,7 +29,7 @@ from limbeck.query.types import BOOLEAN, LONG, NUMBER, STRING, TIMESTAMP, is_str
 from limbeck.xdm.types import Array, Map, Object, Type
 
 PLAIN: frozenset[type[exp.Expr]] = frozenset(
-    {exp.Boolean, exp.DPipe, exp.Escape, exp.Extract, exp.If}
+    {exp.Boolean, exp.Escape, exp.If}
     | {exp.Interval, exp.Is, exp.Null, exp.Ordered}
     | {exp.Order, exp.Paren, exp.Trim, exp.Tuple, exp.Var, exp.Where, exp.WindowSpec, exp.BitwiseAnd}
     | {exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot}
@@ -210,8 +210,10 @@ class Expressions:
     def _called(
         self, node: exp.Expr, scope: Scope, over: exp.Window | exp.Expr | None = None, ignore_nulls: bool = False
     ) -> tuple[Function, exp.Expr]:
-        name = _name(node)
+        name = _name(node) if over is not None else _WITHOUT_OVER.get(_name(node), _name(node))
         function = FUNCTIONS.get(name)
+        if name in NOT_SERVED:
+            raise FeatureNotSupported(f"{name}: {NOT_SERVED[name]}", position=position(node))
         if function is None:
             hint = nearest(name, [*FUNCTIONS, *GENERATORS]) or None
             raise UndefinedFunction(f"function {name} is not served", position=position(node), hint=hint)
@@ -260,7 +262,10 @@ class Expressions:
     def _lambda(self, node: exp.Lambda, types: Sequence[Type | None], scope: Scope) -> exp.Expr:
         known = dict(zip((p.name.lower() for p in node.expressions), types, strict=False))
         everything: Mapping[str, Type | None] = {p.name.lower(): None for p in node.expressions} | known
-        body = self.bind(node.this, scope.with_locals(everything))
+        made = node.this
+        if isinstance(made, exp.Tuple):  # what (x, y) gives is a struct
+            made = exp.Anonymous(this="struct", expressions=made.expressions)
+        body = self.bind(made, scope.with_locals(everything))
         params = ", ".join(f"{{{n + 1}}}" for n in range(len(node.expressions)))
         quoted = [exp.to_identifier(p.name, quoted=True) for p in node.expressions]
         return typed(template(f"LAMBDA {params} : {{0}}", body, *quoted), type_of(body))
@@ -316,6 +321,11 @@ class Expressions:
             counted = template(f"CASE WHEN {whole} THEN row({{*}}) END", *node.expressions)
             node.set("expressions", [counted])
         return typed(node, type_of(node.expressions[0]))
+
+    def extract(self, node: exp.Extract, scope: Scope) -> exp.Expr:
+        """Bind EXTRACT(part FROM moment)."""
+        part = exp.Literal.string(node.name)
+        return self.call(exp.Anonymous(this="date_part", expressions=[part, node.expression]), scope)
 
     def cast(self, node: exp.Expr, scope: Scope) -> exp.Expr:
         """Bind CAST, TRY_CAST and `::`."""
@@ -425,6 +435,10 @@ def _at(written: exp.Expr, found: exp.Expr) -> exp.Expr:
     return found
 
 
+_WITHOUT_OVER = {"first_value": "first", "last_value": "last"}
+"""Functions of windows that are aggregates by another name where no OVER follows."""
+
+
 def _name(node: exp.Expr) -> str:
     return node.name.lower()
 
@@ -472,6 +486,7 @@ _HANDLERS: dict[type[exp.Expr], Callable[[Expressions, Any, Scope], exp.Expr]] =
     exp.ILike: Expressions.like,
     exp.RegexpLike: Expressions.regexp,
     exp.Distinct: Expressions.distinct,
+    exp.Extract: Expressions.extract,
     exp.In: Expressions.within,
     exp.Subquery: Expressions.nested,
     exp.Exists: Expressions.exists,

@@ -22,7 +22,8 @@ from limbeck.xdm.types import Array, Type
 _INT_MAX = 2**31 - 1
 
 _BOOLEANS = (exp.Predicate, exp.And, exp.Or, exp.Not, exp.Boolean)
-_INTEGERS = (exp.Extract, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
+_BITWISE = (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
+_DAYS = frozenset({"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"})
 
 
 def infer(node: exp.Expr) -> Type | None:
@@ -47,8 +48,8 @@ def infer(node: exp.Expr) -> Type | None:
             return LONG
     if isinstance(node, _BOOLEANS):
         return BOOLEAN
-    if isinstance(node, _INTEGERS):
-        return LONG
+    if isinstance(node, _BITWISE):
+        return widest([type_of(node.this), type_of(node.expression)])
     return type_of(node.this) if isinstance(node.this, exp.Expr) else None
 
 
@@ -70,7 +71,12 @@ def _arithmetic(node: exp.Binary) -> Type | None:
     if "date-time" in names:
         return TIMESTAMP
     if "date" in names:
-        return DATE if is_numeric(left) or is_numeric(right) else TIMESTAMP
+        return DATE if is_numeric(left) or is_numeric(right) or _is_of_days(node.expression) else TIMESTAMP
     if None in names:
         return None
     return widest([left, right])
+
+
+def _is_of_days(node: exp.Expr) -> bool:
+    """Whether *node* is an interval that leaves a date a date."""
+    return isinstance(node, exp.Interval) and str(node.args.get("unit") or "").upper().removesuffix("S") in _DAYS

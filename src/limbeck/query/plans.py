@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from limbeck.engine import Native
 from limbeck.query.dialect import rendered
 from limbeck.query.parameters import Parameter
 from limbeck.query.resolve import resolve
@@ -30,6 +31,7 @@ class Plan:
     limit: int | None
     sources: tuple[Source, ...]
     columns: tuple[Column, ...]
+    natives: tuple[Native, ...]
 
     @classmethod
     def of(cls, sql: str, query: exp.Expr, catalogue: Catalogue, params: Sequence[object] = ()) -> Plan:
@@ -38,7 +40,7 @@ class Plan:
         limit = resolved.tree.args.get("limit")
         resolved.tree.set("limit", None)
         rows = None if limit is None else int(limit.expression.name)
-        return cls(rendered(resolved.tree), rows, resolved.sources, resolved.columns)
+        return cls(rendered(resolved.tree), rows, resolved.sources, resolved.columns, resolved.natives)
 
     def limited(self, rows: int | None) -> str:
         """Return the text for the engine with a LIMIT of its own, None for no LIMIT."""

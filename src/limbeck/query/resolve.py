@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlglot import exp
 
+from limbeck.engine import Native
 from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError
-from limbeck.query import below, coerce, names, twophase
+from limbeck.query import below, coerce, names, natives, twophase
 from limbeck.query.below import is_grouped
 from limbeck.query.checks import check_parts, only
 from limbeck.query.dialect import parse, position
@@ -43,6 +44,8 @@ class Resolved:
     tree: exp.Expr
     sources: tuple[Source, ...]
     columns: Columns
+    natives: tuple[Native, ...]
+    """The functions that the engine has to be given for it."""
 
 
 def resolve(sql: str, query: exp.Expr, catalogue: Catalogue, params: Sequence[object] = ()) -> Resolved:
@@ -63,7 +66,7 @@ def resolve(sql: str, query: exp.Expr, catalogue: Catalogue, params: Sequence[ob
                 below.hoist(select, scope.level)
     except RecursionError as error:
         raise SqlSyntaxError("the statement is nested too deeply; split it with WITH or a table") from error
-    return Resolved(query, tuple(found.sources.values()), columns)
+    return Resolved(query, tuple(found.sources.values()), columns, natives.used(query))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlglot import exp
 
+from limbeck.xdm.sql import duckdb_type
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar, ScalarName, Type
 
 STRING, BOOLEAN = Scalar("string"), Scalar("boolean")
 INT, LONG, NUMBER = Scalar("int"), Scalar("long"), Scalar("number")
 DATE, TIMESTAMP = Scalar("date"), Scalar("date-time")
+
+BINARY = Scalar("string", format="binary")
+"""Bytes; tables have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedMap(Map):
+    """A map whose keys are no strings; tables have none."""
+
+    keys: Type
+
 
 INTEGERS: tuple[ScalarName, ...] = ("byte", "short", "int", "long")
 _NUMBERS: tuple[ScalarName, ...] = (*INTEGERS, "number")
@@ -37,8 +50,8 @@ _CASTS: dict[exp.DType, ScalarName] = {
 
 
 def scalar_name(t: Type | None) -> ScalarName | None:
-    """Return the name of a scalar type, None for every other."""
-    return t.name if isinstance(t, Scalar) else None
+    """Return the name of a scalar type of tables, None for every other."""
+    return t.name if isinstance(t, Scalar) and t != BINARY else None
 
 
 def is_string(t: Type | None) -> bool:
@@ -69,6 +82,22 @@ def widest(types: Iterable[Type | None]) -> Type | None:
     return Scalar(max(numbers, key=_NUMBERS.index)) if len(numbers) == len(known) else known[0]
 
 
+def map_of(keys: Type, values: Type) -> Map:
+    """Return the type of a map."""
+    return Map(values) if is_string(keys) else KeyedMap(values, keys)
+
+
+def engine_type(t: Type) -> str:
+    """Return the engine's spelling of a type, those that only expressions have among them."""
+    match t:
+        case KeyedMap(values, keys):
+            return f"MAP({engine_type(keys)}, {engine_type(values)})"
+        case Array(items):
+            return f"{engine_type(items)}[]"
+        case _:
+            return "BLOB" if t == BINARY else duckdb_type(t)
+
+
 def of_cast(target: exp.DataType) -> Type | None:
     """Return the type that a cast to *target* gives; None if casts to it are not served."""
     inner = [e for e in target.expressions if isinstance(e, exp.DataType | exp.ColumnDef)]
@@ -78,11 +107,14 @@ def of_cast(target: exp.DataType) -> Type | None:
             return None if items is None else Array(items)
         case exp.DType.MAP if len(inner) == 2:
             values = _inner(inner[1])
-            return Map(values) if values is not None and is_string(_inner(inner[0])) else None
+            keys = _inner(inner[0])
+            return None if keys is None or values is None else map_of(keys, values)
         case exp.DType.STRUCT:
             fields = [(e.name, _inner(e)) for e in inner]
             known = tuple(Field(name, t) for name, t in fields if t is not None and name)
             return Object(known) if known and len(known) == len(fields) else None
+        case exp.DType.BINARY:
+            return BINARY
         case _:
             name = _CASTS.get(target.this)
             return None if name is None else Scalar(name)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from limbeck.query.functions.model import Function, Result, Types, first_type, is_true, template
+from limbeck.query.functions.model import ANY, Function, Result, Types, first_type, is_true, template
 from limbeck.query.types import BOOLEAN, LONG, NUMBER, is_integer, scalar_name
-from limbeck.xdm.types import Array, Type
+from limbeck.xdm.types import Array, Scalar, Type
 
 _NO_NULLS = 'coalesce(list_filter({0}, LAMBDA "_x" : "_x" IS NOT NULL), [])'
 _NO_NAN = "nullif({0}, CAST('NaN' AS DOUBLE))"
@@ -37,6 +37,23 @@ def _picking(name: str) -> Function:
     return Function({1: "", 2: ""}, first_type, "aggregate", build=build)
 
 
+def _quantile(name: str, text: str) -> Function:
+    """At one share or at a list of them; how exact it may be is of no matter, for it is exact."""
+
+    def build(arguments: Sequence[exp.Expr]) -> exp.Expr:
+        return template(text, arguments[0], arguments[1])
+
+    def result(types: Types) -> Type | None:
+        kind = NUMBER if name == "percentile" else types[0]
+        return Array(kind) if kind is not None and isinstance(types[1], Array) else kind
+
+    counts = (2,) if name == "percentile" else (2, 3)
+    return Function(dict.fromkeys(counts, ""), result, "aggregate", wants="n-", build=build)
+
+
+_APPROXIMATE = _quantile("approx_percentile", "quantile_disc({0}, {1})")
+_REGRESSION = ("regr_slope", "regr_intercept", "regr_r2")
+
 FUNCTIONS = {
     "count": _aggregate("count({0})", LONG),
     "count_if": _aggregate("count(CASE WHEN {0} THEN 1 END)", LONG),
@@ -48,6 +65,7 @@ FUNCTIONS = {
     "first": _picking("first"),
     "last": _picking("last"),
     "any_value": _aggregate("first({0})", first_type),
+    "std": _aggregate("stddev_samp({0})", NUMBER, "n"),
     "stddev": _aggregate("stddev_samp({0})", NUMBER, "n"),
     "stddev_samp": _aggregate("stddev_samp({0})", NUMBER, "n"),
     "stddev_pop": _aggregate("stddev_pop({0})", NUMBER, "n"),
@@ -58,7 +76,16 @@ FUNCTIONS = {
     "covar_pop": _aggregate("covar_pop({0}, {1})", NUMBER, "n", 2),
     "covar_samp": _aggregate("covar_samp({0}, {1})", NUMBER, "n", 2),
     "kurtosis": _aggregate("kurtosis_pop({0})", NUMBER, "n"),
-    "percentile": _aggregate("quantile_cont({0}, {1})", NUMBER, "n-", 2),
+    "percentile": _quantile("percentile", "quantile_cont(CAST({0} AS DOUBLE), {1})"),
+    "median": _aggregate("quantile_cont(CAST({0} AS DOUBLE), 0.5)", NUMBER, "n"),
+    "approx_percentile": _APPROXIMATE,
+    "percentile_approx": _APPROXIMATE,
+    "mode": _aggregate("mode({0})", first_type),
+    "bit_and": _aggregate("bit_and({0})", first_type),
+    "bit_or": _aggregate("bit_or({0})", first_type),
+    "bit_xor": _aggregate("bit_xor({0})", first_type),
+    "regr_count": _aggregate("CAST(regr_count({0}, {1}) AS BIGINT)", LONG, "n", 2),
+    **{name: _aggregate(f"{name}({{0}}, {{1}})", NUMBER, "n", 2) for name in _REGRESSION},
     "approx_count_distinct": _aggregate("approx_count_distinct({0})", LONG),
     "collect_list": _aggregate("list({0})", _list, wrap=_NO_NULLS),
     "collect_set": _aggregate("list(DISTINCT {0})", _list, wrap=_NO_NULLS),
@@ -68,5 +95,6 @@ FUNCTIONS = {
     "bool_or": _aggregate("bool_or({0})", BOOLEAN),
     "every": _aggregate("bool_and({0})", BOOLEAN),
     "some": _aggregate("bool_or({0})", BOOLEAN),
-    "grouping": _aggregate("grouping({0})", LONG),
+    "grouping": _aggregate("CAST(grouping({0}) AS TINYINT)", Scalar("byte")),
+    "grouping_id": Function({ANY: "grouping({*})"}, LONG, "aggregate"),
 }

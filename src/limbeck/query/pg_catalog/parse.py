@@ -32,6 +32,9 @@ class _Dialect(Postgres):
         QUOTES: ClassVar[list[str | tuple[str, str]]] = ["'", ("E'", "'"), ("e'", "'"), "$$"]
         BYTE_STRINGS: ClassVar[list[str | tuple[str, str]]] = []
         STRING_ESCAPES: ClassVar[list[str]] = ["'", "\\"]
+        KEYWORDS: ClassVar[dict[str, TokenType]] = {  # `oid` and its like are read like any other type: `oid[]` is one
+            word: kind for word, kind in Postgres.Tokenizer.KEYWORDS.items() if kind != TokenType.OBJECT_IDENTIFIER
+        }
 
     Parser = _Parser
 
@@ -59,32 +62,61 @@ def type_name(target: exp.Expr) -> str:
 
 def label(node: exp.Expr) -> str:
     """Return the name that PostgreSQL gives a column without one."""
-    return _label(node) or "?column?"
+    return _name(node) or _weak_name(node) or "?column?"
 
 
-def _label(node: exp.Expr | None) -> str:
+def _name(node: exp.Expr | None) -> str:
+    """The name that an expression brings along: a column's, a function's."""
     match node:
         case exp.Alias():
             return node.alias
         case exp.Column():
-            return _label(node.this) if isinstance(node.this, exp.Func) else node.name
+            return _name(node.this) if isinstance(node.this, exp.Func) else node.name
         case exp.Dot():
-            return _label(node.expression)
-        case exp.Identifier() | exp.Anonymous():
-            return node.name.lower() if isinstance(node, exp.Anonymous) else node.name
-        case exp.Cast():
-            return _label(node.this) or type_name(node.to).removesuffix("[]")
+            return _name(node.expression)
+        case exp.Identifier():
+            return node.name
+        case exp.Anonymous():
+            return node.name.lower()
+        case exp.Cast() | exp.Paren() | exp.Window() | exp.Filter() | exp.Bracket() | exp.Collate():
+            return _name(node.this)
         case exp.Case():
-            return _label(node.args.get("default")) or "case"
+            return _name(node.args.get("default"))
         case exp.Subquery() if isinstance(node.this, exp.Select) and node.this.expressions:
-            return _label(node.this.expressions[0])
-        case exp.Paren() | exp.Window() | exp.Filter() | exp.Bracket() | exp.Collate():
-            return _label(node.this)
-        case exp.Exists() | exp.Array() | exp.Trim() | exp.Extract():
-            return {"trim": "btrim"}.get(node.key, node.key)
-        case exp.Substring() | exp.StrPosition():
-            return {"strposition": "position"}.get(node.key, node.key)
-        case exp.Boolean():
-            return "bool"
-        case _:
+            return label(node.this.expressions[0])
+        case None:
             return ""
+        case _:
+            return _NAMES.get(type(node), "")
+
+
+def _weak_name(node: exp.Expr) -> str:
+    """The name that it has for want of a better one: the type of a cast, `case`."""
+    if isinstance(node, exp.Cast):
+        name = type_name(node.to).removesuffix("[]")
+        return _SYSTEM_TYPES.get(name, name)
+    if isinstance(node, exp.Paren | exp.Collate):
+        return _weak_name(node.this)
+    return "case" if isinstance(node, exp.Case) else "bool" if isinstance(node, exp.Boolean) else ""
+
+
+_NAMES: dict[type[exp.Expr], str] = {
+    exp.Exists: "exists",
+    exp.Array: "array",
+    exp.Trim: "btrim",
+    exp.Extract: "extract",
+    exp.Substring: "substring",
+    exp.StrPosition: "position",
+}
+
+_SYSTEM_TYPES = {
+    "int": "int4",
+    "integer": "int4",
+    "bigint": "int8",
+    "smallint": "int2",
+    "boolean": "bool",
+    "real": "float4",
+    "double precision": "float8",
+    "character varying": "varchar",
+    "decimal": "numeric",
+}

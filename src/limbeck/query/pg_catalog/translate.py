@@ -473,9 +473,9 @@ def _origin(column: exp.Column) -> Shape | None:
     select = column.find_ancestor(exp.Select)
     while select is not None:
         sources = [select.args.get("from_"), *select.args.get("joins", ())]
-        for source in sources:
-            table = source.this if source is not None else None
-            if isinstance(table, exp.Table) and table.alias_or_name.lower() == column.table.lower():
+        tables = [source.this for source in sources if source is not None and isinstance(source.this, exp.Table)]
+        for table in tables:
+            if column.table.lower() == table.alias_or_name.lower() or (not column.table and len(tables) == 1):
                 return find(table.db, table.name)
         select = select.find_ancestor(exp.Select)
     return None

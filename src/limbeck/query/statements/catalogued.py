@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
+from limbeck.engine import Session as EngineSession
 from limbeck.engine import Table
-from limbeck.errors import SqlError
+from limbeck.errors import SqlError, UndefinedColumn, nearest
 from limbeck.query.dialect import parse
 from limbeck.query.objects import QueryObject
 from limbeck.query.parameters import Parameter
 from limbeck.query.pg_catalog import relations
+from limbeck.query.pg_catalog.shapes import COLUMN_TYPES
 from limbeck.query.pg_catalog.translate import Translated, Value, parameters, recognised, translated
 from limbeck.query.pg_catalog.types import ON_THE_WIRE
 from limbeck.query.pg_catalog.world import Described, Key, World
@@ -44,7 +47,7 @@ def _run(statement: Statement) -> Result:
         session = stack.enter_context(
             services.engine.session(tables, timeout=services.timeout, interrupt=statement.interrupt)
         )
-        reader = session.reader(query.sql)
+        reader = _read(session, query.sql)
         return Result(_marked(reader.schema), reader, stack.pop_all())
 
 
@@ -53,7 +56,22 @@ def _columns(statement: Statement) -> pa.Schema:
     world = _world(statement)
     tables = [Table(name, rows.schema, rows=rows) for name, rows in relations.built(query, world)]
     with statement.services.engine.session(tables) as session:
-        return _marked(session.reader(f"SELECT * FROM ({query.sql}) LIMIT 0").schema)
+        return _marked(_read(session, f"SELECT * FROM ({query.sql}) LIMIT 0").schema)
+
+
+_UNKNOWN_COLUMN = re.compile(r'Binder Error: (?:Referenced column|.* does not have a column named) "([^"]*)"')
+
+
+def _read(session: EngineSession, sql: str) -> pa.RecordBatchReader:
+    """Begin to read; only the engine knows which columns there are."""
+    try:
+        return session.reader(sql)
+    except SqlError as error:
+        unknown = _UNKNOWN_COLUMN.match(error.message)
+        if unknown is None:
+            raise
+        hint = nearest(unknown[1], list(COLUMN_TYPES)) or None
+        raise UndefinedColumn(f'column "{unknown[1]}" does not exist', hint=hint) from error
 
 
 def _translated(statement: Statement) -> Translated:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from limbeck.engine import Engine, Interrupt, Table
+from limbeck.engine import Engine, Interrupt, Native, Table
 from limbeck.engine import Session as EngineSession
 from limbeck.lake import Dataset, Lake
 from limbeck.query.catalogue import SessionCatalogue
@@ -37,6 +37,8 @@ class Reading:
     columns: tuple[Column, ...]
     tables: tuple[Table, ...]
     sources: tuple[Source, ...] = ()
+    natives: tuple[Native, ...] = ()
+    """The functions that the engine has to be given for it."""
 
     @property
     def sql(self) -> str:
@@ -125,7 +127,9 @@ class Statement:
     def resolve(self, query: exp.Expr, sql: str | None = None) -> Reading:
         """Bind *query* to the relations of the session; *sql* is its text, if that is not the statement's."""
         resolved = resolve(self.sql if sql is None else sql, query, self.read, self.params)
-        return Reading(resolved.tree, resolved.columns, self.tables(resolved.sources), resolved.sources)
+        return Reading(
+            resolved.tree, resolved.columns, self.tables(resolved.sources), resolved.sources, resolved.natives
+        )
 
     @cached_property
     def plan(self) -> Plan:
@@ -139,7 +143,9 @@ class Statement:
     def opened(self, reading: Reading | Plan) -> AbstractContextManager[EngineSession]:
         """Open an engine that sees what the query reads, and nothing else."""
         tables = reading.tables if isinstance(reading, Reading) else self.tables(reading.sources)
-        return self.services.engine.session(tables, timeout=self.timeout, interrupt=self.interrupt)
+        return self.services.engine.session(
+            tables, natives=reading.natives, timeout=self.timeout, interrupt=self.interrupt
+        )
 
     def find(self, table: str) -> Dataset | None:
         """Return the dataset that SQL calls *table*, or None."""

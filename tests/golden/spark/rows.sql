@@ -1,0 +1,61 @@
+upper(s)
+concat(s, '-', i)
+i / 2
+i % 2
+d * i
+round(d)
+round(d, 1)
+cast(d as string)
+cast(i as string)
+cast(ts as string)
+substring(s, i, 2)
+substring(s, -i, 2)
+lpad(s, i, 'x')
+left(s, i)
+repeat(s, i)
+date_add(ts, i)
+date_format(ts, 'EEE, dd MMM yyyy')
+date_trunc('month', ts)
+add_months(ts, i)
+hash(s)
+hash(i, d)
+sha2(s, 256)
+crc32(s)
+soundex(s)
+hex(s)
+hex(i)
+base64(s)
+conv(i, 10, 2)
+format_number(d, 1)
+array(i, n)
+array_contains(array(1, 2, n), i)
+size(array_repeat(s, i))
+sequence(1, i)
+transform(sequence(1, i), x -> x * i)
+map(s, i)
+map(s, i)['a']
+element_at(array(10, 20, 30, 40, 50), i)
+array(10, 20, 30)[i]
+split(s, '')
+coalesce(n, i)
+nullif(i, 2)
+if(b, s, 'no')
+to_json(struct(i, s, n))
+get_json_object('{"a":{"x":1}}', concat('$.', s))
+shiftleft(i, i)
+pmod(-i, 3)
+greatest(i, d)
+b = 'true'
+i = '2'
+s > 1
+ts > '2024-02-01'
+unix_timestamp(ts)
+months_between(ts, '2024-01-01')
+next_day(ts, 'Mon')
+monotonically_increasing_id() >= 0
+initcap(s)
+translate(s, 'abc', 'xyz')
+levenshtein(s, 'abc')
+find_in_set(s, 'a,b,c')
+rand() < 1
+length(uuid())
