@@ -51,6 +51,8 @@ def _target(statement: Statement) -> Dataset:
         known = statement.catalogue.names()
         hint = nearest(table.name, known) or None
         raise UndefinedTable(f'table "{table.name}" does not exist', position=position(table), hint=hint)
+    if found.sample_of:
+        raise FeatureNotSupported(f"{found.table} is a sample; rows go into tables", position=position(table))
     return found
 
 
