@@ -21,6 +21,9 @@ class Tables:
     def view(self, _name: str) -> ViewInfo | None:
         return None
 
+    def behind(self) -> Tables:
+        return self
+
     def qualified(self, _parts: object) -> str | None:
         return None
 
