@@ -19,6 +19,7 @@ from limbeck.errors import (
     SqlSyntaxError,
     UndefinedColumn,
     UndefinedTable,
+    WrongObject,
 )
 from limbeck.lake.maintain import sweep
 from limbeck.query.service import SqlSession, View
@@ -190,7 +191,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Client:
         ("ANALYZE TABLE cust_sample_1 TABLESAMPLE SAMPLERATE 5", SqlError),
         ("ANALYZE TABLE cust TABLESAMPLE SAMPLERATE 1", DuplicateTable),
         ("INSERT INTO cust_sample_1 SELECT 1", FeatureNotSupported),
-        ("DROP TABLE cust_sample_1", Forbidden),
+        ("DROP TABLE cust_sample_1", WrongObject),
         ("CREATE VIEW v AS SELECT id FROM cust WITHAPPROXIMATE", FeatureNotSupported),
         ("DROP TABLESAMPLE cust", UndefinedTable),
         ("DROP TABLESAMPLE nope", UndefinedTable),

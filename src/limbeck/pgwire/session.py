@@ -309,6 +309,7 @@ class Session:
 
     def _started(self, portal: Portal) -> Answer:
         if portal.answer is None:
+            self._portals.rest()  # else what was only described keeps the places that this one waits for
             answer = self._answer(portal.prepared, portal.values)
             portal.answer = _as_described(portal.prepared, answer) if portal.prepared.is_block else answer
         portal.touched = True

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from limbeck import crash
-from limbeck.errors import DuplicateTable, NameTaken, SqlError
+from limbeck.errors import DuplicateTable, FeatureNotSupported, NameTaken, SqlError
 from limbeck.query import logical, objects
 from limbeck.query.dialect import parse
 from limbeck.query.logical import Member
@@ -79,6 +79,8 @@ def _show(words: Words) -> ShowViews | None:
 def _run_create(statement: Statement) -> Result:
     """Keep a query under a name; it is checked now, and read anew whenever the view is."""
     command: CreateView = statement.command
+    if statement.approximate:
+        raise FeatureNotSupported("a view reads tables: write WITHAPPROXIMATE in the query that reads the view")
     name, within = target.new(statement, command.parts)
     body = _body(statement, command.query, name)
     with statement.objects.writing() as connection:
