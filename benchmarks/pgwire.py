@@ -1,11 +1,16 @@
 """A large result over the PostgreSQL wire, beside a real PostgreSQL and beside Arrow over HTTP.
 
     python benchmarks/pgwire.py [--rows 1000000] [--runs 3]
+    python benchmarks/pgwire.py --p99 [--rows 1000000] [--runs 20]
 
 The same rows (six columns: bigint, double, text, timestamp, boolean, integer) lie in a table of a Limbeck home and, if
 `initdb` and `postgres` are found, in one of a PostgreSQL server; both run on this machine with default settings. One
-client reads each in turn, text and binary, and what is printed are ratios of medians. The memory of Limbeck's server
-is its peak beyond what it had after a small statement.
+client (psycopg 3, and psycopg2 for text) reads each in turn, and what is printed are ratios of medians. The memory of
+Limbeck's server is its peak beyond what it had after a small statement.
+
+With `--p99`, 16 connections send small statements of several kinds, one after the other, *runs* rounds of them; first
+alone, then while another process reads the large result again and again. Printed is by how much that lengthens what 99
+of 100 small statements take at most.
 """
 
 from __future__ import annotations
@@ -18,13 +23,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import psycopg
+import psycopg2
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -126,6 +134,64 @@ def reading(dsn: str, sql: str, binary: bool) -> Callable[[], None]:
     return read
 
 
+def reading2(dsn: str, sql: str) -> Callable[[], None]:
+    """Return a read of all rows with psycopg2, as text."""
+
+    def read() -> None:
+        connection = psycopg2.connect(dsn)
+        cursor = connection.cursor()
+        cursor.execute(sql)
+        assert cursor.rowcount > 0
+        connection.close()
+
+    return read
+
+
+SMALL = (
+    "SELECT 1 AS a",
+    "SELECT a, c FROM big WHERE a = 4711",
+    "SELECT count(*) AS n FROM big WHERE f = 7",
+    "SELECT c, sum(b) AS s FROM big WHERE f < 3 GROUP BY c ORDER BY s DESC LIMIT 5",
+)
+READER = """
+import psycopg, sys
+with psycopg.connect(sys.argv[1]) as connection:
+    while True:
+        print(sum(1 for _ in connection.cursor().stream("SELECT * FROM big LIMIT 0")), flush=True)
+"""
+
+
+def percentile(dsn: str, rounds: int) -> float:
+    """Return what 99 of 100 small statements on 16 connections take at most, in seconds."""
+    begin = threading.Barrier(16)
+
+    def client(number: int) -> list[float]:
+        found = []
+        with psycopg.connect(dsn) as connection:
+            begin.wait()
+            for turn in range(rounds * len(SMALL)):
+                began = time.perf_counter()
+                connection.execute(SMALL[(number + turn) % len(SMALL)]).fetchall()
+                found.append(time.perf_counter() - began)
+        return found
+
+    with ThreadPoolExecutor(16) as threads:
+        times = [taken for found in threads.map(client, range(16)) for taken in found]
+    return statistics.quantiles(times, n=100)[98]
+
+
+def main_p99(dsn: str, rounds: int) -> None:
+    """Measure small statements beside a large result, and print."""
+    percentile(dsn, 1)
+    idle = percentile(dsn, rounds)
+    with subprocess.Popen([sys.executable, "-c", READER, dsn], stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()  # one result was read, the next has begun
+        busy = percentile(dsn, rounds)
+        reader.kill()
+    print(f"p99 of small statements beside a large result : alone = {busy / idle:.2f} ({idle * 1000:.0f} ms alone)")
+
+
 def over_http(config: Path) -> Callable[[], None]:
     """Return a read of all rows as Arrow."""
 
@@ -142,28 +208,40 @@ def resident(process: int, what: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(what)) // 1024
 
 
+def dsn(config: Config, address: str) -> str:
+    """Return how to connect to the wire."""
+    host, _, port = address.rpartition(":")
+    password = f"{config.client_id}:{config.client_secret}"
+    return f"host={host} port={port} user={config.org_id} password={password} dbname=prod:all sslmode=disable"
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--p99", action="store_true")
     options = parser.parse_args()
     table = rows(options.rows)
     with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as other:
         home = Path(place) / "home"
         fill(home, table)
+        if options.p99:
+            with served(home) as (config, address, _):
+                main_p99(dsn(config, address), options.runs)
+            return
         with served(home) as (config, address, process), postgres(Path(other)) as theirs:
-            host, _, port = address.rpartition(":")
-            password = f"{config.client_id}:{config.client_secret}"
-            ours = f"host={host} port={port} user={config.org_id} password={password} dbname=prod:all sslmode=disable"
+            ours = dsn(config, address)
             reads = {
                 "wire, text": reading(ours, "SELECT * FROM big LIMIT 0", False),
+                "wire, psycopg2": reading2(ours, "SELECT * FROM big LIMIT 0"),
                 "wire, binary": reading(ours, "SELECT * FROM big LIMIT 0", True),
                 "http, arrow": over_http(home / "config.ini"),
             }
             if theirs is not None:
                 copy_in(theirs, table)
                 reads["postgres, text"] = reading(theirs, "SELECT * FROM big", False)
+                reads["postgres, psycopg2"] = reading2(theirs, "SELECT * FROM big")
                 reads["postgres, binary"] = reading(theirs, "SELECT * FROM big", True)
             reading(ours, "SELECT 1", False)()
             before = resident(process, "VmRSS")
@@ -175,10 +253,10 @@ def main() -> None:
                     times[name].append(time.perf_counter() - began)
             grown = resident(process, "VmHWM") - before
     medians = {name: statistics.median(found) for name, found in times.items()}
-    for form in ("text", "binary"):
+    for form in ("text", "psycopg2", "binary"):
         for beside in (f"postgres, {form}", "http, arrow"):
             if beside in medians:
-                print(f"wire, {form:6} : {beside:16} = {medians[f'wire, {form}'] / medians[beside]:.2f}")
+                print(f"wire, {form:8} : {beside:18} = {medians[f'wire, {form}'] / medians[beside]:.2f}")
     print(f"the server grew by at most {grown} MiB beyond {before} MiB")
 
 

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
-from limbeck.errors import SnapshotExpired, SqlError, UndefinedTable
+from limbeck.errors import SnapshotExpired, SqlError, UndefinedColumn, UndefinedTable
 from limbeck.lake.maintain import compact, expire
+from limbeck.query.parameters import Parameter
 from limbeck.query.session import SqlSession, View
+from limbeck.query.types import LONG, STRING
 from limbeck.xdm.types import Field, Object, Scalar
 from tests.behaviour.query_tables import Home
 
@@ -105,6 +107,31 @@ def test_system_columns_of_flat_tables(home: Home) -> None:
 def test_own_columns_go_before_system_columns(home: Home) -> None:
     home.add("own", [pa.table({"_acp_year": ["mine"], "file_index": [7]})])
     assert rows(home, "SELECT _ACP_YEAR AS y, _ACP_BATCHID AS b FROM own") == [{"y": "mine", "b": None}]
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "wanted"),
+    [
+        ("SELECT id FROM b3 SNAPSHOT SINCE $1 ORDER BY id", [Parameter(2, LONG)], [4, 5]),
+        ("SELECT id FROM b3 SNAPSHOT BETWEEN $1 AND $2", [Parameter("2", STRING), Parameter("TAIL", STRING)], [4, 5]),
+        ("SELECT id FROM b3 ORDER BY id LIMIT $1 OFFSET $2", [Parameter(2, LONG), Parameter(1, LONG)], [2, 3]),
+        ("SELECT explode(array($1, $2)) AS id", [Parameter(7, LONG), Parameter(8, LONG)], [7, 8]),
+    ],
+)
+def test_parameters(home: Home, text: str, values: list[Parameter], wanted: list[int]) -> None:
+    """They stand where numbers stand; a statement can be described before they have values."""
+    _, columns = home.query.describe(home.sandbox, text, [v.type for v in values if v.type is not None])
+    assert columns.names == ["id"]
+    with home.query.run(home.sandbox, text, params=values) as result:
+        found = [row["id"] for batch in result.batches() for row in batch.to_pylist()]
+    assert sorted(found) == wanted
+
+
+def test_errors_inside_a_view_say_so(home: Home) -> None:
+    home.query.objects.create(home.sandbox, "view", {"sql": "SELECT id, nope FROM b3"}, name="v")
+    with pytest.raises(UndefinedColumn, match='view v: column "nope"') as caught:
+        rows(home, "SELECT 1 FROM v")
+    assert caught.value.position is None
 
 
 def test_select_into_makes_a_table(home: Home) -> None:

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.types as pt
 import pytest
 
-from limbeck.errors import LimbeckError
+from limbeck.errors import LimbeckError, SqlError
 from tests.behaviour.query_tables import Home
-from tests.golden.spark_reference import FOLDER, PACK, families, plain, statement
+from tests.golden.spark_reference import FOLDER, PACK, expressions, families, plain, statement
 
 RULINGS: dict[str, list[Any]] = json.loads((FOLDER / "rulings.json").read_text("utf-8"))
 
@@ -105,6 +105,7 @@ def answers(home: Home, family: str, pack: list[str]) -> dict[str, tuple[str, An
 @pytest.mark.parametrize("family", families())
 def test_functions_give_what_spark_gives(home: Home, family: str) -> None:
     reference: dict[str, list[Any]] = json.loads((FOLDER / f"{family}.json").read_text("utf-8"))
+    assert reference.keys() == set(expressions(family)), "run spark_reference.py: expressions have changed"
     expected = {text: RULINGS.get(text, answer) for text, answer in reference.items()}
     fine = [text for text, answer in expected.items() if answer[0] != "error"]
     found: dict[str, tuple[str, Any]] = {}
@@ -119,3 +120,43 @@ def test_functions_give_what_spark_gives(home: Home, family: str) -> None:
         if not fits:
             wrong.append(f"{text}\n    {got_kind} {got!r}, not {kind} {wanted!r}")
     assert not wrong, f"{len(wrong)} of {len(expected)} differ:\n" + "\n".join(wrong)
+
+
+def test_calls_in_calls_do_not_grow_without_end(home: Home) -> None:
+    text = "concat('abc', cast(1 as string))"
+    for _ in range(12):
+        text = f"substring(lpad({text}, 9, 'x'), -8, 7)"
+    expected = "abc1"
+    for _ in range(12):
+        expected = expected.rjust(9, "x")[-8:][:7]
+    assert home.rows(f"SELECT {text}") == [(expected,)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "sqlstate", "said"),
+    [
+        ("xpath_string('<a>', 'a')", "42804", "this is no XML"),
+        ("xpath_string('<!DOCTYPE x><a/>', 'a')", "42804", "document type"),
+        ("xpath_string('<a/>', 'a[')", "42804", 'the XPath "a["'),
+        ("encode('a', 'nothing')", "42804", "unknown encoding"),
+        ("regexp_extract('a', '(?=a)')", "0A000", "looking ahead"),
+        ("date_format(now(), 'yyyy-BB')", "0A000", '"BB"'),
+        ("hll_estimate('x')", "0A000", "sketches are not served"),
+        ("tokenizer('x')", "0A000", "models are not served"),
+        ("raise_error('my own words')", "58000", "my own words"),
+        ("assert_true(1 > 2, 'too small')", "58000", "too small"),
+        ("schema_of_json('{')", "42804", "no JSON"),
+        ("from_json('{}', 'a NOTHING')", "42804", "schema"),
+        ("spark_crc32('a')", "42883", "not served"),
+    ],
+)
+def test_what_cannot_be_computed_says_why(home: Home, expression: str, sqlstate: str, said: str) -> None:
+    with pytest.raises(SqlError) as caught:
+        home.sql(f"SELECT {expression}")
+    assert caught.value.sqlstate == sqlstate
+    assert said in str(caught.value)
+
+
+def test_an_instance_for_one_statement_serves_the_next(home: Home) -> None:
+    assert home.rows("SELECT crc32('Spark')") == home.rows("SELECT crc32('Spark')") == [(1557323817,)]
+    assert home.rows("SELECT 1, soundex('Miller'), crc32('Spark')") == [(1, "M460", 1557323817)]

@@ -18,7 +18,6 @@ from limbeck.pgwire import codec, types
 from limbeck.pgwire.desk import Desk
 from limbeck.pgwire.failure import Teller
 from limbeck.pgwire.session import Session
-from limbeck.query.session import Facts
 from limbeck.query.split import pieces
 from limbeck.query.variables import Variables
 from tests.conformance.model import Case, Rows, from_arrow
@@ -131,7 +130,7 @@ class Messages:
 
     def __init__(self, wire: Wire, case: Case, database: str) -> None:
         desk = _desk(wire, case, database)
-        self._session = Session(desk, Teller("s", str(wire.platform.settings.home)), Facts(database, USER, 1))
+        self._session = Session(desk, Teller("s", str(wire.platform.settings.home)))
 
     def run(self, sql: str) -> Answer:
         fields: list[tuple[str, int]] = []

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+import limbeck
 from tests.conformance.cases import CASES
 from tests.conformance.conftest import WORLDS
-from tests.conformance.faces import Answer, Face, Refused, face
+from tests.conformance.faces import Answer, Face, Refused, face, token
 from tests.conformance.fixtures import World
 from tests.conformance.model import Case, Expected, Query, check, filled, json_text, plain, wire_text
 from tests.wire.conftest import Wire
@@ -46,6 +47,20 @@ def test_case(wire: Wire, case: Case, name: str, is_wire: bool) -> None:
         for table in case.makes:
             session.run(f"DROP TABLE IF EXISTS {world.values[table]}")
         session.close()
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_c60_the_catalogue_tells_the_tables_name(wire: Wire, name: str) -> None:
+    """What clients read of a new dataset: its tag `adobe/pqs/table`."""
+    table = f"luma_tagged_{name}"
+    with wire.psycopg2(password=token(wire)) as connection, connection.cursor() as cursor:
+        cursor.execute(filled(f"CREATE TABLE {table} AS SELECT {{id}}, {{name}} FROM {{cust}}", WORLDS[name]))
+        made = cursor.fetchone()[0]
+        with limbeck.connect(wire.platform.settings.home) as client:
+            dataset = client.dataset(table)
+        assert dataset is not None
+        assert (dataset.id, list(dataset.tags["adobe/pqs/table"])) == (made, [table])
+        cursor.execute(f"DROP TABLE {table}")
 
 
 def with_snapshots(world: World, wire: Wire) -> World:

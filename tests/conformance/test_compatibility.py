@@ -47,9 +47,15 @@ def test_statement(session: Driver, entry: Entry) -> None:
     if entry.reason is None:
         session.run(entry.probe)
         return
-    with pytest.raises(Refused, match=entry.reason.says) as caught:
+    with pytest.raises(Refused) as caught:
         session.run(entry.probe)
     assert caught.value.sqlstate == "0A000"
+    assert re.search(entry.reason.says, without_the_statement(caught.value.text))
+
+
+def without_the_statement(text: str) -> str:
+    """An error as psycopg2 words it, without the line of the statement that it points into."""
+    return re.sub(r"\nLINE \d+:.*(\n *\^)?", "", text)
 
 
 EXPRESSIONS = {name: line for text in (ADOBE, *SPARK.values()) for name, line in probes(text).items()}
@@ -73,9 +79,10 @@ def test_operator(session: Driver, sql: str) -> None:
 
 @pytest.mark.parametrize("line", probes(SKETCH).values(), ids=list(probes(SKETCH)))
 def test_sketches_say_that_they_are_not_served(session: Driver, line: str) -> None:
-    with pytest.raises(Refused, match=surface.SKETCHES.says) as caught:
+    with pytest.raises(Refused) as caught:
         session.run(f"SELECT {line} FROM {TABLE}")
     assert caught.value.sqlstate == "0A000"
+    assert re.search(surface.SKETCHES.says, without_the_statement(caught.value.text))
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -130,3 +130,37 @@ SELECT x, sum(x) OVER (ORDER BY x ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS a
 SELECT x, row_number() OVER (ORDER BY x) AS n, sum(x) OVER (ORDER BY x DESC) AS s FROM (VALUES (1), (NULL)) t(x) ORDER BY n
 --| – | 1 | 1
 --| 1 | 2 | 1
+
+-- spans of time
+SELECT window(timestamp, '1 day').start AS day, count(1) FROM ev GROUP BY day ORDER BY day
+--= day | count(1)
+--| 2024-03-01 00:00:00 | 2
+--| 2024-03-02 00:00:00 | 1
+
+-- maps with keys of any type
+SELECT key, value FROM (SELECT explode(map(1, 'a', 2, 'b'))) WHERE key > 1
+--| 2 | b
+
+-- bytes
+SELECT hex(encode('é', 'UTF-8')), decode(unhex('C3A9'), 'UTF-8'), cast(unbase64('U1FM') AS string), length(base64(binary('x')))
+--| C3A9 | é | SQL | 4
+
+-- groups of groups
+SELECT city, grouping(city), grouping_id(city), count(1) FROM cust GROUP BY ROLLUP(city) ORDER BY 2, 1
+--~
+--| – | 0 | 0 | 1
+--| Oslo | 0 | 0 | 1
+--| Rome | 0 | 0 | 1
+--| – | 1 | 1 | 3
+
+-- numbers of rows
+SELECT id, monotonically_increasing_id() >= 0 FROM cust ORDER BY id
+--| 1 | t
+--| 2 | t
+--| 3 | t
+
+-- functions in calls of others keep their operands together
+SELECT hypot(1 + 2, 2 + 2), pmod(id - 5, 3), log(1 + 1, 4 + 4), id * negative(2 - 3) FROM cust ORDER BY id
+--| 5.0 | 2 | 3.0 | 1
+--| 5.0 | 0 | 3.0 | 2
+--| 5.0 | 1 | 3.0 | 3

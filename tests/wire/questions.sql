@@ -61,3 +61,6 @@ SELECT classoid = tableoid, 'pg_class'::regclass = 1259 FROM pg_description WHER
 TABLE pg_attrdef;
 
 (SELECT amname FROM pg_am WHERE amname = 'heap' LIMIT 1);
+
+SELECT relname, relname LIKE E'c\\_s%', relname LIKE 'c_s%', relname NOT LIKE 'cu!%' ESCAPE '!', relname ILIKE 'CU%'
+    FROM pg_class WHERE relname LIKE 'cus_' ORDER BY 1;

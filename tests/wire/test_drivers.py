@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -87,6 +88,18 @@ def test_psql_is_told_of_rows_that_were_cut_off(wire: Wire) -> None:
     assert ended.stderr.startswith("WARNING:  the result was cut off at 50,000 rows")
     assert len(psql(wire, "-c", "SELECT n FROM many LIMIT 0").stdout.splitlines()) == MANY
     assert "53400" in psql(wire, "-c", "SELECT n FROM many LIMIT 100001").stderr
+
+
+@pytest.mark.needs("psql")
+def test_psql_tells_more_of_an_error(wire: Wire) -> None:
+    env = os.environ | {"PGPASSWORD": PASSWORD, "LC_ALL": "C.UTF-8"}
+    where = " ".join(f"{key}={value}" for key, value in wire.parts().items() if key != "password")
+    script = "SELECT nme FROM cust;\n\\errverbose\n"
+    ended = subprocess.run(["psql", "-X", where], input=script, env=env, capture_output=True, text=True, check=False)
+    first, again = ended.stderr.split("ERROR:")[1:]
+    assert again.startswith("  42703: ErrorCode: 42703 sessionId: ")
+    assert first.split(": ", 1)[1].strip() in again
+    assert 'HINT:  did you mean "name"?' in again
 
 
 # -- psycopg2 -----------------------------------------------------------------------------------------------------
@@ -214,6 +227,70 @@ def test_a_moment_with_a_zone_is_taken_as_utc(wire: Wire) -> None:
         found = connection.execute("SELECT %s AS v", [dt.datetime(2024, 3, 1, 12, tzinfo=zone)]).fetchall()
         assert found == [(dt.datetime(2024, 3, 1, 10),)]
         assert connection.execute("SELECT %s AS v", [Decimal("1.5")]).fetchall() == [(1.5,)]
+
+
+@pytest.mark.parametrize("form", ["%s", "%b", "%t"])
+def test_arrays_and_bytes_are_parameters(wire: Wire, form: str) -> None:
+    with wire.psycopg() as connection:
+
+        def asked(text: str, value: Any) -> Any:
+            return connection.execute(text.format(form), [value]).fetchone()[0]  # type: ignore[index, arg-type]
+
+        texts = ["a", 'b "c"', "it's \\"]  # in text, psycopg leaves it open what they are
+        for items in ([1, 2, 3], [0.5], [True, None], [dt.date(1999, 12, 31)], *([texts] if form == "%b" else [])):
+            assert asked("SELECT array_contains({}, " + f"{_spelled(items[0])}) AS v", items) is True
+        assert asked("SELECT size({}) AS v", [1, None]) == 2
+        if form != "%t":  # libpq doubles the backslash where standard_conforming_strings is off
+            assert asked("SELECT {} AS v", b"\0\xff") == b"\0\xff"
+
+
+def _spelled(value: Any) -> str:
+    return (
+        f"CAST('{value}' AS date)"
+        if isinstance(value, dt.date)
+        else f"'{value}'"
+        if isinstance(value, str)
+        else str(value)
+    )
+
+
+@pytest.mark.parametrize("parameters", [None, []], ids=["simple", "extended"])
+def test_limits_of_rows_in_both_protocols(wire: Wire, parameters: Any) -> None:
+    with wire.psycopg() as connection:
+        connection.prepare_threshold = None
+        told: list[str] = []
+        connection.add_notice_handler(lambda notice: told.append(str(notice.sqlstate)))
+        cursor = psycopg.ClientCursor(connection) if parameters is None else connection.cursor()
+        for text, count in (("", 50_000), (" LIMIT 0", MANY), (" LIMIT 7", 7), (" WHERE 1 = 0", 0)):
+            assert len(cursor.execute(f"SELECT n FROM many{text}", parameters).fetchall()) == count
+        assert told == ["01000"]
+        with pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
+            cursor.execute("SELECT n FROM many LIMIT 100001", parameters)
+        found = cursor.execute("SELECT * FROM (SELECT n FROM many LIMIT 0) AS t", parameters).fetchall()
+        assert found == []
+
+
+def test_plans_of_queries(wire: Wire) -> None:
+    dataset = wire.platform.lake.datasets.by_table(wire.sandbox, "cust")
+    assert dataset is not None
+    with wire.psycopg() as connection, connection.cursor() as cursor:
+        for text in ("EXPLAIN SELECT name FROM cust WHERE id > 1", "EXPLAIN FORMAT TEXT SELECT name FROM cust"):
+            found = cursor.execute(text).fetchall()
+            assert [c.name for c in cursor.description or ()] == ["QUERY PLAN"]
+            assert found[0] == (f'Seq Scan on cust (dataSetId = "{dataset.id}", dataSetName = "cust")',)
+            assert len(found) > 1
+            assert str(wire.platform.settings.home) not in str(found)
+        for text in ("EXPLAIN FORMAT JSON SELECT * FROM cust", "EXPLAIN (FORMAT JSON) SELECT * FROM cust"):
+            (told,) = cursor.execute(text).fetchone() or ()
+            assert json.loads(told)[0]["Scans"][0]["dataSetId"] == dataset.id
+        with pytest.raises(psycopg.errors.UndefinedColumn) as caught:
+            cursor.execute("EXPLAIN SELECT nope FROM cust")
+        assert caught.value.diag.statement_position == str("EXPLAIN SELECT nope".index("nope") + 1)
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            cursor.execute("EXPLAIN ANALYZE SELECT 1")
+        with pytest.raises(psycopg.errors.FeatureNotSupported) as refused:
+            cursor.execute("COPY (SELECT 1 AS a) TO '%scratch_space%/dir'")
+        assert "STDOUT" in str(refused.value.diag.message_hint)
 
 
 def test_a_server_side_cursor_of_psycopg(wire: Wire) -> None:

@@ -342,6 +342,9 @@ def translated(error: Exception, timeout: float | None) -> LimbeckError:
         return MemoryLimit("the statement needs more memory than its share; raise engine_memory_mib or split it")
     if "No space left" in text or "disk space" in text:
         return DiskFull("no space left on the disk of the home; nothing was published")
+    _, native, said = text.partition("while executing the UDF: ")
+    if native:  # what a native of ours has said, behind the name of its class
+        return DatatypeMismatch(_first_line(said.partition(": ")[2]))
     if isinstance(error, duckdb.PermissionException):
         return Forbidden("the statement reaches outside the files it may read")
     if isinstance(error, duckdb.ParserException):

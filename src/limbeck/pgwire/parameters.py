@@ -36,6 +36,7 @@ from limbeck.pgwire.types import (
     UUID,
     VARCHAR,
 )
+from limbeck.query.pg_catalog.types import OID_PARAMETER
 from limbeck.query.service import Parameter
 from limbeck.xdm.types import Array, Scalar, ScalarName, Type
 
@@ -53,7 +54,9 @@ def type_of(oid: int) -> Type | None:
 def oid_of(kind: Type) -> int:
     """Return the type that a parameter of *kind* is declared with where the client left it open."""
     if isinstance(kind, Array) and isinstance(kind.items, Scalar):
-        return _ARRAY_OIDS[_OIDS[kind.items.name]]
+        return _ARRAY_OIDS[oid_of(kind.items)]
+    if kind == OID_PARAMETER:
+        return OID
     return _OIDS[kind.name] if isinstance(kind, Scalar) else TEXT
 
 

@@ -385,9 +385,10 @@ class Expressions:
         """Put the value of a parameter into LIMIT or OFFSET, where the engine wants a plain number."""
         number = int(node.name) if node.name.isdigit() else 0
         value = self._params[number - 1] if 1 <= number <= len(self._params) else None
-        if isinstance(value, Parameter) and value.value is None:
-            value = 0  # it has no value yet, and which is of no matter to names and types
-        return exp.convert(value.value) if isinstance(value, Parameter) else self.parameter(node, Scope())
+        if not isinstance(value, Parameter):
+            return self.parameter(node, Scope())
+        # it may have no value yet, and which is of no matter to names and types
+        return exp.convert(0 if value.value is None else value.value)
 
     def now(self, node: exp.Expr, _scope: Scope) -> exp.Expr:
         """Bind CURRENT_DATE and CURRENT_TIMESTAMP without parentheses."""

@@ -13,7 +13,7 @@ from sqlglot import exp
 from limbeck.errors import DatatypeMismatch, FeatureNotSupported, SqlSyntaxError, UndefinedFunction
 from limbeck.query.dialect import Template, position, template
 from limbeck.query.scope import Column
-from limbeck.query.types import INT, STRING, is_string, type_of, typed, widest
+from limbeck.query.types import INT, STRING, is_string, key_of, type_of, typed, widest
 from limbeck.xdm.types import Array, Map, Object, Type
 
 
@@ -80,8 +80,8 @@ def _entries(argument: exp.Expr, name: str) -> tuple[exp.Expr, tuple[Column, ...
     match type_of(argument):
         case Array(items=kind):
             return argument, (Column("col", kind),), ("{}",)
-        case Map(values=kind):
-            columns = (Column("key", STRING), Column("value", kind))
+        case Map(values=kind) as found:
+            columns = (Column("key", key_of(found)), Column("value", kind))
             return template("map_entries({0})", argument), columns, ("{}.key", "{}.value")
         case None if _makes_map(argument):
             columns = (Column("key", None), Column("value", None))

@@ -227,12 +227,25 @@ class Relations:
 
     def _source(self, node: exp.Table, table: TableInfo, function: str = "") -> exp.Table:
         snapshot = node.args.get("snapshot")
-        since = _snapshot_id(snapshot, "start", "HEAD")
-        until = _snapshot_id(snapshot, "end", "TAIL")
+        since = self._snapshot_id(snapshot, "start", "HEAD")
+        until = self._snapshot_id(snapshot, "end", "TAIL")
         key = (table.name, since, until, function, self._behind)
         source = self._sources.setdefault(key, Source(f"t{len(self._sources)}", *key))
         view, schema = (exp.to_identifier(name, quoted=True) for name in (source.view, "main"))
         return exp.Table(this=view, db=schema, alias=node.args.get("alias"))
+
+    def _snapshot_id(self, snapshot: Snapshot | None, key: str, word: str) -> int | None:
+        bound = snapshot.args.get(key) if snapshot is not None else None
+        if isinstance(bound, exp.Parameter):
+            bound = self._expressions.count(bound)
+        if bound is None or (bound.is_string and bound.name.upper() == word):
+            return None
+        if not bound.name.isdigit():
+            raise SqlSyntaxError(
+                f"{bound.name} is no snapshot id; ids are whole numbers, and '{word}' stands for the end that is open",
+                position=position(bound),
+            )
+        return int(bound.name)
 
     # -- calls that give rows ------------------------------------------------------------------------------
 
@@ -350,17 +363,3 @@ def _text_argument(call: exp.Anonymous) -> str:
 def _refuse_snapshot(node: exp.Table, what: str) -> None:
     if node.args.get("snapshot"):
         raise SqlSyntaxError(f"SNAPSHOT belongs to tables, not to {what}", position=position(node))
-
-
-def _snapshot_id(snapshot: Snapshot | None, key: str, word: str) -> int | None:
-    bound = snapshot.args.get(key) if snapshot is not None else None
-    if bound is None:
-        return None
-    if bound.is_string and bound.name.upper() == word:
-        return None
-    if not bound.name.isdigit():
-        raise SqlSyntaxError(
-            f"{bound.name} is no snapshot id; ids are whole numbers, and '{word}' stands for the end that is open",
-            position=position(bound),
-        )
-    return int(bound.name)

@@ -87,6 +87,11 @@ def map_of(keys: Type, values: Type) -> Map:
     return Map(values) if is_string(keys) else KeyedMap(values, keys)
 
 
+def key_of(t: Map) -> Type:
+    """Return the type of a map's keys."""
+    return t.keys if isinstance(t, KeyedMap) else STRING
+
+
 def engine_type(t: Type) -> str:
     """Return the engine's spelling of a type, those that only expressions have among them."""
     match t:

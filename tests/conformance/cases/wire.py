@@ -130,7 +130,6 @@ CASES = [
         [(name, "timestamp" if name == "timestamp" else "text") for name in SHAPES["ev"].columns],
         columns,
         by=(),
-        missing="information_schema",
     ),
     case("C11", "SHOW DateStyle", [("ISO, MDY",)], lambda w: [("ISO, MDY",)], names=["DateStyle"]),
     case(

@@ -9,7 +9,7 @@ from sqlglot import exp
 from limbeck.errors import SqlSyntaxError
 from limbeck.query.dialect import position
 from limbeck.query.functions.model import ANY, Function, Types, first_type, one, template
-from limbeck.query.types import BOOLEAN, STRING, KeyedMap, map_of, type_of, widest
+from limbeck.query.types import BOOLEAN, STRING, key_of, map_of, type_of, widest
 from limbeck.xdm.types import Array, Field, Map, Object, Type
 
 _MANY = range(2, 65, 2)
@@ -17,9 +17,7 @@ _MANY = range(2, 65, 2)
 
 
 def _key(t: Type | None) -> Type | None:
-    if isinstance(t, KeyedMap):
-        return t.keys
-    return STRING if isinstance(t, Map) else None
+    return key_of(t) if isinstance(t, Map) else None
 
 
 def _keys(types: Types) -> Type | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlglot import exp
 
 from limbeck.errors import SqlSyntaxError
-from limbeck.query.dialect import position
+from limbeck.query.dialect import Template, position
 from limbeck.query.dialect import template as template
 from limbeck.query.types import type_of, typed
 from limbeck.xdm.types import Type
@@ -61,13 +62,40 @@ class Function:
         """Return the call for the engine, with its type; the number of arguments was checked."""
         result = self._result(arguments)
         if self.build is not None:
-            return typed(self.build(arguments), result)
-        return typed(template(self.form(len(arguments)) or "", *arguments), result)
+            made = self.build(arguments)
+        else:
+            made = template(self.form(len(arguments)) or "", *arguments)
+        return typed(_once(made) if self.kind == "scalar" else made, result)
 
     def _result(self, arguments: Sequence[exp.Expr]) -> Type | None:
         if self.typing is not None:
             return self.typing(arguments)
         return self.result([type_of(a) for a in arguments]) if callable(self.result) else self.result
+
+
+def _once(made: exp.Expr) -> exp.Expr:
+    """Have arguments computed once which *made* names often: nested calls would double with each level.
+
+    They become fields of a struct, in a list of one, over which a lambda of the engine runs.
+    """
+    arguments = made.expressions if isinstance(made, Template) else []
+    often = [n for n, a in enumerate(arguments) if made.this.count(f"{{{n}}}") > 1 and _is_large(a)]
+    if not often or any(a.this.startswith("LAMBDA") for a in arguments if isinstance(a, Template)):
+        return made
+    moved = [n for n, a in enumerate(arguments) if n in often or not isinstance(a, exp.Literal)]
+    text = made.this
+    for n in moved:
+        text = text.replace(f"{{{n}}}", f"_once.a{n}")
+    packed = ", ".join(f"a{n} := {{{n}}}" for n in moved)
+    return template(f"list_transform([struct_pack({packed})], LAMBDA _once : {text})[1]", *arguments)
+
+
+def _is_large(node: exp.Expr) -> bool:
+    return len(list(itertools.islice(node.find_all(Template), _LARGE))) == _LARGE
+
+
+_LARGE = 3
+"""So many calls in an argument are worth a lambda."""
 
 
 def one(text: str, result: Result, wants: str = "", count: int = 1) -> Function:

@@ -82,6 +82,8 @@ class Translated:
     """Names of settings that have to exist."""
     sets: tuple[tuple[str, str], ...] = ()
     """Settings that it changes, with their values."""
+    characters: frozenset[str] = frozenset()
+    """Names of columns, whether it gives them or not, that are of the type "char"."""
 
 
 @lru_cache(maxsize=256)
@@ -189,7 +191,8 @@ class _Translation:
         sql = rendered(self.tree)
         for name in re.findall(rf'"{re.escape(PREFIX)}(\w+)"', sql):
             self.relations[PREFIX + name] = None
-        return Translated(sql, tuple(self.relations), tuple(self.named), tuple(self.settings), tuple(self.sets))
+        noted = tuple(self.named), tuple(self.settings), tuple(self.sets)
+        return Translated(sql, tuple(self.relations), *noted, frozenset(_characters(self.tree)))
 
     # -- clauses -------------------------------------------------------------------------------------------
 
@@ -412,6 +415,13 @@ class _Translation:
         sign = "~*" if isinstance(node, exp.RegexpILike) else "~"
         node.replace(template(_OPERATORS[sign], node.this, node.expression))
 
+    def _like(self, node: exp.Like | exp.ILike) -> None:
+        """PostgreSQL's patterns have a backslash as escape, if they name no other."""
+        if not isinstance(node.parent, exp.Escape):
+            node.replace(
+                template(_OPERATORS["~~*" if isinstance(node, exp.ILike) else "~~"], node.this, node.expression)
+            )
+
     def _compared(self, node: exp.Expr) -> None:
         """`= ANY (list)` and `<> ALL (list)`, the list maybe written as text."""
         quantified = node.expression
@@ -449,6 +459,8 @@ class _Translation:
         (exp.Operator, _operator),
         (exp.RegexpLike, _regexp),
         (exp.RegexpILike, _regexp),
+        (exp.Like, _like),
+        (exp.ILike, _like),
         (exp.EQ, _compared),
         (exp.NEQ, _compared),
         (exp.Bracket, _bracket),
@@ -462,8 +474,10 @@ _OPERATORS = {
     "~*": "regexp_matches({0}, {1}, 'i')",
     "!~": "NOT regexp_matches({0}, {1})",
     "!~*": "NOT regexp_matches({0}, {1}, 'i')",
-    "~~": "{0} LIKE {1}",
-    "!~~": "{0} NOT LIKE {1}",
+    "~~": r"({0} LIKE {1} ESCAPE '\')",
+    "!~~": r"({0} NOT LIKE {1} ESCAPE '\')",
+    "~~*": r"({0} ILIKE {1} ESCAPE '\')",
+    "!~~*": r"({0} NOT ILIKE {1} ESCAPE '\')",
     **{sign: f"{{0}} {sign} {{1}}" for sign in ("=", "<>", "<", "<=", ">", ">=", "+", "-", "*", "/", "||")},
 }
 
@@ -483,6 +497,13 @@ def _origin(column: exp.Column) -> Shape | None:
 
 def _is_quantifier(node: exp.Expr) -> bool:
     return isinstance(node, exp.Anonymous) and node.name.lower() in _QUANTIFIERS and len(node.expressions) == 1
+
+
+def _characters(tree: exp.Expr) -> set[str]:
+    """The catalogue's columns of the type "char", and what they are called where they are given another name."""
+    found = {name for name, kind in COLUMN_TYPES.items() if kind == "char"}
+    aliases = [(a.alias, a.this.name) for a in tree.find_all(exp.Alias) if isinstance(a.this, exp.Column)]
+    return found | {alias for alias, name in aliases if name in found}
 
 
 def _has_name(node: exp.Expr) -> bool:

@@ -137,6 +137,9 @@ def named(name: str) -> Builtin | None:
     return next((b for b in BUILTINS.values() if wanted in (b.name, b.sql.strip('"'))), None)
 
 
+OID_PARAMETER = Scalar("long", format="oid")
+"""The type of a parameter that is an OID: drivers have to be told so, or they would look for arrays of other types."""
+
 ON_THE_WIRE: dict[pa.DataType, int] = {
     pa.uint32(): BUILTINS["oid"].oid,
     pa.list_(pa.string()): BUILTINS["text"].array,

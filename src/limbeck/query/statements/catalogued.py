@@ -20,7 +20,7 @@ from limbeck.query.parameters import Parameter
 from limbeck.query.pg_catalog import relations
 from limbeck.query.pg_catalog.shapes import COLUMN_TYPES
 from limbeck.query.pg_catalog.translate import Translated, Value, parameters, recognised, translated
-from limbeck.query.pg_catalog.types import ON_THE_WIRE
+from limbeck.query.pg_catalog.types import BUILTINS, OID_PARAMETER, ON_THE_WIRE
 from limbeck.query.pg_catalog.world import Described, Key, World
 from limbeck.query.result import WIRE_TYPE, Result, presented
 from limbeck.query.scope import flattened
@@ -49,7 +49,7 @@ def _run(statement: Statement) -> Result:
             services.engine.session(tables, timeout=services.timeout, interrupt=statement.interrupt)
         )
         reader = _read(session, query.sql)
-        return Result(_marked(reader.schema), reader, stack.pop_all())
+        return Result(_marked(reader.schema, query), reader, stack.pop_all())
 
 
 def _columns(statement: Statement) -> pa.Schema:
@@ -57,7 +57,7 @@ def _columns(statement: Statement) -> pa.Schema:
     world = _world(statement)
     tables = [Table(name, rows.schema, rows=rows) for name, rows in relations.built(query, world)]
     with statement.services.engine.session(tables) as session:
-        return _marked(_read(session, f"SELECT * FROM ({query.sql}) LIMIT 0").schema)
+        return _marked(_read(session, f"SELECT * FROM ({query.sql}) LIMIT 0").schema, query)
 
 
 _UNKNOWN_COLUMN = re.compile(r'Binder Error: (?:Referenced column|.* does not have a column named) "([^"]*)"')
@@ -86,12 +86,14 @@ def _value(value: object) -> Value:
     return tuple(map(_value, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _marked(schema: pa.Schema) -> pa.Schema:
+def _marked(schema: pa.Schema, query: Translated) -> pa.Schema:
     """Note which type of PostgreSQL a column has where its values alone do not tell."""
-    fields = presented(schema)
-    return pa.schema(
-        [f.with_metadata({WIRE_TYPE: str(ON_THE_WIRE[f.type])}) if f.type in ON_THE_WIRE else f for f in fields]
-    )
+    return pa.schema([_column(field, field.name in query.characters) for field in presented(schema)])
+
+
+def _column(field: pa.Field, is_character: bool) -> pa.Field:
+    oid = BUILTINS["char"].oid if is_character and field.type == pa.string() else ON_THE_WIRE.get(field.type)
+    return field if oid is None else field.with_metadata({WIRE_TYPE: str(oid)})
 
 
 # -- what the catalogue tells of ----------------------------------------------------------------------------------
@@ -152,7 +154,7 @@ def _bytes(statement: Statement, dataset_id: str) -> int:
 # -- parameters ---------------------------------------------------------------------------------------------------
 
 _SCALARS: dict[str, ScalarName] = {
-    **dict.fromkeys(("oid", "xid", "int8", "bigint"), "long"),
+    **dict.fromkeys(("int8", "bigint"), "long"),
     **dict.fromkeys(("int4", "int", "integer", "cardinal_number"), "int"),
     **dict.fromkeys(("int2", "smallint"), "short"),
     **dict.fromkeys(("bool", "boolean"), "boolean"),
@@ -166,7 +168,8 @@ def _parameters(statement: Statement) -> list[Type]:
 
 
 def _parameter(name: str) -> Type:
-    scalar = Scalar(_SCALARS.get(name.removesuffix("[]"), "string"))
+    item = name.removesuffix("[]")
+    scalar = OID_PARAMETER if item in ("oid", "xid") else Scalar(_SCALARS.get(item, "string"))
     return Array(scalar) if name.endswith("[]") else scalar
 
 
