@@ -10,6 +10,7 @@ class Tables:
     """A catalogue of one table."""
 
     functions = frozenset[str]()
+    database = "prod:all"
 
     def __init__(self, name: str, type: Object) -> None:
         self._table = TableInfo(name, type)

@@ -148,6 +148,8 @@ def test_a_table_from_columns_has_their_types_and_no_rows(home: Home) -> None:
         ("CREATE TABLE a.b.t AS SELECT 1 AS a", NotFound),
         ("CREATE TABLE t AS SELECT max(id) FROM cust", SqlSyntaxError),
         ("CREATE INDEX i ON cust (id)", FeatureNotSupported),
+        ("CREATE OR REPLACE TABLE t AS SELECT 1 AS a", FeatureNotSupported),
+        ("CREATE EXTERNAL TABLE t AS SELECT 1 AS a", FeatureNotSupported),
         ("CREATE TEMP TABLE t WITH (label = 'PROFILE') AS SELECT 1 AS a", FeatureNotSupported),
     ],
 )

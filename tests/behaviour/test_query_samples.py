@@ -12,6 +12,7 @@ import pytest
 from limbeck.engine import Interrupt
 from limbeck.errors import (
     DuplicateTable,
+    FeatureNotSupported,
     Forbidden,
     LimbeckError,
     SqlError,
@@ -188,6 +189,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Client:
         ("ANALYZE TABLE cust TABLESAMPLE FILTERCONTEXT (id = 1) UNION (SELECT 1) SAMPLERATE 5", SqlSyntaxError),
         ("ANALYZE TABLE cust_sample_1 TABLESAMPLE SAMPLERATE 5", SqlError),
         ("ANALYZE TABLE cust TABLESAMPLE SAMPLERATE 1", DuplicateTable),
+        ("INSERT INTO cust_sample_1 SELECT 1", FeatureNotSupported),
+        ("DROP TABLE cust_sample_1", Forbidden),
+        ("CREATE VIEW v AS SELECT id FROM cust WITHAPPROXIMATE", FeatureNotSupported),
         ("DROP TABLESAMPLE cust", UndefinedTable),
         ("DROP TABLESAMPLE nope", UndefinedTable),
         ("DROP TABLESAMPLE", SqlSyntaxError),

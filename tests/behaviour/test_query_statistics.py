@@ -73,6 +73,7 @@ def test_leaves_have_dotted_names_in_lower_case_and_lists_and_maps_are_left_out(
         ("commerce.purchases.value", 2, "Double"),
         ("directmarketing.emaildelivered.value", 2, "Double"),
         ("directmarketing.emailvisitorid", 2, "String"),
+        ("directmarketing.opens.value", 3, "Double"),
     ]
 
 

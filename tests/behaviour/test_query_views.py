@@ -35,6 +35,16 @@ def home(tmp_path: Path) -> Home:
     return made
 
 
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with views that stay as they are."""
+    made = Home.make(tmp_path_factory.mktemp("steady"))
+    made.add("cust", fixtures()["cust"])
+    made.sql("CREATE VIEW v AS SELECT id FROM cust")
+    made.sql("CREATE VIEW over_v AS SELECT id FROM v")
+    return made
+
+
 def test_a_view_is_read_like_a_table_and_follows_it(home: Home) -> None:
     home.sql("CREATE VIEW Named AS (SELECT id, upper(name) AS n FROM cust WHERE id > 1);")
     assert home.rows("SELECT n FROM named ORDER BY id") == [("ALF",), ("BO",)]
@@ -83,14 +93,13 @@ def test_views_hold_windows_and_adobes_functions(home: Home) -> None:
         ("SELECT * FROM v SNAPSHOT SINCE 1", SqlSyntaxError, "42601"),
     ],
 )
-def test_what_views_refuse(home: Home, statement: str, error: type[LimbeckError], code: str) -> None:
-    home.sql("CREATE VIEW v AS SELECT id FROM cust")
-    home.sql("CREATE VIEW over_v AS SELECT id FROM v")
+def test_what_views_refuse(steady: Home, statement: str, error: type[LimbeckError], code: str) -> None:
     with pytest.raises(error) as caught:
-        home.sql(statement)
+        steady.sql(statement)
     assert caught.value.sqlstate == code
-    assert [row[2] for row in home.rows("SHOW VIEWS")] == ["v", "over_v"]
-    assert home.rows("SELECT count(1) FROM over_v") == [(3,)]
+    assert [row[2] for row in steady.rows("SHOW VIEWS")] == ["v", "over_v"]
+    assert steady.rows("SELECT count(1) FROM over_v") == [(3,)]
+    assert steady.sql("SHOW TABLES").column("name").to_pylist() == ["cust"]
 
 
 def test_a_name_that_a_view_has_is_not_derived_for_a_dataset(home: Home) -> None:

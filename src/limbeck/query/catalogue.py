@@ -166,6 +166,11 @@ class SessionCatalogue:
     def _within(self) -> frozenset[str] | None:
         return None if self._session.view.within is None else self._members(self.schemas())
 
+    @property
+    def database(self) -> str:
+        """What the session's database is called."""
+        return self._session.facts.database or f"{self._sandbox.name}:all"
+
     def names(self) -> list[str]:
         """Return the names of all tables and views."""
         views = [v.name for v in self.views()]

@@ -48,11 +48,17 @@ class Expressions:
     """Binds the expressions of one statement."""
 
     def __init__(
-        self, sql: str, subquery: Subquery, exists: Callable[[str], bool], params: Sequence[object] = ()
+        self,
+        sql: str,
+        subquery: Subquery,
+        exists: Callable[[str], bool],
+        database: Callable[[], str],
+        params: Sequence[object] = (),
     ) -> None:
         self._sql = sql
         self._subquery = subquery
         self._exists = exists
+        self._database = database
         self._params = params
 
     def bind(self, node: exp.Expr, scope: Scope) -> exp.Expr:
@@ -136,6 +142,8 @@ class Expressions:
             )
         if _name(node) == "table_exists":
             return self.table_exists(node)
+        if _name(node) == "current_database" and not node.expressions:
+            return typed(exp.Literal.string(self._database()), STRING)
         function, inner = self._called(node, scope)
         if function.kind == "window":
             raise SqlSyntaxError(f"{_name(node)} needs OVER (…)", position=position(node))

@@ -82,13 +82,16 @@ class Answers:
     behind: list[Answers] = field(default_factory=list)
     """What it said of the names in views, if there are any."""
     qualified: dict[tuple[str, ...], str | None] = field(default_factory=dict)
+    database: list[str] = field(default_factory=list)
+    """What it said of itself, if it was asked."""
 
     def hold(self, catalogue: Catalogue) -> bool:
         """Whether *catalogue* says the same."""
         qualified = all(catalogue.qualified(parts) == answer for parts, answer in self.qualified.items())
         tables = all(catalogue.table(name) == answer for name, answer in self.tables.items())
         views = all(catalogue.view(name) == answer for name, answer in self.views.items())
-        return qualified and tables and views and all(b.hold(catalogue.behind()) for b in self.behind)
+        same = all(catalogue.database == answer for answer in self.database)
+        return same and qualified and tables and views and all(b.hold(catalogue.behind()) for b in self.behind)
 
 
 class Noting:
@@ -118,6 +121,11 @@ class Noting:
     @property
     def functions(self) -> frozenset[str]:
         return self._catalogue.functions
+
+    @property
+    def database(self) -> str:
+        self.answers.database.append(self._catalogue.database)
+        return self._catalogue.database
 
     def names(self) -> list[str]:
         return self._catalogue.names()  # for the hints of errors only, and those are not kept

@@ -91,7 +91,7 @@ class _Resolver:
         self._catalogue = catalogue
         self._views = views
         """The views around, outermost first."""
-        self._expressions = Expressions(sql, self.query, self._exists, params)
+        self._expressions = Expressions(sql, self.query, self._exists, lambda: catalogue.database, params)
         self._relations = Relations(catalogue, found.sources, self._expressions, self.query, self._viewed, bool(views))
 
     # -- queries -------------------------------------------------------------------------------------------

@@ -87,6 +87,10 @@ class Catalogue(Protocol):
     def functions(self) -> frozenset[str]:
         """The functions, in lower case, that make a relation from the name of a table."""
 
+    @property
+    def database(self) -> str:
+        """What the session's database is called."""
+
     def names(self) -> list[str]:
         """Return the names of all tables, for hints."""
 

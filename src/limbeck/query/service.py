@@ -117,6 +117,8 @@ class QueryService:
     ) -> tuple[Statement, Kind]:
         sql, approximate = stripped(self.templates.put_in(sandbox, sql))
         tree, command, kind = _parsed(sql)
+        if approximate and isinstance(tree, exp.Create) and tree.kind == "VIEW":
+            raise FeatureNotSupported("a view reads tables: write WITHAPPROXIMATE in the query that reads the view")
         session = session or SqlSession()
 
         def execute(text: str) -> Result:

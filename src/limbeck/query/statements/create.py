@@ -23,7 +23,7 @@ from limbeck.query.result import Result, presented
 from limbeck.query.statements import target
 from limbeck.query.statements.context import Kind, Parser, Statement
 from limbeck.query.statements.fit import fitted
-from limbeck.query.words import Words
+from limbeck.query.words import Words, tokens
 from limbeck.xdm.arrow import from_arrow
 from limbeck.xdm.names import check_names
 from limbeck.xdm.types import Object, Schema
@@ -119,10 +119,10 @@ def _run_into(statement: Statement) -> Result:
     """Run `SELECT … INTO t`, which is read as CREATE TABLE … AS, and gives no rows."""
     node = statement.tree
     table, query = node.this, node.args.get("expression")
-    if node.args.get("kind") != "TABLE" or not isinstance(table, exp.Table) or not isinstance(query, exp.Query):
+    written = next(tokens(statement.sql)).word == "CREATE"  # and `_create` did not know it
+    if written or not isinstance(table, exp.Table) or not isinstance(query, exp.Query):
         raise FeatureNotSupported(
-            f"CREATE {node.args.get('kind')} is not served: there are CREATE TABLE, VIEW, DATABASE, SCHEMA, NAMESPACE "
-            "and FIELDGROUP"
+            "of CREATE there are CREATE [TEMP] TABLE, [OR REPLACE] VIEW, DATABASE, SCHEMA, NAMESPACE and FIELDGROUP"
         )
     parts = tuple(part.name for part in table.parts)
     temporary = node.find(exp.TemporaryProperty) is not None

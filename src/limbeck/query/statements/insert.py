@@ -92,7 +92,10 @@ def _target(statement: Statement, parts: Sequence[str]) -> Dataset | TempTable:
         return own
     if name is not None and statement.catalogue.view(name) is not None:
         raise WrongObject(f'"{name}" is a view: rows go into tables')
-    return target.table(statement, parts)
+    found = target.table(statement, parts)
+    if found.sample_of:
+        raise FeatureNotSupported(f"{found.table} is a sample; rows go into tables")
+    return found
 
 
 def _shaped(statement: Statement, dataset: Dataset, columns: Sequence[str], given: Sequence[Field]) -> Dataset:
