@@ -638,10 +638,7 @@ OPERATORS = {
     "`INTERVAL '7 DAYS'`": "SELECT now() - INTERVAL '7 DAYS'",
 }
 
-MISSING_FUNCTIONS: dict[str, str] = {
-    "current_database": "current_database() beside tables",
-    "window": "window()",
-}
+MISSING_FUNCTIONS: dict[str, str] = {}
 """Functions that are not there yet, each with the part that brings it: its probe has to fail until it is."""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, ClassVar, cast
 
 from sqlglot import exp
@@ -176,6 +177,15 @@ class _Parser(DatabricksParser):
 
 class AEP(Databricks):
     """SQL as AEP's users write it."""
+
+    def tokenize(self, sql: str, **options: Any) -> list[Token]:  # type: ignore[override]
+        """Return the words of *sql*; `window(` is a call, not the clause WINDOW, behind which comes a name."""
+        tokens = super().tokenize(sql, **options)
+        for n, (token, following) in enumerate(pairwise(tokens)):
+            if token.token_type == TokenType.WINDOW and following.token_type == TokenType.L_PAREN:
+                place = {key: getattr(token, key) for key in ("line", "col", "start", "end")}
+                tokens[n] = Token(TokenType.VAR, token.text, **place, comments=token.comments)
+        return tokens
 
     class Tokenizer(Databricks.Tokenizer):
         """Double quotes make identifiers; the resolver turns those that name nothing into strings."""
