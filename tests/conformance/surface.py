@@ -639,7 +639,6 @@ OPERATORS = {
 }
 
 MISSING_FUNCTIONS: dict[str, str] = {
-    "current_database": "current_database() beside tables",
     "window": "window()",
 }
 """Functions that are not there yet, each with the part that brings it: its probe has to fail until it is."""
