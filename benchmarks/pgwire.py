@@ -5,8 +5,9 @@
 
 The same rows (six columns: bigint, double, text, timestamp, boolean, integer) lie in a table of a Limbeck home and, if
 `initdb` and `postgres` are found, in one of a PostgreSQL server; both run on this machine with default settings. One
-client (psycopg 3, and psycopg2 for text) reads each in turn, and what is printed are ratios of medians. The memory of
-Limbeck's server is its peak beyond what it had after a small statement.
+client (psycopg 3, and psycopg2 for text) reads each in turn into Python's values, on a connection that is open, and
+what is printed are ratios of medians. The memory of Limbeck's server is its peak beyond what it had after a small
+statement.
 
 With `--p99`, 16 connections send small statements of several kinds, one after the other, *runs* rounds of them; first
 alone, then while another process reads the large result again and again. Printed is by how much that lengthens what 99
@@ -125,24 +126,24 @@ def copy_in(dsn: str, table: pa.Table) -> None:
 
 
 def reading(dsn: str, sql: str, binary: bool) -> Callable[[], None]:
-    """Return a read of all rows into the client's memory."""
+    """Return a read of all rows as Python's values, on a connection of its own."""
+    connection = psycopg.connect(dsn, autocommit=True)
 
     def read() -> None:
-        with psycopg.connect(dsn) as connection:
-            assert connection.cursor(binary=binary).execute(sql).rowcount > 0
+        assert connection.cursor(binary=binary).execute(sql).fetchall()
 
     return read
 
 
 def reading2(dsn: str, sql: str) -> Callable[[], None]:
-    """Return a read of all rows with psycopg2, as text."""
+    """Return a read of all rows with psycopg2, which are text on the wire, on a connection of its own."""
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
 
     def read() -> None:
-        connection = psycopg2.connect(dsn)
         cursor = connection.cursor()
         cursor.execute(sql)
-        assert cursor.rowcount > 0
-        connection.close()
+        assert cursor.fetchall()
 
     return read
 

@@ -101,8 +101,7 @@ def copied(copy: CopyOut, schema: pa.Schema, answer: Answer) -> Iterator[memoryv
     encode = _encoder(copy, schema)
     if copy.header and copy.format != "binary":
         yield from rows.encoded(_header(schema), encode)
-    for batch in answer.take():
-        yield from rows.encoded(batch, encode)
+    yield from rows.streamed(answer.take(), encode)
 
 
 def _encoder(copy: CopyOut, schema: pa.Schema) -> rows.Encoder:

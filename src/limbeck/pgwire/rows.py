@@ -7,7 +7,9 @@ lock is free meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -39,6 +41,14 @@ from limbeck.pgwire.types import (
 MAX_BATCH = 16 * 1024 * 1024
 """A batch of more bytes is encoded in halves, so that one message buffer stays small."""
 
+WORTHWHILE = 1024
+"""Rows of a batch that are worth another thread."""
+
+AHEAD = 2
+"""Batches whose messages are made while one is sent."""
+
+_POOL = ThreadPoolExecutor(AHEAD, thread_name_prefix="limbeck-rows")
+
 Encoder = Callable[[pa.RecordBatch], memoryview]
 
 Fixed: TypeAlias = tuple[str, Any]
@@ -55,6 +65,39 @@ def encoded(batch: pa.RecordBatch, encode: Encoder) -> Iterator[memoryview]:
         yield from encoded(batch.slice(half), encode)
     elif batch.num_rows:
         yield encode(batch)
+
+
+def streamed(batches: Iterable[pa.RecordBatch], encode: Encoder) -> Iterator[memoryview]:
+    """Yield the messages of many batches in order: the next ones are made on other processors while one is sent.
+
+    An error of *batches* comes when what was there before it has been given.
+    """
+    making: deque[Future[list[memoryview]]] = deque()
+    failure: Exception | None = None
+    rest = iter(batches)
+    while failure is None:
+        try:
+            batch = next(rest, None)
+        except Exception as error:
+            failure, batch = error, None
+        if batch is None:
+            break
+        if batch.num_rows < WORTHWHILE or batch.nbytes > MAX_BATCH:
+            while making:
+                yield from making.popleft().result()
+            yield from encoded(batch, encode)
+            continue
+        making.append(_POOL.submit(_made, batch, encode))
+        if len(making) > AHEAD:
+            yield from making.popleft().result()
+    while making:
+        yield from making.popleft().result()
+    if failure is not None:
+        raise failure
+
+
+def _made(batch: pa.RecordBatch, encode: Encoder) -> list[memoryview]:
+    return list(encoded(batch, encode))
 
 
 def data_rows(schema: pa.Schema, formats: Sequence[int], as_json: bool = False) -> Encoder:

@@ -320,8 +320,7 @@ class Session:
             return
         spread = types.spread(formats, len(answer.schema))
         encode = rows.data_rows(answer.schema, spread, self._variables.is_on("auto_to_json"))
-        for batch in answer.take(limit):
-            yield from rows.encoded(batch, encode)
+        yield from rows.streamed(answer.take(limit), encode)
 
     def _ended(self, answer: Answer) -> Iterator[Chunk]:
         if answer.was_capped:
