@@ -82,7 +82,7 @@ def cases() -> Iterator[str]:
     yield "## Cases\n"
     yield (
         f"{len(CASES)} cases of the contract (`tests/conformance/cases`) run over psycopg2 and in process, each on the"
-        " contract's tables and on two twins with other names, values and numbers of rows, beside a reference that"
+        " contract's tables and on a twin with other names, values and numbers of rows, beside a reference that"
         " goes through the rows one at a time.\n"
     )
     if waiting:

@@ -287,7 +287,7 @@ class Rules:
         return several | st.tuples(st.just("not"), inner)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rules=st.lists(Rules(False, 2).condition(), min_size=1, max_size=6),
     seed=st.integers(0, 10**6),
@@ -327,7 +327,7 @@ def compiled_or_refused(text: str) -> None:
         assert refusal.message
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @example(text="\ud800")
 @example(text='s = "\udfff"')
 @example(text="(" * 5000)
@@ -346,7 +346,7 @@ def test_parsing_is_total(text: str) -> None:
     compiled_or_refused(text)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rule=Rules(False, 2).condition(), seed=st.integers(0, 10**6), data=st.data())
 def test_damaged_rules_are_refused_within_the_text(rule: Rule, seed: int, data: st.DataObject) -> None:
     """A rule with a piece cut out, doubled or replaced is another rule or a `PqlError`, never anything else."""

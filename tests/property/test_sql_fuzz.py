@@ -14,7 +14,7 @@ from limbeck.errors import Internal, LimbeckError
 from tests.behaviour.query_tables import Home, fixtures
 
 SOME = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 GOLDEN = Path(__file__).parent.parent / "golden"
 _WORDS = """

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from limbeck.query.service import SqlSession
 from tests.behaviour.query_tables import Home
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 INNER = pa.struct([("N", pa.int64()), ("Text", pa.string())])
 OUTER = pa.struct([("inner", INNER), ("flag", pa.bool_()), ("list", pa.list_(pa.int64()))])
