@@ -12,7 +12,7 @@ from limbeck.errors import ProtocolViolation
 MAX_WAITING = 1024 * 1024
 """Bytes that wait to be read before the peer has to wait."""
 
-PIECE = 128 * 1024
+PIECE = 512 * 1024
 """Bytes that are given to the transport at once: it copies, again and again, what the peer does not take."""
 
 
