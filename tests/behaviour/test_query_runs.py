@@ -163,6 +163,27 @@ def test_what_cannot_be_run_is_not_queued(aep: Client, body: dict[str, Any]) -> 
     assert len(call(aep, "GET", "/queries", params={"limit": 1000})["queries"]) == before
 
 
+def test_a_query_is_cancelled_by_another_process_than_it_runs_in(tmp_path: Path) -> None:
+    """Of two platforms on one home either may run it; it is cancelled through both."""
+    with embedded(tmp_path / "home") as one, embedded(tmp_path / "home") as two:
+        for asks in (one, two):
+            run = one.queries.submit(ENDLESS)
+            while asks.queries.get(run.id).state == "SUBMITTED":
+                pass
+            asks.queries.cancel(run.id)
+            one.queries.wait(one.queries.submit("SELECT 1"))
+            two.queries.wait(two.queries.submit("SELECT 1"))
+
+
+def test_a_server_that_stops_ends_what_is_running(tmp_path: Path) -> None:
+    with embedded(tmp_path / "home") as aep:
+        run = aep.queries.submit(ENDLESS)
+        while aep.queries.get(run.id).state == "SUBMITTED":
+            pass
+    with embedded(tmp_path / "home") as aep, pytest.raises(SqlError, match="stopped while the query ran"):
+        aep.queries.wait(run)
+
+
 # -- templates -------------------------------------------------------------------------------------------------
 
 

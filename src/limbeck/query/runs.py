@@ -77,6 +77,8 @@ class QueryRun:
     client_id: str
     errors: tuple[Mapping[str, Any], ...]
     rows: int
+    writing: bool
+    """The statement that was begun last writes."""
     deleted: bool
     created: datetime
     updated: datetime
@@ -99,6 +101,7 @@ class QueryRuns:
         self._store = store
         self._query = query
         self._running: set[Interrupt] = set()
+        self._stopping = False
 
     def submit(self, sandbox: Sandbox, principal: Principal, request: Request) -> QueryRun:
         """Queue a query; raise `NotFound` for an unknown template, `SqlSyntaxError` for a parameter without value."""
@@ -140,7 +143,7 @@ class QueryRuns:
             run = self.get(sandbox, job.key)
         except NotFound:
             return
-        if run.state == "IN_PROGRESS" and self._may_have_written(sandbox, run):
+        if run.state == "IN_PROGRESS" and run.writing:
             told = "its process ended while it wrote; look at what it has written before it is submitted again"
             self._end(sandbox, run.id, Internal(told))
         elif run.state not in ENDED:
@@ -151,9 +154,10 @@ class QueryRuns:
         self._end(Sandbox(**job.payload["sandbox"]), job.key, Internal(f"the query was given up: {reason}"))
 
     def stop(self) -> None:
-        """End what is running, because its process ends; that fails it, and the reason is told."""
+        """End what is running or begins now, because its process ends; that fails it, and the reason is told."""
+        self._stopping = True
         for interrupt in list(self._running):
-            interrupt.now(ShuttingDown("the server was stopped while the query ran; submit it again"))
+            interrupt.now(_stopped())
 
     def _run(self, sandbox: Sandbox, run: QueryRun, principal: Principal) -> None:
         if not self._move(sandbox, run.id, state="IN_PROGRESS", started=clock.millis(clock.now())):
@@ -194,9 +198,6 @@ class QueryRuns:
             session.close()
         return rows
 
-    def _may_have_written(self, sandbox: Sandbox, run: QueryRun) -> bool:
-        return bool(self._query.objects.get(sandbox, KIND, run.id).body.get("writing"))
-
     def _end(self, sandbox: Sandbox, run_id: str, failure: LimbeckError | None, rows: int = 0) -> None:
         errors = [] if failure is None else [_told(failure)]
         state = "SUCCESS" if failure is None else "FAILED"
@@ -222,6 +223,8 @@ class QueryRuns:
         """Give an interrupt that is pulled when the run is cancelled, by this process or another."""
         interrupt, done = Interrupt(), threading.Event()
         self._running.add(interrupt)
+        if self._stopping:
+            interrupt.now(_stopped())
 
         def watch() -> None:
             while not done.wait(LOOK_S):
@@ -280,6 +283,10 @@ def _wrapped(run: QueryRun) -> str:
     return f"CREATE TABLE {table}{followed} AS\n{query}"
 
 
+def _stopped() -> ShuttingDown:
+    return ShuttingDown("the server was stopped while the query ran; submit it again")
+
+
 def _told(failure: LimbeckError) -> dict[str, Any]:
     return {"code": failure.sqlstate, "message": str(failure), "errorType": "USER_ERROR"}
 
@@ -295,6 +302,7 @@ def run_of(found: QueryObject) -> QueryRun:
         client_id=body["client_id"],
         errors=tuple(body["errors"]),
         rows=body["rows"],
+        writing=bool(body.get("writing")),
         deleted=bool(body.get("deleted")),
         created=found.created,
         updated=found.updated,
