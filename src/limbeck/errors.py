@@ -41,7 +41,7 @@ PostgreSQL SQLSTATE; the API and the wire read them from here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 
@@ -508,6 +508,15 @@ class HomeError(LimbeckError):
 
 class Internal(LimbeckError):
     """A fault of ours. The message carries the request id under which the log tells more."""
+
+
+def every_kind() -> Iterator[type[LimbeckError]]:
+    """Yield all classes of the tree, each before those derived from it."""
+    waiting: list[type[LimbeckError]] = [LimbeckError]
+    while waiting:
+        kind = waiting.pop(0)
+        yield kind
+        waiting.extend(kind.__subclasses__())
 
 
 def nearest(name: str, known: list[str], limit: int = 3) -> str:

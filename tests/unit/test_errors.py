@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,16 +10,9 @@ from limbeck import errors
 from limbeck.api import shapes
 from limbeck.api.context import MissingHeader
 from limbeck.client.transport import error_from
-from limbeck.errors import InvalidInput, LimbeckError, MissingExtra, SqlError, nearest
+from limbeck.errors import InvalidInput, LimbeckError, MissingExtra, SqlError, every_kind, nearest
 
-
-def tree(root: type[LimbeckError] = LimbeckError) -> Iterator[type[LimbeckError]]:
-    yield root
-    for kind in root.__subclasses__():
-        yield from tree(kind)
-
-
-CLASSES = sorted(set(tree()), key=lambda kind: kind.__name__)
+CLASSES = sorted(set(every_kind()), key=lambda kind: kind.__name__)
 
 
 def test_codes_belong_to_one_class_each() -> None:

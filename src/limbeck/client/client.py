@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
@@ -20,6 +19,7 @@ from limbeck.client.flows import Flows, Pairs
 from limbeck.client.landingzone import Kind, LandingZone
 from limbeck.client.model import Batch, Dataset, FlowRun, Rows, Schema
 from limbeck.client.people import Audiences, People
+from limbeck.client.polling import until
 from limbeck.client.queries import QUERY, Queries
 from limbeck.client.transport import Transport, error_from
 from limbeck.errors import (
@@ -40,8 +40,8 @@ SQL = "/limbeck/v1/sql"
 HEALTH = "/health"
 
 PAGE = 100
-POLL_S = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.7, 1.0)
-"""Pauses between looks at a batch that is being promoted; the last one repeats."""
+_GOOD, _BAD = ("success", "active"), ("failed", "failure", "aborted", "abandoned")
+"""States of a batch that has ended."""
 
 CHUNK = 1024 * 1024
 
@@ -228,15 +228,14 @@ class Client:
 
     def wait(self, batch_id: str) -> Batch:
         """Wait until a completed batch is visible; raise `RowsRejected` if it failed."""
-        turn = 0
-        while True:
-            found = _batch(self._transport.call("GET", f"{CATALOG}/batches/{batch_id}")[batch_id])
-            if found.status in ("success", "active"):
-                return found
-            if found.status in ("failed", "failure", "aborted", "abandoned"):
-                raise _rejected(found)
-            time.sleep(POLL_S[min(turn, len(POLL_S) - 1)])
-            turn += 1
+
+        def look() -> Batch:
+            return _batch(self._transport.call("GET", f"{CATALOG}/batches/{batch_id}")[batch_id])
+
+        found = until(look, lambda batch: batch.status in (*_GOOD, *_BAD))
+        if found.status in _BAD:
+            raise _rejected(found)
+        return found
 
     def download(self, dataset: Dataset, folder: Path) -> list[Path]:
         """Fetch the Parquet files of all of a dataset's batches into *folder* (Data Access)."""

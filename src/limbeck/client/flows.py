@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from limbeck import clock
 from limbeck.client.model import Dataset, FlowRun, Schema
+from limbeck.client.polling import until
 from limbeck.client.transport import Transport, error_from
 
 FLOW = "/data/foundation/flowservice"
@@ -23,8 +23,6 @@ EXPORT_FLOW = "cd2fc47e-e838-4f38-a581-8fff2f99b63a"
 PICKUP_FLOW = "9753525b-82c7-4dce-8a9b-5ccfce2b9876"
 
 YEAR_S = 365 * 86_400
-POLL_S = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.7, 1.0)
-"""Pauses between looks at a run; the last one repeats."""
 
 Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
 """Columns of a file and the dotted XDM paths that they fill; as pairs, a column may fill several."""
@@ -128,10 +126,8 @@ class Flows:
 
     def wait(self, run: FlowRun | str) -> FlowRun:
         """Wait until a run, or the one with that id, has ended; raise the error that failed it."""
-        run_id, turn = run if isinstance(run, str) else run.id, 0
-        while (found := self.get_run(run_id)).completed is None:
-            time.sleep(POLL_S[min(turn, len(POLL_S) - 1)])
-            turn += 1
+        run_id = run if isinstance(run, str) else run.id
+        found = until(lambda: self.get_run(run_id), lambda seen: seen.completed is not None)
         if found.status != "success":
             first = found.errors[0] if found.errors else {"message": f"run {run_id} ended as {found.status}"}
             told = {"error_code": first.get("code"), "message": first.get("message"), "details": first.get("details")}

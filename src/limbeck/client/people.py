@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from limbeck.client.polling import until
 from limbeck.client.transport import Transport
 from limbeck.errors import InvalidInput, NotFound
 
 UPS = "/data/core/ups"
 PROFILE = "_xdm.context.profile"
 EVENT = "_xdm.context.experienceevent"
-POLL_S = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.7, 1.0)
-"""Pauses between looks at a job; the last one repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +130,9 @@ class Audiences:
         return self._wait(str(job["id"]))
 
     def _wait(self, job_id: str) -> Evaluation:
-        turn = 0
-        while (job := self._transport.call("GET", f"{UPS}/segment/jobs/{job_id}"))["status"] not in _ENDED:
-            time.sleep(POLL_S[min(turn, len(POLL_S) - 1)])
-            turn += 1
+        job = until(
+            lambda: self._transport.call("GET", f"{UPS}/segment/jobs/{job_id}"), lambda seen: seen["status"] in _ENDED
+        )
         told: Sequence[Mapping[str, Any]] = job.get("errors") or ()
         if job["status"] != "SUCCEEDED" or told:
             reasons = "; ".join(str(e.get("message", e)) for e in told) or job["status"]

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from limbeck.client.model import Rows
-from limbeck.errors import LimbeckError, MissingExtra, RowCapReached, SqlError
+from limbeck.errors import LimbeckError, MissingExtra, RowCapReached, SqlError, every_kind
 
 CAP = 50_000
 """Rows that Query Service gives at most without LIMIT; it does not tell when it has cut (section 1.3)."""
@@ -120,17 +120,9 @@ def _told(psycopg: Any) -> Iterator[None]:
     except psycopg.Error as error:
         state, diagnosis = getattr(error, "sqlstate", None), getattr(error, "diag", None)
         message = getattr(diagnosis, "message_primary", None) or str(error).strip()
-        raise _by_state().get(state or "", SqlError)(message) from error
-
-
-def _by_state() -> dict[str, type[LimbeckError]]:
-    found: dict[str, type[LimbeckError]] = {}
-    waiting: list[type[LimbeckError]] = [LimbeckError]
-    while waiting:
-        kind = waiting.pop(0)
-        found.setdefault(kind.sqlstate, kind)
-        waiting.extend(kind.__subclasses__())
-    return found
+        raise next((k for k in every_kind() if k.sqlstate == state and k is not LimbeckError), SqlError)(
+            message
+        ) from error
 
 
 def _psycopg() -> Any:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from limbeck.client.model import QueryRun
+from limbeck.client.polling import until
 from limbeck.client.transport import Transport
 from limbeck.errors import InvalidInput, SqlError
 
 QUERY = "/data/foundation/query"
 
 ENDED = ("SUCCESS", "FAILED", "KILLED")
-
-POLL_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""Pauses between looks at a query; the last one repeats."""
 
 
 class Queries:
@@ -50,10 +47,7 @@ class Queries:
     def wait(self, query: QueryRun | str) -> QueryRun:
         """Wait until a query has ended; raise `SqlError` with what failed it, `InvalidInput` if it was cancelled."""
         query_id = query if isinstance(query, str) else query.id
-        looks = 0
-        while (run := self.get(query_id)).state not in ENDED:
-            time.sleep(POLL_S[min(looks, len(POLL_S) - 1)])
-            looks += 1
+        run = until(lambda: self.get(query_id), lambda seen: seen.state in ENDED)
         if run.state == "FAILED":
             raise SqlError("; ".join(str(e.get("message")) for e in run.errors) or f"query {run.id} failed")
         if run.state == "KILLED":

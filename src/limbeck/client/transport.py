@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound, Unauthenticated
+from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound, Unauthenticated, every_kind
 
 TIMEOUT = httpx.Timeout(30.0, read=3600.0, write=3600.0)
 
@@ -104,21 +104,12 @@ def raise_for(response: httpx.Response) -> None:
 
 def error_from(body: Mapping[str, Any], status: int, told: str = "") -> LimbeckError:
     """Return the error that an error body stands for: by its code, else by its HTTP status."""
-    kind = _tree().get(str(body.get("error_code"))) or _BY_STATUS.get(status, InvalidInput)
+    code = body.get("error_code")
+    kind = next((k for k in every_kind() if k.code == code), None) or _BY_STATUS.get(status, InvalidInput)
     return kind(str(body.get("message") or told), **dict(body.get("details") or {}))
 
 
 _BY_STATUS: dict[int, type[LimbeckError]] = {401: Unauthenticated, 404: NotFound, 500: Internal}
-
-
-def _tree() -> dict[str, type[LimbeckError]]:
-    found: dict[str, type[LimbeckError]] = {}
-    waiting = [LimbeckError]
-    while waiting:
-        kind = waiting.pop()
-        found.setdefault(kind.code, kind)
-        waiting.extend(kind.__subclasses__())
-    return found
 
 
 def _told(response: httpx.Response) -> str:

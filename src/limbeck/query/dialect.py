@@ -12,6 +12,7 @@ from typing import Any, ClassVar, cast
 
 from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
+from sqlglot.dialects.dialect import DialectType
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.generators.duckdb import DuckDBGenerator
@@ -178,9 +179,9 @@ class _Parser(DatabricksParser):
 class AEP(Databricks):
     """SQL as AEP's users write it."""
 
-    def tokenize(self, sql: str, **options: Any) -> list[Token]:  # type: ignore[override]
+    def tokenize(self, sql: str, dialect: DialectType = None) -> list[Token]:
         """Return the words of *sql*; `window(` is a call, not the clause WINDOW, behind which comes a name."""
-        tokens = super().tokenize(sql, **options)
+        tokens = super().tokenize(sql, dialect)
         for n, (token, following) in enumerate(pairwise(tokens)):
             if token.token_type == TokenType.WINDOW and following.token_type == TokenType.L_PAREN:
                 place = {key: getattr(token, key) for key in ("line", "col", "start", "end")}

@@ -122,8 +122,8 @@ def _spelled(key: exp.Expr, select: exp.Select) -> exp.Expr:
     """The expression that a name or number of a column of the SELECT list stands for."""
     if isinstance(key, exp.Literal) and key.is_int:
         check_number(key, len(select.expressions), "GROUP BY")
-        item: exp.Alias = select.expressions[int(key.name) - 1]
-        return item.this  # type: ignore[no-any-return]
+        item: exp.Expr = select.expressions[int(key.name) - 1].this
+        return item
     if isinstance(key, exp.Column) and is_alias(key):
         found = (e.this for e in select.expressions if e.alias.lower() == key.name.lower())
         return next(found, key)

@@ -64,19 +64,19 @@ def _quantified(node: exp.Binary) -> exp.Expr:
     return found if isinstance(node, exp.EQ) else exp.Not(this=found)
 
 
-def _like(node: Any) -> exp.Expr:
+def _like(node: exp.Expr) -> exp.Expr:
     """`LIKE ANY (p, q)` is one LIKE for each pattern, joined by OR; by AND for ALL."""
     like = node.this if isinstance(node, exp.Escape) else node
     quantifier = like.args.get("expression")
     if not isinstance(quantifier, exp.Any | exp.All):
-        return node  # type: ignore[no-any-return]
+        return node
     given = quantifier.this
     patterns = given.expressions if isinstance(given, exp.Tuple) else [given.unnest()]
 
     def one(pattern: exp.Expr) -> exp.Expr:
         copy = node.copy()
         (copy.this if isinstance(copy, exp.Escape) else copy).set("expression", pattern.copy())
-        return copy  # type: ignore[no-any-return]
+        return copy
 
     connector = exp.Or if isinstance(quantifier, exp.Any) else exp.And
     return exp.Paren(this=reduce(lambda left, right: connector(this=left, expression=right), map(one, patterns)))

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as pt
 
-from limbeck.query.pg_catalog import shapes, types
+from limbeck.query.pg_catalog import types
 from limbeck.query.pg_catalog.shapes import SHAPES, Shape
 from limbeck.query.pg_catalog.types import BUILTINS
 from limbeck.query.pg_catalog.world import (
@@ -380,8 +380,3 @@ def built(shape: Shape, world: World) -> pa.Table:
     """Return the rows of a relation of pg_catalog."""
     found = table(shape.arrow, BUILDERS[shape.key](world) if shape.key in BUILDERS else ())
     return pa.concat_tables([found, _own_attributes()]) if shape.name == "pg_attribute" else found
-
-
-def namespace_of(shape: shapes.Shape) -> int:
-    """Return the OID of the schema that a relation of the catalogue is in."""
-    return SCHEMAS[shape.schema]
