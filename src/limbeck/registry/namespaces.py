@@ -28,7 +28,6 @@ class Namespace:
     name: str
     type: str
     """One of `TYPES`."""
-    custom: bool = False
     description: str = ""
 
 
@@ -63,7 +62,7 @@ class Namespaces:
         with self._store.read() as connection:
             query = select(tables.namespaces).where(tables.namespaces.c.sandbox_id == sandbox.id)
             rows = connection.execute(query.order_by(tables.namespaces.c.id)).all()
-        return [*STANDARD, *(Namespace(r.id, r.code, r.name, r.type, True, r.description) for r in rows)]
+        return [*STANDARD, *(Namespace(r.id, r.code, r.name, r.type, r.description) for r in rows)]
 
     def find(self, sandbox: Sandbox, code: str) -> Namespace | None:
         """Return the namespace with this code, whatever the case, or None."""
@@ -85,7 +84,7 @@ class Namespaces:
         moment = clock.millis(clock.now())
         with self._store.write() as connection:
             _check_free(connection, sandbox, code, name)
-            found = Namespace(_next_id(connection, sandbox), code, name, kind, True, description)
+            found = Namespace(_next_id(connection, sandbox), code, name, kind, description)
             state = {"description": description, "created_by": created_by, "created": moment, "updated": moment}
             row = {"id": found.id, "code": code, "name": name, "type": kind, "sandbox_id": sandbox.id}
             connection.execute(insert(tables.namespaces).values(**row, **state))
