@@ -43,6 +43,11 @@ def fixtures() -> dict[str, list[pa.Table]]:
     return {name: world.arrow(name) for name in SHAPES if name != "many"}
 
 
+ADMIN = Principal("alice", "acme@AdobeOrg", frozenset({"admin"}))
+EDITOR = Principal("eve", "acme@AdobeOrg", frozenset({"editor"}))
+VIEWER = Principal("vic", "acme@AdobeOrg", frozenset({"viewer"}))
+
+
 @dataclass
 class Home:
     """A home in a folder with a query service on it."""

@@ -31,15 +31,10 @@ from limbeck.query.constraints import constraints
 from limbeck.query.database import Database
 from limbeck.query.service import SqlSession
 from limbeck.registry import Registry
-from limbeck.scope import Principal
 from limbeck.xdm import standard
 from limbeck.xdm.types import Field, Object, Scalar
 from tests.behaviour import children
-from tests.behaviour.query_tables import Home, fixtures
-
-ADMIN = Principal("alice", "acme@AdobeOrg", frozenset({"admin"}))
-EDITOR = Principal("eve", "acme@AdobeOrg", frozenset({"editor"}))
-VIEWER = Principal("vic", "acme@AdobeOrg", frozenset({"viewer"}))
+from tests.behaviour.query_tables import ADMIN, EDITOR, VIEWER, Home, fixtures
 
 
 @pytest.fixture

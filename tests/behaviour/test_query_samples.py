@@ -24,11 +24,7 @@ from limbeck.errors import (
 from limbeck.lake.maintain import sweep
 from limbeck.query.service import SqlSession, View
 from limbeck.scope import Principal
-from tests.behaviour.query_tables import Home, fixtures
-
-ADMIN = Principal("alice", "acme@AdobeOrg", frozenset({"admin"}))
-EDITOR = Principal("eve", "acme@AdobeOrg", frozenset({"editor"}))
-VIEWER = Principal("vic", "acme@AdobeOrg", frozenset({"viewer"}))
+from tests.behaviour.query_tables import ADMIN, EDITOR, VIEWER, Home, fixtures
 
 
 class Client:

@@ -22,13 +22,8 @@ from limbeck.errors import (
     UndefinedTable,
 )
 from limbeck.query.service import QueryService, SqlSession
-from limbeck.scope import Principal
 from limbeck.xdm.types import Array, Field, Object, Scalar
-from tests.behaviour.query_tables import Home, fixtures
-
-ADMIN = Principal("alice", "acme@AdobeOrg", frozenset({"admin"}))
-EDITOR = Principal("eve", "acme@AdobeOrg", frozenset({"editor"}))
-VIEWER = Principal("vic", "acme@AdobeOrg", frozenset({"viewer"}))
+from tests.behaviour.query_tables import ADMIN, EDITOR, VIEWER, Home, fixtures
 
 
 @pytest.fixture

@@ -19,12 +19,8 @@ from limbeck.errors import (
     WrongObject,
 )
 from limbeck.query.service import SqlSession
-from limbeck.scope import Principal
-from tests.behaviour.query_tables import Home, fixtures
+from tests.behaviour.query_tables import ADMIN, EDITOR, Home, fixtures
 from tests.behaviour.test_query_ddl import opened, run
-
-ALICE = Principal("alice", "acme@AdobeOrg", frozenset({"admin"}))
-EVE = Principal("eve", "acme@AdobeOrg", frozenset({"editor"}))
 
 
 @pytest.fixture
@@ -127,13 +123,13 @@ def test_a_view_over_what_is_gone_says_which(home: Home) -> None:
 
 
 def test_only_who_made_a_view_replaces_or_drops_it(home: Home) -> None:
-    home.sql("CREATE VIEW v AS SELECT 1 AS a", ALICE)
+    home.sql("CREATE VIEW v AS SELECT 1 AS a", ADMIN)
     for statement in ("CREATE OR REPLACE VIEW v AS SELECT 2 AS a", "DROP VIEW v"):
         with pytest.raises(Forbidden, match="another credential"):
-            home.sql(statement, EVE)
-    home.sql("CREATE OR REPLACE VIEW v AS SELECT 3 AS a", ALICE)
+            home.sql(statement, EDITOR)
+    home.sql("CREATE OR REPLACE VIEW v AS SELECT 3 AS a", ADMIN)
     assert home.rows("SELECT a FROM v") == [(3,)]
-    home.sql("DROP VIEW v", ALICE)
+    home.sql("DROP VIEW v", ADMIN)
 
 
 def test_show_views_tells_what_they_read(home: Home) -> None:

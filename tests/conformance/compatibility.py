@@ -46,22 +46,17 @@ def statements() -> Iterator[str]:
 
 def state(entry: Entry) -> str:
     """The state of a statement in words."""
-    if entry.reason:
-        return f"notimpl (0A000): {entry.reason.text}"
-    return f"not yet: {entry.missing}" if entry.missing else "served"
+    return f"notimpl (0A000): {entry.reason.text}" if entry.reason else "served"
 
 
 def functions() -> Iterator[str]:
     """Functions by what they are for."""
     yield "## Functions\n"
-    missing = surface.MISSING_FUNCTIONS
     groups = {"Adobe-defined": list(probes(ADOBE)), **{name: list(probes(text)) for name, text in SPARK.items()}}
     groups["others"] = list(GROUPED)
-    rows = [(name, " ".join(f"`{f.lower()}`" for f in found if f not in missing)) for name, found in groups.items()]
+    rows = [(name, " ".join(f"`{f.lower()}`" for f in found)) for name, found in groups.items()]
     rows.append(("operators", ", ".join(OPERATORS)))
     rows.append(("notimpl (0A000)", f"{' '.join(f'`{f}`' for f in probes(SKETCH))}: {surface.SKETCHES.text}"))
-    if missing:
-        rows.append(("not yet", " ".join(f"`{f}`" for f in missing)))
     yield from table(("group", "functions"), rows)
 
 
@@ -77,16 +72,13 @@ def clients() -> Iterator[str]:
 
 
 def cases() -> Iterator[str]:
-    """How many cases there are, and those that do not pass."""
-    waiting = {case.id: case.missing for case in CASES if case.missing}
+    """How many cases there are."""
     yield "## Cases\n"
     yield (
         f"{len(CASES)} cases of the contract (`tests/conformance/cases`) run over psycopg2 and in process, each on the"
         " contract's tables and on a twin with other names, values and numbers of rows, beside a reference that"
         " goes through the rows one at a time.\n"
     )
-    if waiting:
-        yield from table(("case", "waits for"), list(waiting.items()))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

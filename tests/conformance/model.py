@@ -92,8 +92,6 @@ class Case:
     """The SQLSTATE of a log-in that is refused."""
     commands: bool = False
     """It has commands of the wire's session, which the query service does not know."""
-    missing: str = ""
-    """The part that is not there yet: the case has to fail until it is."""
 
     def world(self, tables: World) -> World:
         """The tables with the case's own constants."""

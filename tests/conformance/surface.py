@@ -35,8 +35,6 @@ class Entry:
     probe: str
     reason: Reason | None = None
     """Why it is not served; None: it is."""
-    missing: str = ""
-    """The part that is not there yet: the probe has to fail until it is."""
 
 
 @dataclass(frozen=True)
@@ -637,9 +635,6 @@ OPERATORS = {
     "`x::type`": "SELECT '1'::int",
     "`INTERVAL '7 DAYS'`": "SELECT now() - INTERVAL '7 DAYS'",
 }
-
-MISSING_FUNCTIONS: dict[str, str] = {}
-"""Functions that are not there yet, each with the part that brings it: its probe has to fail until it is."""
 
 
 def probes(text: str) -> dict[str, str]:

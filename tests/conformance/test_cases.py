@@ -22,7 +22,6 @@ ALL = [
         name,
         is_wire,
         id=f"{case.id}-{name}-{'wire' if is_wire else 'process'}",
-        marks=[pytest.mark.xfail(reason=case.missing, strict=True)] if case.missing else [],
     )
     for case in CASES
     for name in WORLDS

@@ -34,9 +34,8 @@ def test_errors(client: Client) -> None:
         assert client.run("SELECT 1 AS a") == [(1,)]
 
 
-def test_writing(request: pytest.FixtureRequest, client: Client) -> None:
-    if "pandas" in request.node.name:
-        pytest.skip("pandas reads queries only")
+@pytest.mark.parametrize("client", [name for name in CLIENTS if name != "pandas"], indirect=True)
+def test_writing(client: Client) -> None:
     client.run("CREATE TABLE of_clients AS SELECT id, name FROM cust")
     try:
         client.run("INSERT INTO of_clients VALUES (4, 'Eva')")

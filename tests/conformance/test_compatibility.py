@@ -41,11 +41,9 @@ def fault(session: Driver, entry: Entry) -> str:
         session.run(entry.probe)
     except Refused as refused:
         told = without_the_statement(refused.text)
-        if entry.missing:
-            return ""
         said = entry.reason is not None and refused.sqlstate == "0A000" and re.search(entry.reason.says, told)
         return "" if said else f"{refused.sqlstate} {told}"
-    return "is served" if entry.reason is not None or entry.missing else ""
+    return "" if entry.reason is None else "is served"
 
 
 def without_the_statement(text: str) -> str:
@@ -57,12 +55,7 @@ EXPRESSIONS = {name: line for text in (ADOBE, *SPARK.values()) for name, line in
 TABLE = "(SELECT 1 AS n, id, timestamp, ch FROM ev_t)"
 
 
-def of_function(name: str) -> list[pytest.MarkDecorator]:
-    missing = surface.MISSING_FUNCTIONS.get(name)
-    return [pytest.mark.xfail(reason=missing, strict=True)] if missing else []
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=of_function(name)) for name in [*EXPRESSIONS, *GROUPED]])
+@pytest.mark.parametrize("name", [*EXPRESSIONS, *GROUPED])
 def test_function(session: Driver, name: str) -> None:
     session.run(GROUPED.get(name) or f"SELECT {EXPRESSIONS[name]} FROM {TABLE}")
 
