@@ -64,8 +64,21 @@ def create_app(platform: Platform, pg: tuple[str, int] | None = None) -> FastAPI
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_crash)
+    app.add_middleware(WithoutSlash)
     app.add_middleware(RequestLog)
     return app
+
+
+class WithoutSlash:
+    """Takes the slash from the end of a path: AEP's clients send some paths with it and some without."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and len(scope["path"]) > 1:
+            scope = {**scope, "path": scope["path"].rstrip("/")}
+        await self._app(scope, receive, send)
 
 
 class RequestLog:

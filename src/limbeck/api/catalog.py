@@ -32,7 +32,6 @@ class CreateDataset(BaseModel):
 
 
 @router.post("/dataSets", status_code=201)
-@router.post("/dataSets/", status_code=201, include_in_schema=False)
 def create_dataset(caller: Writing, body: CreateDataset) -> list[str]:
     """POST /dataSets: AEP body in, `Lake.create_dataset`, `["@/dataSets/{id}"]` out."""
     made = caller.platform.lake.create_dataset(

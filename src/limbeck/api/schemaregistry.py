@@ -16,7 +16,6 @@ KINDS = {"mixins": "fieldgroups"}
 
 
 @router.get("/stats")
-@router.get("/stats/", include_in_schema=False)
 def stats(caller: Reading) -> dict[str, Any]:
     """GET /stats: the tenant id, under whose name custom fields live."""
     kinds = ("schemas", "fieldgroups", "datatypes", "classes")
@@ -32,14 +31,12 @@ def stats(caller: Reading) -> dict[str, Any]:
 
 
 @router.post("/tenant/descriptors", status_code=201)
-@router.post("/tenant/descriptors/", status_code=201, include_in_schema=False)
 def create_descriptor(caller: Writing, body: dict[str, Any]) -> dict[str, Any]:
     """POST /tenant/descriptors."""
     return caller.platform.registry.create_descriptor(caller.sandbox, body)
 
 
 @router.get("/tenant/descriptors")
-@router.get("/tenant/descriptors/", include_in_schema=False)
 def list_descriptors(caller: Reading) -> dict[str, Any]:
     """GET /tenant/descriptors: all of them on one page."""
     found = caller.platform.registry.descriptors(caller.sandbox)
@@ -47,7 +44,6 @@ def list_descriptors(caller: Reading) -> dict[str, Any]:
 
 
 @router.get("/{container}/{kind}")
-@router.get("/{container}/{kind}/", include_in_schema=False)
 def list_resources(caller: Reading, container: str, kind: str) -> dict[str, Any]:
     """GET /{container}/{kind}: whole resources, on one page."""
     found = caller.platform.registry.list(caller.sandbox, _kind(kind), _container(container))
@@ -56,7 +52,6 @@ def list_resources(caller: Reading, container: str, kind: str) -> dict[str, Any]
 
 
 @router.post("/tenant/{kind}", status_code=201)
-@router.post("/tenant/{kind}/", status_code=201, include_in_schema=False)
 def create_resource(caller: Writing, kind: str, body: dict[str, Any]) -> dict[str, Any]:
     """POST /tenant/{kind}: a schema, field group, class or data type."""
     return caller.platform.registry.create(caller.sandbox, _kind(kind), body)
@@ -66,13 +61,13 @@ def create_resource(caller: Writing, kind: str, body: dict[str, Any]) -> dict[st
 def get_resource(caller: Reading, container: str, kind: str, resource_id: str) -> dict[str, Any]:
     """GET /{container}/{kind}/{id}: by `$id` or `meta:altId`, looked up in both containers."""
     _container(container)
-    return caller.platform.registry.get(caller.sandbox, _kind(kind), resource_id.rstrip("/"))
+    return caller.platform.registry.get(caller.sandbox, _kind(kind), resource_id)
 
 
 @router.patch("/tenant/{kind}/{resource_id:path}")
 def patch_resource(caller: Writing, kind: str, resource_id: str, operations: list[dict[str, Any]]) -> dict[str, Any]:
     """PATCH /tenant/{kind}/{id}: JSON Patch, additive once data may exist."""
-    return caller.platform.registry.patch(caller.sandbox, _kind(kind), resource_id.rstrip("/"), operations)
+    return caller.platform.registry.patch(caller.sandbox, _kind(kind), resource_id, operations)
 
 
 def _kind(kind: str) -> str:

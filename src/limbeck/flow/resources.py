@@ -10,11 +10,11 @@ from typing import Any, cast
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from limbeck import clock, ids
-from limbeck.errors import EtagMissing, NotFound, StaleEtag
+from limbeck.errors import EtagMissing, NotFound
 from limbeck.flow.model import Resource, ResourceKind
 from limbeck.registry import json_patch
 from limbeck.scope import Sandbox
-from limbeck.store import Store
+from limbeck.store import Store, etags
 from limbeck.store.tables import flow_resources
 
 Body = Mapping[str, Any]
@@ -100,16 +100,12 @@ def patched(found: Resource, operations: Sequence[Mapping[str, Any]], etag: str 
     word = _WORDS[found.kind]
     if etag is None:
         raise EtagMissing(f"a change of a {word} needs the header If-Match with its etag, which is now {found.etag}")
-    if etag.strip('"') != found.etag.strip('"'):
-        raise StaleEtag(
-            f"{word} {found.id} has changed since it was read: the header If-Match is {etag}, its etag is now "
-            f"{found.etag}; read it again and retry"
-        )
+    etags.require(f"{word} {found.id}", found.etag, etag)
     return json_patch.apply(found.body, operations)
 
 
 def _new_etag() -> str:
-    return f'"{ids.new_uuid()}"'
+    return f'"{etags.new()}"'
 
 
 def _resource(row: Row[Any]) -> Resource:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, select
 
-from limbeck.errors import Conflict, Forbidden, InvalidInput, InvalidSchema, NotFound, StaleEtag, nearest
+from limbeck.errors import Conflict, Forbidden, InvalidInput, InvalidSchema, NotFound, nearest
 from limbeck.registry import change, descriptors, json_patch
 from limbeck.registry.catalogue import KINDS, Catalogue, Entry
 from limbeck.registry.compose import BEHAVIOURS, check, composition, known_fields, resolved
@@ -17,7 +17,7 @@ from limbeck.registry.namespaces import Namespaces
 from limbeck.registry.resolve import Body, Node
 from limbeck.registry.stamp import restamped, stamped, with_composition
 from limbeck.scope import Sandbox
-from limbeck.store import Store, tables
+from limbeck.store import Store, etags, tables
 from limbeck.xdm import standard
 from limbeck.xdm.json_schema import emit, parse_object
 from limbeck.xdm.types import Object, Schema
@@ -254,8 +254,7 @@ def _described(kind: str, body: Body, catalogue: Catalogue) -> Body:
 def _check_writable(entry: Entry, etag: str | None) -> None:
     if entry.etag is None:
         raise Forbidden(f'"{entry.id}" is a standard resource and cannot be changed')
-    if etag is not None and etag != entry.etag:
-        raise StaleEtag(f'"{entry.id}" has changed since it was read: read it again and retry')
+    etags.require(f'"{entry.id}"', entry.etag, etag)
 
 
 def _schema(entry: Entry, catalogue: Catalogue) -> Schema:

@@ -16,7 +16,7 @@ from limbeck import crash
 from limbeck.errors import DiskFull, HomeError
 from limbeck.lock import file_lock
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration; a home at another one is migrated (older) or refused (newer)."""
 
 MIGRATIONS = "limbeck.store:migrations"

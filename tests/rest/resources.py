@@ -1,0 +1,227 @@
+"""The table of resources: how each is made, read, changed and deleted over REST."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from limbeck.ids import new_uuid
+from tests.rest.api import Api
+
+FLOW = "/data/foundation/flowservice"
+SCHEMAS = "/data/foundation/schemaregistry/tenant"
+CATALOG = "/data/foundation/catalog"
+QUERY = "/data/foundation/query"
+PREP = "/data/foundation/conversion"
+UPS = "/data/core/ups"
+
+PROFILE = "https://ns.adobe.com/xdm/context/profile"
+LANDING_ZONE_SOURCE = "26f526f2-58f4-4712-961d-e41bf1ccc0e8"
+LANDING_ZONE_TARGET = "10440537-2a7b-4583-ac39-ed38d4b848e8"
+DATA_LAKE_SOURCE = "23598e46-f560-407b-88d5-ea6207e49db0"
+EXPORT_TO_ZONE = "cd2fc47e-e838-4f38-a581-8fff2f99b63a"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A request that changes a resource, and what it makes of it."""
+
+    method: str
+    body: Any
+    makes: Mapping[str, Any]
+    """Keys of the resource, after it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of resource. What a call is not given for, the kind does not have."""
+
+    name: str
+    path: str
+    """Of the list, to which a new one is posted too."""
+    body: Callable[[Api], dict[str, Any]]
+    """A body that can be posted; what it needs is made by the way. A new name each time."""
+    id_of: Callable[[Any], str] = lambda made: str(made["id"])
+    """The id in the answer of the post."""
+    one: Callable[[Any, str], Any] = lambda answer, _id: answer
+    """The resource in the answer of a read."""
+    listed: Callable[[Any], Iterable[str]] | None = None
+    """The ids in the answer of a list."""
+    change: Callable[[Mapping[str, Any]], Change] | None = None
+    """A change of the resource as it was read."""
+    deletes: bool = True
+    needs_etag: bool = False
+    """Whether a change without If-Match is refused (428)."""
+    kept: tuple[str, ...] = ("name",)
+    """Keys of the body that a read gives back as they were sent."""
+
+    def make(self, api: Api) -> str:
+        """Make one; return its id."""
+        return self.id_of(api.ok("POST", self.path, self.body(api)))
+
+    def at(self, resource_id: str) -> str:
+        """The path of one."""
+        return f"{self.path}/{resource_id}"
+
+    def read(self, api: Api, resource_id: str) -> Any:
+        """One, as it is."""
+        return self.one(api.ok("GET", self.at(resource_id)), resource_id)
+
+
+def _name(what: str) -> str:
+    return f"{what} {new_uuid()}"
+
+
+def _items(answer: Any, _id: str) -> Any:
+    (found,) = answer["items"]
+    return found
+
+
+def _ids(key: str) -> Callable[[Any], Iterable[str]]:
+    return lambda answer: [item["id"] for item in answer[key]]
+
+
+def _replaced(path: str, value: Any) -> Callable[[Mapping[str, Any]], Change]:
+    return lambda _: Change("PATCH", [{"op": "replace", "path": f"/{path}", "value": value}], {path: value})
+
+
+def schema(api: Api, *classes: str) -> str:
+    """A schema of the profile class; its id."""
+    body = {"title": _name("schema"), "type": "object", "allOf": [{"$ref": c} for c in classes or (PROFILE,)]}
+    return str(api.ok("POST", f"{SCHEMAS}/schemas", body)["$id"])
+
+
+def dataset(api: Api) -> str:
+    """An empty dataset; its id."""
+    body = {"name": _name("dataset"), "schemaRef": {"id": schema(api)}}
+    return str(api.ok("POST", f"{CATALOG}/dataSets", body)[0].rpartition("/")[2])
+
+
+def _connection(_: Api) -> dict[str, Any]:
+    return {"name": _name("base"), "auth": None, "connectionSpec": {"id": LANDING_ZONE_TARGET, "version": "1.0"}}
+
+
+def _source(api: Api) -> dict[str, Any]:
+    spec = {"id": DATA_LAKE_SOURCE, "version": "1.0"}
+    return {"name": _name("from"), "connectionSpec": spec, "params": {"datasets": [{"dataSetId": dataset(api)}]}}
+
+
+def _target(_: Api) -> dict[str, Any]:
+    params = {"mode": "Server-to-server", "compression": "gzip", "datasetFileType": "parquet", "path": "out"}
+    return {"name": _name("to"), "connectionSpec": {"id": LANDING_ZONE_TARGET, "version": "1.0"}, "params": params}
+
+
+def _flow(api: Api) -> dict[str, Any]:
+    return {
+        "name": _name("flow"),
+        "flowSpec": {"id": EXPORT_TO_ZONE, "version": "1.0"},
+        "sourceConnectionIds": [api.ok("POST", f"{FLOW}/sourceConnections", _source(api))["id"]],
+        "targetConnectionIds": [api.ok("POST", f"{FLOW}/targetConnections", _target(api))["id"]],
+        "transformations": [],
+        "scheduleParams": {"interval": 1, "timeUnit": "day", "startTime": 4_000_000_000},
+    }
+
+
+def _mapping_set(api: Api) -> dict[str, Any]:
+    to = {"schemaRef": {"id": schema(api), "contentType": "application/vnd.adobe.xed-full+json;version=1"}}
+    mappings = [{"sourceType": "ATTRIBUTE", "source": "key", "destination": "_id"}]
+    return {"outputSchema": to, "mappings": mappings}
+
+
+def _template(_: Api) -> dict[str, Any]:
+    return {"name": _name("template"), "sql": "SELECT 1", "queryParameters": {}}
+
+
+def _scheduled(_: Api) -> dict[str, Any]:
+    query = {"dbName": "prod:all", "sql": "SELECT 1", "name": _name("scheduled"), "description": ""}
+    return {"query": query, "schedule": {"schedule": "0 0 1 1 *", "startDate": "2100-01-01T00:00:00Z"}}
+
+
+def _segment(_: Api) -> dict[str, Any]:
+    return {
+        "name": _name("audience"),
+        "description": "",
+        "expression": {"type": "PQL", "format": "pql/text", "value": 'person.name.lastName = "Ibsen"'},
+        "schema": {"name": "_xdm.context.profile"},
+        "ttlInDays": 60,
+    }
+
+
+KINDS = (
+    Kind(
+        "connection",
+        f"{FLOW}/connections",
+        _connection,
+        one=_items,
+        listed=_ids("items"),
+        change=_replaced("name", "renamed"),
+        needs_etag=True,
+    ),
+    Kind(
+        "source connection",
+        f"{FLOW}/sourceConnections",
+        _source,
+        one=_items,
+        listed=_ids("items"),
+        change=_replaced("name", "renamed"),
+        needs_etag=True,
+        kept=("name", "params"),
+    ),
+    Kind(
+        "target connection",
+        f"{FLOW}/targetConnections",
+        _target,
+        one=_items,
+        listed=_ids("items"),
+        change=_replaced("name", "renamed"),
+        needs_etag=True,
+        kept=("name", "params"),
+    ),
+    Kind(
+        "flow",
+        f"{FLOW}/flows",
+        _flow,
+        one=_items,
+        listed=_ids("items"),
+        change=_replaced("name", "renamed"),
+        needs_etag=True,
+        kept=("name", "scheduleParams", "sourceConnectionIds"),
+    ),
+    Kind(
+        "mapping set",
+        f"{PREP}/mappingSets",
+        _mapping_set,
+        listed=_ids("data"),
+        change=lambda found: Change(
+            "PUT", {"outputSchema": found["outputSchema"], "mappings": found["mappings"], "name": "new"}, {"version": 1}
+        ),
+        kept=("outputSchema", "mappings"),
+    ),
+    Kind(
+        "query template",
+        f"{QUERY}/query-templates",
+        _template,
+        listed=_ids("templates"),
+        change=lambda found: Change("PUT", {"name": found["name"], "sql": "SELECT 2"}, {"sql": "SELECT 2"}),
+        kept=("name", "sql"),
+    ),
+    Kind(
+        "query schedule",
+        f"{QUERY}/schedules",
+        _scheduled,
+        listed=_ids("schedules"),
+        change=lambda _: Change(
+            "PATCH", {"body": [{"op": "replace", "path": "/state", "value": "disable"}]}, {"state": "DISABLED"}
+        ),
+        kept=("query",),
+    ),
+    Kind(
+        "segment definition",
+        f"{UPS}/segment/definitions",
+        _segment,
+        listed=_ids("segments"),
+        change=lambda _: Change("PATCH", {"name": "renamed"}, {"name": "renamed"}),
+        kept=("name", "expression", "ttlInDays"),
+    ),
+)
