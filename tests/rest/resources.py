@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from limbeck.ids import new_uuid
 from tests.rest.api import Api
@@ -92,6 +93,13 @@ def schema(api: Api, *classes: str) -> str:
     return str(api.ok("POST", f"{SCHEMAS}/schemas", body)["$id"])
 
 
+def people(api: Api) -> None:
+    """A schema in Profile whose union has names of persons."""
+    made = schema(api, PROFILE, "https://ns.adobe.com/xdm/context/profile-person-details")
+    tag = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
+    api.ok("PATCH", f"{SCHEMAS}/schemas/{quote(made, safe='')}", tag)
+
+
 def dataset(api: Api) -> str:
     """An empty dataset; its id."""
     body = {"name": _name("dataset"), "schemaRef": {"id": schema(api)}}
@@ -138,7 +146,8 @@ def _scheduled(_: Api) -> dict[str, Any]:
     return {"query": query, "schedule": {"schedule": "0 0 1 1 *", "startDate": "2100-01-01T00:00:00Z"}}
 
 
-def _segment(_: Api) -> dict[str, Any]:
+def _segment(api: Api) -> dict[str, Any]:
+    people(api)
     return {
         "name": _name("audience"),
         "description": "",

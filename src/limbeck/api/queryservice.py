@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from limbeck.api import shapes
 from limbeck.api.context import Caller, Reading, Writing
+from limbeck.api.etags import IfMatch, show
 from limbeck.api.lists import page
 from limbeck.errors import InvalidInput, NotFound
 from limbeck.query import runs
@@ -161,22 +162,24 @@ def list_templates(
 
 
 @router.get("/query-templates/{template_id}")
-def get_template(caller: Reading, template_id: str) -> dict[str, Any]:
+def get_template(caller: Reading, template_id: str, response: Response) -> dict[str, Any]:
     """GET /query-templates/{id}."""
-    return shapes.query_template(caller.platform.query.templates.get(caller.sandbox, template_id))
+    found = caller.platform.query.templates.get(caller.sandbox, template_id)
+    show(response, found.etag)
+    return shapes.query_template(found)
 
 
 @router.put("/query-templates/{template_id}")
-def replace_template(caller: Writing, template_id: str, body: dict[str, Any]) -> dict[str, Any]:
+def replace_template(caller: Writing, template_id: str, body: dict[str, Any], etag: IfMatch = None) -> dict[str, Any]:
     """PUT /query-templates/{id}."""
     who = caller.principal.client_id
-    return shapes.query_template(caller.platform.query.templates.replace(caller.sandbox, template_id, body, who))
+    return shapes.query_template(caller.platform.query.templates.replace(caller.sandbox, template_id, body, who, etag))
 
 
 @router.delete("/query-templates/{template_id}", status_code=202)
-def delete_template(caller: Writing, template_id: str) -> dict[str, Any]:
+def delete_template(caller: Writing, template_id: str, etag: IfMatch = None) -> dict[str, Any]:
     """DELETE /query-templates/{id}."""
-    caller.platform.query.templates.delete(caller.sandbox, template_id)
+    caller.platform.query.templates.delete(caller.sandbox, template_id, etag)
     return {"message": f"query template {template_id} was deleted", "statusCode": 202}
 
 
@@ -204,13 +207,15 @@ def list_schedules(
 
 
 @router.get("/schedules/{schedule_id}")
-def get_schedule(caller: Reading, schedule_id: str) -> dict[str, Any]:
+def get_schedule(caller: Reading, schedule_id: str, response: Response) -> dict[str, Any]:
     """GET /schedules/{id}."""
-    return shapes.query_schedule(caller.platform.query_schedules.get(caller.sandbox, schedule_id))
+    found = caller.platform.query_schedules.get(caller.sandbox, schedule_id)
+    show(response, found.etag)
+    return shapes.query_schedule(found)
 
 
 @router.patch("/schedules/{schedule_id}", status_code=202)
-def change_schedule(caller: Writing, schedule_id: str, body: ScheduleChange) -> dict[str, Any]:
+def change_schedule(caller: Writing, schedule_id: str, body: ScheduleChange, etag: IfMatch = None) -> dict[str, Any]:
     """PATCH /schedules/{id}: replace /state (enable, disable), /schedule, or a part of it."""
     before = caller.platform.query_schedules.get(caller.sandbox, schedule_id)
     enabled: bool | None = None
@@ -227,15 +232,17 @@ def change_schedule(caller: Writing, schedule_id: str, body: ScheduleChange) -> 
             timing = {**(timing or before.timing), path.removeprefix("/schedule/"): value}
         else:
             raise InvalidInput(f"path {path!r} with value {value!r} cannot be replaced; /state and /schedule can")
-    changed = caller.platform.query_schedules.change(caller.sandbox, schedule_id, enabled=enabled, timing=timing)
+    changed = caller.platform.query_schedules.change(
+        caller.sandbox, schedule_id, enabled=enabled, timing=timing, etag=etag
+    )
     caller.platform.worker.wake()
     return {"message": f"schedule {changed.id} was changed", "statusCode": 202}
 
 
 @router.delete("/schedules/{schedule_id}", status_code=202)
-def delete_schedule(caller: Writing, schedule_id: str) -> dict[str, Any]:
+def delete_schedule(caller: Writing, schedule_id: str, etag: IfMatch = None) -> dict[str, Any]:
     """DELETE /schedules/{id}."""
-    caller.platform.query_schedules.delete(caller.sandbox, schedule_id)
+    caller.platform.query_schedules.delete(caller.sandbox, schedule_id, etag)
     return {"message": f"schedule {schedule_id} was deleted", "statusCode": 202}
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from limbeck.api import shapes
 from limbeck.api.context import Caller, Reading, Writing
+from limbeck.api.etags import IfMatch, show
 from limbeck.audience import Audience
 from limbeck.errors import InvalidInput
 
@@ -83,29 +84,32 @@ def list_definitions(
 
 
 @router.get("/segment/definitions/{audience_id}")
-def get_definition(caller: Reading, audience_id: str) -> dict[str, Any]:
+def get_definition(caller: Reading, audience_id: str, response: Response) -> dict[str, Any]:
     """GET /segment/definitions/{id}."""
-    return _shape(caller, caller.platform.audiences.definitions.get(caller.sandbox, audience_id))
+    found = caller.platform.audiences.definitions.get(caller.sandbox, audience_id)
+    show(response, found.etag)
+    return _shape(caller, found)
 
 
 @router.patch("/segment/definitions/{audience_id}")
 @router.put("/segment/definitions/{audience_id}", include_in_schema=False)
-def change_definition(caller: Writing, audience_id: str, body: SegmentChange) -> dict[str, Any]:
+def change_definition(caller: Writing, audience_id: str, body: SegmentChange, etag: IfMatch = None) -> dict[str, Any]:
     """PATCH /segment/definitions/{id}: the keys that are sent replace those that are there."""
     before = caller.platform.audiences.definitions.get(caller.sandbox, audience_id)
     rule = before.rule if body.expression is None else _rule(body.expression)
     kept = {**before.body, **{k: v for k, v in (body.model_extra or {}).items() if k != "id"}}
     name = before.name if "name" not in body.model_fields_set else body.name
-    return _shape(caller, caller.platform.audiences.change(caller.sandbox, audience_id, name, rule, kept))
+    changed = caller.platform.audiences.change(caller.sandbox, audience_id, name, rule, kept, etag)
+    return _shape(caller, changed)
 
 
 @router.delete("/segment/definitions/{audience_id}")
-def delete_definition(caller: Writing, audience_id: str) -> dict[str, Any]:
+def delete_definition(caller: Writing, audience_id: str, etag: IfMatch = None) -> dict[str, Any]:
     """DELETE /segment/definitions/{id}: with its membership; refused while a flow or another audience uses it."""
     users = caller.platform.uses_of_audience(caller.sandbox, audience_id)
     if users:
         raise InvalidInput(f"audience {audience_id} is used by {', '.join(users)}; take it out of there first")
-    caller.platform.audiences.definitions.delete(caller.sandbox, audience_id)
+    caller.platform.audiences.definitions.delete(caller.sandbox, audience_id, etag)
     return {}
 
 

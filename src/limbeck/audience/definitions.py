@@ -13,7 +13,7 @@ from limbeck import clock, ids
 from limbeck.audience.model import Audience, Membership
 from limbeck.errors import InvalidInput, NotFound
 from limbeck.scope import Sandbox
-from limbeck.store import Store
+from limbeck.store import Store, etags
 from limbeck.store.tables import audiences, memberships
 
 
@@ -27,28 +27,36 @@ class Definitions:
         """Store an audience; several may have one name."""
         _require(name)
         made, moment = ids.new_uuid(), clock.millis(clock.now())
-        row = {"name": name, "body": json.dumps({**body, "rule": rule}), "etag": ids.new_uuid()}
+        row = {"name": name, "body": json.dumps({**body, "rule": rule}), "etag": etags.new()}
         with self._store.write() as connection:
             connection.execute(
                 insert(audiences).values(id=made, sandbox_id=sandbox.id, created=moment, updated=moment, **row)
             )
         return self.get(sandbox, made)
 
-    def change(self, sandbox: Sandbox, audience_id: str, name: str, rule: str, body: Mapping[str, Any]) -> Audience:
-        """Replace what an audience says."""
+    def change(
+        self,
+        sandbox: Sandbox,
+        audience_id: str,
+        name: str,
+        rule: str,
+        body: Mapping[str, Any],
+        etag: str | None = None,
+    ) -> Audience:
+        """Replace what an audience says; raise `StaleEtag` if it is not the one with *etag*."""
         _require(name)
         moment = clock.millis(clock.now())
-        values = {"name": name, "body": json.dumps({**body, "rule": rule}), "etag": ids.new_uuid(), "updated": moment}
+        values = {"name": name, "body": json.dumps({**body, "rule": rule}), "etag": etags.new(), "updated": moment}
         with self._store.write() as connection:
-            mine = update(audiences).where(audiences.c.id == audience_id, audiences.c.sandbox_id == sandbox.id)
-            connection.execute(mine.values(values))
+            _require_etag(connection, sandbox, audience_id, etag)
+            connection.execute(update(audiences).where(audiences.c.id == audience_id).values(values))
         return self.get(sandbox, audience_id)
 
     def get(self, sandbox: Sandbox, audience_id: str) -> Audience:
         """Return an audience by its id; raise `NotFound` if the sandbox has none such."""
         found = self._select(sandbox, audiences.c.id == audience_id)
         if not found:
-            raise NotFound(f"no audience {audience_id!r} in sandbox {sandbox.name}")
+            raise _absent(sandbox, audience_id)
         return found[0]
 
     def named(self, sandbox: Sandbox, name_or_id: str) -> list[Audience]:
@@ -59,10 +67,10 @@ class Definitions:
         """Return the sandbox's audiences, newest first."""
         return self._select(sandbox)[::-1]
 
-    def delete(self, sandbox: Sandbox, audience_id: str) -> None:
-        """Delete an audience with its membership."""
-        self.get(sandbox, audience_id)
+    def delete(self, sandbox: Sandbox, audience_id: str, etag: str | None = None) -> None:
+        """Delete an audience with its membership; raise `StaleEtag` if it is not the one with *etag*."""
         with self._store.write() as connection:
+            _require_etag(connection, sandbox, audience_id, etag)
             connection.execute(delete(audiences).where(audiences.c.id == audience_id))
 
     def membership(self, audience_id: str) -> Membership | None:
@@ -96,6 +104,18 @@ def publish(connection: Connection, made: Sequence[Membership]) -> dict[str, str
             row = {**asdict(membership), "evaluated": clock.millis(membership.evaluated)}
             connection.execute(insert(memberships).values(row))
     return {row.audience_id: row.path for row in before}
+
+
+def _absent(sandbox: Sandbox, audience_id: str) -> NotFound:
+    return NotFound(f"no audience {audience_id!r} in sandbox {sandbox.name}")
+
+
+def _require_etag(connection: Connection, sandbox: Sandbox, audience_id: str, etag: str | None) -> None:
+    mine = (audiences.c.id == audience_id, audiences.c.sandbox_id == sandbox.id)
+    current = connection.execute(select(audiences.c.etag).where(*mine)).scalar()
+    if current is None:
+        raise _absent(sandbox, audience_id)
+    etags.require(f"audience {audience_id}", current, etag)
 
 
 def _require(name: str) -> None:

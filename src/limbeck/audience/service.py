@@ -38,12 +38,23 @@ class Audiences:
         self.needed(sandbox, self.compile(sandbox, rule))  # by a name, what is asked for might lead to the new one
         return self.definitions.create(sandbox, name, rule, body)
 
-    def change(self, sandbox: Sandbox, audience_id: str, name: str, rule: str, body: Mapping[str, Any]) -> Audience:
-        """Replace an audience; raise `PqlError` for its rule, also if it leads back to itself."""
+    def change(
+        self,
+        sandbox: Sandbox,
+        audience_id: str,
+        name: str,
+        rule: str,
+        body: Mapping[str, Any],
+        etag: str | None = None,
+    ) -> Audience:
+        """Replace an audience.
+
+        Raise `PqlError` for its rule, also if it leads back to itself, `StaleEtag` if it is not the one with *etag*.
+        """
         self.definitions.get(sandbox, audience_id)
         if audience_id in self.needed(sandbox, self.compile(sandbox, rule)):
             raise InvalidInput(f"the rule leads back to the audience {audience_id} itself")
-        return self.definitions.change(sandbox, audience_id, name, rule, body)
+        return self.definitions.change(sandbox, audience_id, name, rule, body, etag)
 
     def compile(self, sandbox: Sandbox, rule: str) -> Rule:
         """Return *rule* checked against the union schemas; raise `PqlError` saying where it does not fit."""

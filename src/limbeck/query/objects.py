@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from limbeck import clock, ids
 from limbeck.errors import NameTaken, NotFound, StaleEtag
 from limbeck.scope import Sandbox
-from limbeck.store import Store
+from limbeck.store import Store, etags
 from limbeck.store.tables import query_objects
 
 Body = Mapping[str, Any]
@@ -82,9 +82,10 @@ class Objects:
         with self._store.write() as connection:
             return change(connection, found, body)
 
-    def remove(self, found: QueryObject) -> None:
-        """Delete an object; one that is gone already is left alone."""
+    def remove(self, found: QueryObject, etag: str | None = None) -> None:
+        """Delete an object; one that is gone already is left alone. Raise `StaleEtag` if *etag* is another's."""
         with self._store.write() as connection:
+            etags.require(f"{found.kind} {found.id}", _etag_of(connection, found), etag)
             remove(connection, found)
 
 
@@ -125,18 +126,23 @@ def create(
     if find(connection, sandbox, kind, name or object_id) is not None:
         raise NameTaken(f'{kind} "{name}" exists already')
     row = {"id": object_id, "sandbox_id": sandbox.id, "kind": kind, "name": name or object_id}
-    state = {"body": json.dumps(dict(body)), "etag": ids.new_uuid(), "created_by": created_by}
+    state = {"body": json.dumps(dict(body)), "etag": etags.new(), "created_by": created_by}
     connection.execute(insert(query_objects).values(**row, **state, created=moment, updated=moment))
     return load(connection, sandbox, kind, object_id)
 
 
 def change(connection: Connection, found: QueryObject, body: Body) -> QueryObject:
     """Replace an object's body inside the caller's transaction; raise `StaleEtag` as `Objects.change` does."""
-    values = {"body": json.dumps(dict(body)), "etag": ids.new_uuid(), "updated": clock.millis(clock.now())}
+    values = {"body": json.dumps(dict(body)), "etag": etags.new(), "updated": clock.millis(clock.now())}
     mine = (query_objects.c.id == found.id, query_objects.c.etag == found.etag)
     if connection.execute(update(query_objects).where(*mine).values(values)).rowcount == 0:
         raise StaleEtag(f"{found.kind} {found.name} has changed since it was read: read it again and retry")
     return _object(connection.execute(select(query_objects).where(query_objects.c.id == found.id)).one())
+
+
+def _etag_of(connection: Connection, found: QueryObject) -> str:
+    query = select(query_objects.c.etag).where(query_objects.c.id == found.id)
+    return str(connection.execute(query).scalar() or found.etag)
 
 
 def _object(row: Row[Any]) -> QueryObject:

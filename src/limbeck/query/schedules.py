@@ -16,7 +16,7 @@ from limbeck.query import objects, runs
 from limbeck.query.objects import Objects, QueryObject
 from limbeck.query.runs import QueryRun, Request
 from limbeck.scope import Principal, Sandbox
-from limbeck.store import Store
+from limbeck.store import Store, etags
 from limbeck.store.queue import Job, enqueue_at, forget
 
 DUE = "query.due"
@@ -62,6 +62,7 @@ class Schedule:
     """A query and when it is run."""
 
     id: str
+    etag: str
     query: Mapping[str, Any]
     """What the client has sent, as it was sent."""
     timing: Mapping[str, Any]
@@ -105,11 +106,17 @@ class Schedules:
         return [_schedule(found) for found in self._objects.all(sandbox, KIND)]
 
     def change(
-        self, sandbox: Sandbox, schedule_id: str, *, enabled: bool | None = None, timing: Any = None
+        self,
+        sandbox: Sandbox,
+        schedule_id: str,
+        *,
+        enabled: bool | None = None,
+        timing: Any = None,
+        etag: str | None = None,
     ) -> Schedule:
-        """Enable or disable a schedule, or give it another timing."""
+        """Enable or disable a schedule, or give it another timing; raise `StaleEtag` if it is not that with *etag*."""
         with self._store.write() as connection:
-            found = objects.load(connection, sandbox, KIND, schedule_id)
+            found = _based_on(connection, sandbox, schedule_id, etag)
             body = {**found.body, "version": found.body["version"] + 1}
             if enabled is not None:
                 body["enabled"] = enabled
@@ -120,10 +127,10 @@ class Schedules:
             _arm(connection, sandbox, changed, clock.now())
         return changed
 
-    def delete(self, sandbox: Sandbox, schedule_id: str) -> None:
-        """Delete a schedule; its runs stay."""
+    def delete(self, sandbox: Sandbox, schedule_id: str, etag: str | None = None) -> None:
+        """Delete a schedule; its runs stay. Raise `StaleEtag` if it is not that with *etag*."""
         with self._store.write() as connection:
-            objects.remove(connection, objects.load(connection, sandbox, KIND, schedule_id))
+            objects.remove(connection, _based_on(connection, sandbox, schedule_id, etag))
             forget(connection, DUE, schedule_id)
 
     def runs(self, sandbox: Sandbox, schedule_id: str) -> list[QueryRun]:
@@ -156,6 +163,12 @@ class Schedules:
             if not _is_full(connection, sandbox, schedule):
                 _run(connection, sandbox, schedule, moment)
             _arm(connection, sandbox, schedule, max(moment, clock.now()))
+
+
+def _based_on(connection: Connection, sandbox: Sandbox, schedule_id: str, etag: str | None) -> QueryObject:
+    found = objects.load(connection, sandbox, KIND, schedule_id)
+    etags.require(f"schedule {schedule_id}", found.etag, etag)
+    return found
 
 
 def _arm(connection: Connection, sandbox: Sandbox, schedule: Schedule, after: datetime) -> None:
@@ -198,6 +211,7 @@ def _schedule(found: QueryObject) -> Schedule:
     body = found.body
     return Schedule(
         id=found.id,
+        etag=found.etag,
         query=body["query"],
         timing=body["timing"],
         request=Request(**body["request"]),

@@ -14,6 +14,7 @@ from limbeck.query import objects
 from limbeck.query.objects import Objects, QueryObject
 from limbeck.query.text import expanded
 from limbeck.scope import Sandbox
+from limbeck.store import etags
 
 KIND = "template"
 
@@ -23,6 +24,7 @@ class Template:
     """A statement, several, or a part of one, under a name."""
 
     id: str
+    etag: str
     name: str
     sql: str
     body: Mapping[str, Any]
@@ -52,14 +54,20 @@ class Templates:
         """Return the sandbox's templates, oldest first."""
         return [_template(found) for found in self._objects.all(sandbox, KIND)]
 
-    def replace(self, sandbox: Sandbox, template_id: str, body: Mapping[str, Any], author: str) -> Template:
-        """Replace a template; raise `StaleEtag` if another change came between, and what `create` raises."""
+    def replace(
+        self, sandbox: Sandbox, template_id: str, body: Mapping[str, Any], author: str, etag: str | None = None
+    ) -> Template:
+        """Replace a template; raise `StaleEtag` if it is not the one with *etag*, and what `create` raises."""
         found = self._objects.get(sandbox, KIND, template_id)
+        etags.require(f"query template {template_id}", found.etag, etag)
         return _template(self._objects.change(found, _state(body, found.body["version"] + 1, author)))
 
-    def delete(self, sandbox: Sandbox, template_id: str) -> None:
-        """Delete a template; what was made from it stays. Raise `NotFound` if the sandbox has none such."""
-        self._objects.remove(self._objects.get(sandbox, KIND, template_id))
+    def delete(self, sandbox: Sandbox, template_id: str, etag: str | None = None) -> None:
+        """Delete a template; what was made from it stays.
+
+        Raise `NotFound` if the sandbox has none such, `StaleEtag` if it is not the one with *etag*.
+        """
+        self._objects.remove(self._objects.get(sandbox, KIND, template_id), etag)
 
     def put_in(self, sandbox: Sandbox, sql: str) -> str:
         """Return *sql* with its `#NAME`s replaced by templates; see `text.expanded`."""
@@ -91,6 +99,7 @@ def _template(found: QueryObject) -> Template:
     body = found.body
     return Template(
         id=found.id,
+        etag=found.etag,
         name=str(body["sent"]["name"]),
         sql=body["sql"],
         body=body["sent"],
