@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from limbeck.api import flowshapes
 from limbeck.api.context import Caller, Reading, Writing
+from limbeck.api.etags import IfMatch, show
 from limbeck.api.lists import filtered, ordered
 from limbeck.errors import InvalidInput, NotFound, NotServed
 from limbeck.flow import Resource, Run
@@ -35,7 +36,6 @@ PAGE = 100
 Properties = Annotated[list[str] | None, Query(alias="property")]
 Token = Annotated[str | None, Query(alias="continuationToken")]
 OrderBy = Annotated[str | None, Query(alias="orderBy")]
-IfMatch = Annotated[str | None, Header(alias="If-Match")]
 
 
 class CreateRun(BaseModel):
@@ -252,10 +252,11 @@ def list_resources(
 
 
 @router.get(f"{BASE}/{{kind}}/{{resource_id}}")
-def get_resource(caller: Reading, kind: str, resource_id: str) -> dict[str, Any]:
+def get_resource(caller: Reading, kind: str, resource_id: str, response: Response) -> dict[str, Any]:
     """GET /{kind}/{id}: `items` with the one object."""
-    shape = _shape(caller, _kind(kind))
-    return {"items": [shape(caller.platform.flows.resources.get(caller.sandbox, _kind(kind), resource_id))]}
+    found = caller.platform.flows.resources.get(caller.sandbox, _kind(kind), resource_id)
+    show(response, found.etag)
+    return {"items": [_shape(caller, _kind(kind))(found)]}
 
 
 @router.patch(f"{BASE}/{{kind}}/{{resource_id}}")
@@ -269,9 +270,9 @@ def patch_resource(
 
 
 @router.delete(f"{BASE}/{{kind}}/{{resource_id}}", status_code=204)
-def delete_resource(caller: Writing, kind: str, resource_id: str) -> Response:
+def delete_resource(caller: Writing, kind: str, resource_id: str, etag: IfMatch = None) -> Response:
     """DELETE /{kind}/{id}."""
-    caller.platform.flows.delete(caller.sandbox, _kind(kind), resource_id)
+    caller.platform.flows.delete(caller.sandbox, _kind(kind), resource_id, etag)
     return Response(status_code=204)
 
 

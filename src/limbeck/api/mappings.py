@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from limbeck.api import flowshapes
 from limbeck.api.context import Caller, Reading, Writing
+from limbeck.api.etags import IfMatch, show
 from limbeck.flow import Resource
 
 router = APIRouter(prefix="/data/foundation/conversion")
@@ -33,9 +34,11 @@ def list_mapping_sets(caller: Reading, start: int = 0, limit: int = 100) -> dict
 
 
 @router.get("/mappingSets/{mapping_set_id}")
-def get_mapping_set(caller: Reading, mapping_set_id: str) -> dict[str, Any]:
+def get_mapping_set(caller: Reading, mapping_set_id: str, response: Response) -> dict[str, Any]:
     """GET /mappingSets/{id}."""
-    return flowshapes.mapping_set(_found(caller, mapping_set_id))
+    found = _found(caller, mapping_set_id)
+    show(response, found.etag)
+    return flowshapes.mapping_set(found)
 
 
 @router.get("/mappingSets/{mapping_set_id}/mappings")
@@ -45,18 +48,21 @@ def list_mappings(caller: Reading, mapping_set_id: str) -> dict[str, Any]:
 
 
 @router.put("/mappingSets/{mapping_set_id}")
-def replace_mapping_set(caller: Writing, mapping_set_id: str, body: dict[str, Any]) -> dict[str, Any]:
+def replace_mapping_set(
+    caller: Writing, mapping_set_id: str, body: dict[str, Any], etag: IfMatch = None
+) -> dict[str, Any]:
     """PUT /mappingSets/{id}: the next version."""
     before = _found(caller, mapping_set_id).body
     kept = {"version": before["version"] + 1, "createdBy": before["createdBy"]}
     new = {**body, **kept, "modifiedBy": caller.principal.client_id}
-    return flowshapes.mapping_set(caller.platform.flows.replace(caller.sandbox, "mappingSet", mapping_set_id, new))
+    changed = caller.platform.flows.replace(caller.sandbox, "mappingSet", mapping_set_id, new, etag)
+    return flowshapes.mapping_set(changed)
 
 
 @router.delete("/mappingSets/{mapping_set_id}", status_code=204)
-def delete_mapping_set(caller: Writing, mapping_set_id: str) -> Response:
+def delete_mapping_set(caller: Writing, mapping_set_id: str, etag: IfMatch = None) -> Response:
     """DELETE /mappingSets/{id}, unless a flow needs it."""
-    caller.platform.flows.delete(caller.sandbox, "mappingSet", mapping_set_id)
+    caller.platform.flows.delete(caller.sandbox, "mappingSet", mapping_set_id, etag)
     return Response(status_code=204)
 
 

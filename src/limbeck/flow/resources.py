@@ -100,8 +100,13 @@ def patched(found: Resource, operations: Sequence[Mapping[str, Any]], etag: str 
     word = _WORDS[found.kind]
     if etag is None:
         raise EtagMissing(f"a change of a {word} needs the header If-Match with its etag, which is now {found.etag}")
-    etags.require(f"{word} {found.id}", found.etag, etag)
+    require_etag(found, etag)
     return json_patch.apply(found.body, operations)
+
+
+def require_etag(found: Resource, etag: str | None) -> None:
+    """Raise `StaleEtag` if a change of a resource is based on another etag than its own; None fits always."""
+    etags.require(f"{_WORDS[found.kind]} {found.id}", found.etag, etag)
 
 
 def _new_etag() -> str:

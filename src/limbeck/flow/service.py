@@ -91,10 +91,14 @@ class FlowService:
             found = resources.load(connection, sandbox, kind, resource_id)
             return self._changed(connection, sandbox, found, resources.patched(found, operations, etag))
 
-    def replace(self, sandbox: Sandbox, kind: ResourceKind, resource_id: str, body: Body) -> Resource:
-        """Replace a resource's body; raise what `create` raises."""
+    def replace(
+        self, sandbox: Sandbox, kind: ResourceKind, resource_id: str, body: Body, etag: str | None = None
+    ) -> Resource:
+        """Replace a resource's body; raise `StaleEtag` if it is not that with *etag*, and what `create` raises."""
         with self._store.write() as connection:
-            return self._changed(connection, sandbox, resources.load(connection, sandbox, kind, resource_id), body)
+            found = resources.load(connection, sandbox, kind, resource_id)
+            resources.require_etag(found, etag)
+            return self._changed(connection, sandbox, found, body)
 
     def set_state(self, sandbox: Sandbox, flow_id: str, state: str) -> Resource:
         """Enable or disable a flow: `enabled` or `disabled`."""
@@ -104,13 +108,15 @@ class FlowService:
             _arm(connection, changed)
         return changed
 
-    def delete(self, sandbox: Sandbox, kind: ResourceKind, resource_id: str) -> None:
+    def delete(self, sandbox: Sandbox, kind: ResourceKind, resource_id: str, etag: str | None = None) -> None:
         """Delete a resource.
 
-        Raise `Conflict` for one that a flow needs, `WrongState` for a flow of which a run is in progress.
+        Raise `Conflict` for one that a flow needs, `WrongState` for a flow of which a run is in progress, `StaleEtag`
+        if it is not that with *etag*.
         """
         with self._store.write() as connection:
             found = resources.load(connection, sandbox, kind, resource_id)
+            resources.require_etag(found, etag)
             if kind == "flow" and "inProgress" in runs.statuses(connection, found.id):
                 raise WrongState(f"a run of flow {found.id} is in progress; delete it when that has ended")
             user = next((f for f in resources.every(connection, sandbox, "flow") if _uses(f, found.id)), None)
