@@ -1,8 +1,8 @@
 """Programs written for AEP with one release of `aepp`, run against `limbeck serve`.
 
 A program lies in `tests/aepp/scripts` and is written for the real platform. It runs in a folder of its own, with
-`config.json` as `aepp.importConfigFile` reads it and `conf/config.ini` as notebooks do; what the test gives it is the JSON
-of `sys.argv[1]`, what it finds out is the JSON of the last line that it prints.
+`config.json` as `aepp.importConfigFile` reads it and `conf/config.ini` as notebooks do. What the test gives it is the
+JSON of `sys.argv[1]`; what it finds out is the JSON of the last line that it prints.
 
     with aep(tmp_path) as platform:
         found = platform.run("schema.py", "0.6.0", title="customers")
@@ -21,8 +21,10 @@ from typing import Any
 
 import httpx
 
+from limbeck.platform import Platform
+from limbeck.settings import Settings
 from tests import environments
-from tests.platforms import ORG, command, server
+from tests.platforms import ORG, server
 
 RELEASES = ("0.6.0", "0.3.11.post2", "0.3.10.post2")
 """Of aepp."""
@@ -72,9 +74,7 @@ def aep(folder: Path, sandbox: str = "prod", role: str = "admin") -> Iterator[Ae
     """Serve a home in *folder*, which is made if it is not there, while the block lasts."""
     home, work = folder / "home", folder / "work"
     if not work.exists():
-        who = ("--id", CLIENT_ID, "--secret", SECRET, "--org", ORG, "--sandbox", sandbox, "--role", role)
-        made = command("credentials", "create", "--home", home, *who)
-        assert made.returncode == 0, made.stderr
+        _admit(home, sandbox, role)
         _configure(work, sandbox)
     with server(home, pg="127.0.0.1:0") as url:
         yield Aep(url, home, work)
@@ -85,6 +85,15 @@ def pygresql() -> str:
     python = environments.python("pygresql")
     (found,) = python.parents[1].glob("lib/python3.*/site-packages")
     return str(found)
+
+
+def _admit(home: Path, sandbox: str, role: str) -> None:
+    """Make the credential of the programs."""
+    platform = Platform(Settings.load(home))
+    platform.access.ensure_organisation(ORG)
+    platform.access.ensure_sandbox(ORG, sandbox)
+    platform.access.create_credential(ORG, client_id=CLIENT_ID, client_secret=SECRET, sandbox=sandbox, roles=[role])
+    platform.close()
 
 
 def _configure(work: Path, sandbox: str) -> None:
