@@ -43,7 +43,7 @@ class EmbeddedServer:
             bound.bind(str(self.path))
         else:  # a system without Unix sockets
             self.path = None
-            bound = socket.socket()
+            bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             bound.bind(("127.0.0.1", 0))
             self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         bound.listen(128)
@@ -59,7 +59,8 @@ class EmbeddedServer:
 
 def listen(host: str, port: int, option: str = "--http") -> socket.socket:
     """Return a socket that listens on a TCP port (0: a free one); raise `InvalidInput` if it is taken."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sends at once if it is told TCP
     if os.name != "nt":
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
