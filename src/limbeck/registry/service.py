@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from limbeck.errors import Conflict, Forbidden, InvalidInput, InvalidSchema, NotFound, nearest
 from limbeck.registry import change, descriptors, json_patch
 from limbeck.registry.catalogue import KINDS, Catalogue, Entry
 from limbeck.registry.compose import BEHAVIOURS, check, composition, known_fields, resolved
+from limbeck.registry.kept import KeptSchemas
 from limbeck.registry.namespaces import Namespaces
 from limbeck.registry.resolve import Body, Node
 from limbeck.registry.stamp import restamped, stamped, with_composition
@@ -24,6 +25,8 @@ from limbeck.xdm.types import Object, Schema
 
 Container = Literal["tenant", "global"]
 
+_ETAG = select(tables.sandboxes.c.registry_etag).where(tables.sandboxes.c.id == bindparam("id"))
+
 
 class Registry:
     """XDM resources by sandbox: standard ones, which everyone sees, and the tenant's own.
@@ -34,6 +37,7 @@ class Registry:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._kept = KeptSchemas()
         self.namespaces = Namespaces(store)
 
     def create(self, sandbox: Sandbox, kind: str, body: Mapping[str, Any], *, created_by: str = "") -> Body:
@@ -133,13 +137,17 @@ class Registry:
 
         Raise `NotFound` if there is none.
         """
-        with self._reading(sandbox) as catalogue:
-            return _schema(catalogue.get("schemas", schema_id), catalogue)
+        return self.schemas(sandbox, [schema_id])[schema_id]
 
     def schemas(self, sandbox: Sandbox, schema_ids: Iterable[str]) -> dict[str, Schema]:
         """Return several schemas as `schema` does, by the ids they were asked for."""
         with self._reading(sandbox) as catalogue:
-            return {key: _schema(catalogue.get("schemas", key), catalogue) for key in dict.fromkeys(schema_ids)}
+            etag = catalogue.connection.execute(_ETAG, {"id": sandbox.id}).scalar() or ""
+
+            def made(key: str) -> Schema:
+                return self._kept.get(sandbox.id, key, etag, lambda: _schema(catalogue.get("schemas", key), catalogue))
+
+            return {key: made(key) for key in dict.fromkeys(schema_ids)}
 
     def union(self, sandbox: Sandbox, class_id: str) -> Object:
         """Return all fields that the schemas of a class in Profile have together; without fields if there is none."""
@@ -221,9 +229,9 @@ class Registry:
 
         *within* is the caller's own transaction, if it shall be part of one.
         """
-        own = select(tables.sandboxes.c.id).where(tables.sandboxes.c.id == sandbox.id)
+        own = update(tables.sandboxes).where(tables.sandboxes.c.id == sandbox.id)
         with self._store.write() if within is None else nullcontext(within) as connection:
-            connection.execute(own.with_for_update())
+            connection.execute(own.values(registry_etag=etags.new()))
             yield Catalogue(connection, sandbox)
 
 

@@ -46,6 +46,7 @@ sandboxes = Table(
     Column("name", String, nullable=False),
     Column("type", String, nullable=False),
     Column("created", BigInteger, nullable=False),
+    Column("registry_etag", String, nullable=False, server_default=""),
     UniqueConstraint("org_id", "name"),
 )
 

@@ -1,5 +1,8 @@
 """What AEP's REST services keep beyond the loop: one function for each service."""
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -20,6 +23,7 @@ def _access() -> None:
 
 def _registry() -> None:
     """Schemas, descriptors, namespaces."""
+    op.add_column("sandboxes", sa.Column("registry_etag", sa.String(), nullable=False, server_default=""))
 
 
 def _catalog() -> None:
