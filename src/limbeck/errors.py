@@ -30,6 +30,7 @@
     │   ├── ProtocolViolation  EncryptionRequired  UnknownSandbox
     │   └── SessionLimit  SessionIdle  ShuttingDown
     ├── NotServed                    AEP has it, this version does not
+    ├── NotServedHere                a program asked Adobe's hosts for what is not served
     ├── MissingExtra                 an optional library is not installed
     ├── LandingZoneError             the landing zone cannot be reached or used
     ├── HomeError                    the home folder cannot be used
@@ -476,6 +477,15 @@ class NotServed(LimbeckError):
     status = 501
     sqlstate = "0A000"
     exit_code = 2
+
+
+class NotServedHere(LimbeckError):
+    """A program that ended well has asked Adobe's hosts for something that Limbeck does not serve."""
+
+    code = "LIMB-1020-502"
+    title = "BadGatewayError"
+    status = 502
+    exit_code = 70
 
 
 class MissingExtra(LimbeckError):

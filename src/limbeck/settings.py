@@ -94,7 +94,7 @@ class Settings:
         return replace(settings, home=Path(home or settings.home).absolute())
 
 
-_OTHER_VARIABLES = {"LIMBECK_CRASH_AT", "LIMBECK_REQUIRE_ALL"}
+_OTHER_VARIABLES = {"LIMBECK_CONFIG", "LIMBECK_CRASH_AT", "LIMBECK_REQUIRE_ALL"}
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:

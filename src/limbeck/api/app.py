@@ -123,6 +123,7 @@ def _on_invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
+    request.state.has_no_route = status in (404, 405)
     if status == 404:
         return _answer(request, NotFound(f"{request.method} {request.url.path} is not served"))
     body = shapes.error(InvalidInput(str(getattr(error, "detail", error))), "")

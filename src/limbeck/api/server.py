@@ -23,17 +23,30 @@ def _config(platform: Platform, pg: tuple[str, int] | None = None) -> uvicorn.Co
     )
 
 
-class EmbeddedServer:
+class ThreadServer:
+    """The server in a thread of this process, on a socket that listens."""
+
+    def __init__(self, platform: Platform, bound: socket.socket, pg: tuple[str, int] | None = None) -> None:
+        self._bound = bound
+        self._server = uvicorn.Server(_config(platform, pg))
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [bound]}, name="limbeck-http", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer what is in hand, then close the socket."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._bound.close()
+
+
+class EmbeddedServer(ThreadServer):
     """The server in this process, on a socket that only this user can reach."""
 
     def __init__(self, platform: Platform) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="limbeck-"))
-        self._socket = self._bind()
-        self._server = uvicorn.Server(_config(platform))
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, name="limbeck-http", daemon=True
-        )
-        self._thread.start()
+        super().__init__(platform, self._bind())
 
     def _bind(self) -> socket.socket:
         if hasattr(socket, "AF_UNIX"):
@@ -50,10 +63,8 @@ class EmbeddedServer:
         return bound
 
     def stop(self) -> None:
-        """Answer what is in hand, then close the socket."""
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
+        """Answer what is in hand, then close and remove the socket."""
+        super().stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

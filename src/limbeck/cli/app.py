@@ -126,6 +126,19 @@ def clean(
     homes.clean(home, older_than, dry_run=dry_run)
 
 
+@app.command("exec", context_settings={"ignore_unknown_options": True})
+def execute(
+    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND …", help="The program and its arguments.")],
+    home: HomeOption = None,
+    sandbox: SandboxOption = None,
+) -> None:
+    """Run a program that was written for AEP against a home, by environment variables only (docs/exec.md)."""
+    from limbeck.cli import exec as executed
+
+    output.choose(json=False)
+    raise typer.Exit(executed.run(home, sandbox, command))
+
+
 app.command()(serve)
 app.add_typer(credentials, name="credentials")
 

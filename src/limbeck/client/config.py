@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from dataclasses import dataclass, field
@@ -58,6 +59,13 @@ class Config:
             scopes=found.get("scopes", SCOPES),
         )
 
+    def json(self) -> str:
+        """Return the same in the form that `aepp.importConfigFile` reads."""
+        kept = {"org_id": self.org_id, "client_id": self.client_id, "secret": self.client_secret}
+        return json.dumps(
+            {**kept, "scopes": self.scopes, "sandbox-name": self.sandbox, "environment": "prod"}, indent=2
+        )
+
     def text(self) -> str:
         """Return the file's text, in the form that AEP's tools read."""
         return (
@@ -69,9 +77,7 @@ class Config:
             "tech_acct_id = limbeck@techacct.adobe.com\n"
             f"sandbox_name = {self.sandbox}\n"
             "environment = prod\n"
-            "\n[Limbeck]\n"
-            f"endpoint = {self.endpoint}\n"
-        )
+        ) + (f"\n[Limbeck]\nendpoint = {self.endpoint}\n" if self.is_limbeck else "")
 
 
 def _need(found: dict[str, str], path: Path, *names: str) -> str:

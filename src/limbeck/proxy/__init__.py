@@ -1,0 +1,7 @@
+"""What lets programs that were written for Adobe's hosts reach this server instead, by environment variables only."""
+
+from limbeck.proxy.authority import Authority
+from limbeck.proxy.front import Unserved
+from limbeck.proxy.server import ProxyServer
+
+__all__ = ["Authority", "ProxyServer", "Unserved"]
