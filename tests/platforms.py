@@ -25,11 +25,18 @@ def command(*arguments: str | Path, env: Mapping[str, str] | None = None) -> sub
 @contextmanager
 def server(home: Path, env: Mapping[str, str] | None = None, pg: str = "off") -> Iterator[str]:
     """Run `limbeck serve` on a free port while the block lasts; give its address."""
-    line = [sys.executable, "-m", "limbeck", "serve", "--home", str(home), "--http", "127.0.0.1:0", "--pg", pg]
+    with serving(home, "--pg", pg, env=env) as (url,):
+        yield url
+
+
+@contextmanager
+def serving(home: Path, *options: str, env: Mapping[str, str] | None = None, lines: int = 1) -> Iterator[list[str]]:
+    """Run `limbeck serve` with *options* while the block lasts; give the addresses that its first lines end in."""
+    line = [sys.executable, "-m", "limbeck", "serve", "--home", str(home), "--http", "127.0.0.1:0", *options]
     with subprocess.Popen(line, env=os.environ | dict(env or {}), stdout=subprocess.PIPE, text=True) as child:
         try:
             assert child.stdout is not None
-            yield child.stdout.readline().removeprefix("serving on ").strip()
+            yield [child.stdout.readline().split()[-1] for _ in range(lines)]
         finally:
             child.send_signal(signal.SIGINT)
 

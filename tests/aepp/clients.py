@@ -24,13 +24,12 @@ import httpx
 from limbeck.platform import Platform
 from limbeck.settings import Settings
 from tests import environments
-from tests.platforms import ORG, server
+from tests.platforms import ORG, serving
 
 RELEASES = ("0.6.0", "0.3.11.post2", "0.3.10.post2")
 """Of aepp."""
 
 SCRIPTS = Path(__file__).with_name("scripts")
-POINTER = Path(__file__).with_name("pointer.py")
 
 CLIENT_ID, SECRET = "notebook", "s3cret"
 SCOPES = "openid, AdobeID, read_organizations, additional_info.projectedProductContext, session"
@@ -52,7 +51,7 @@ class Aep:
     def run(self, script: str, release: str = RELEASES[0], **given: Any) -> Any:
         """Run a script with one release of aepp; return what it found out."""
         python = environments.python(f"aepp-{release}")
-        line = [str(python), str(POINTER), self.url, str(SCRIPTS / script), json.dumps(given)]
+        line = [str(python), str(SCRIPTS / script), json.dumps(given)]
         told = {"cwd": self.folder, "capture_output": True, "text": True, "timeout": LONGEST_S, "check": False}
         done = subprocess.run(line, env={**os.environ, "PYTHONPATH": pygresql(), **self.environment}, **told)
         assert done.returncode == 0, f"{script} with aepp {release}:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
@@ -76,8 +75,8 @@ def aep(folder: Path, sandbox: str = "prod", role: str = "admin") -> Iterator[Ae
     if not work.exists():
         _admit(home, sandbox, role)
         _configure(work, sandbox)
-    with server(home, pg="127.0.0.1:0") as url:
-        yield Aep(url, home, work)
+    with serving(home, "--pg", "127.0.0.1:0", "--proxy", "127.0.0.1:0", lines=3) as (url, _, proxy):
+        yield Aep(url, home, work, {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1,localhost"})
 
 
 def pygresql() -> str:

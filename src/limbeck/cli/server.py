@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -34,6 +35,7 @@ def serve(
     home: HomeOption = None,
     http: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 takes a free one.")] = "127.0.0.1:8086",
     pg: Annotated[str, typer.Option(help="HOST:PORT for PostgreSQL's clients; off for none.")] = "127.0.0.1:8087",
+    proxy: Annotated[str | None, typer.Option(help="HOST:PORT of a proxy that answers for Adobe's hosts.")] = None,
     pg_tls: Annotated[PgTls, typer.Option(help="Whether this machine's own clients need TLS.")] = PgTls.OPTIONAL,
 ) -> None:
     """Serve a home over HTTP and the PostgreSQL wire until Ctrl-C. Makes a credential and its config.ini if needed."""
@@ -42,7 +44,13 @@ def serve(
     shown = output.choose(json=False)
     host, port = _address(http, "--http")
     wire = None if pg.lower() == "off" else _address(pg, "--pg")
-    with _opened(home) as platform, listen(host, port) as bound, _wire(platform, wire, pg_tls) as address:
+    door = None if proxy is None else _address(proxy, "--proxy")
+    with (
+        _opened(home) as platform,
+        listen(host, port) as bound,
+        _wire(platform, wire, pg_tls) as address,
+        _proxy(platform, door, address) as way,
+    ):
         platform.start()
         shown.note(f"home {platform.settings.home}")
         if not platform.access.has_credentials():
@@ -50,6 +58,9 @@ def serve(
         shown.result({"url": url_of(bound)}, f"serving on {url_of(bound)}")
         if address is not None:
             shown.result({}, f"PostgreSQL wire on {_shown(address)}")
+        if way is not None:
+            shown.result({}, f"proxy on {way[0]}")
+            shown.note(f"HTTPS_PROXY={way[0]} leads programs here; the certificate they may trust is {way[1]}")
         serve(platform, bound, address)
 
 
@@ -111,6 +122,28 @@ def _wire(platform: Platform, address: tuple[str, int] | None, tls: PgTls) -> It
     server.start()
     try:
         yield address[0], bound.getsockname()[1]
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _proxy(
+    platform: Platform, address: tuple[str, int] | None, pg: tuple[str, int] | None
+) -> Iterator[tuple[str, Path] | None]:
+    """Answer for Adobe's hosts while the block lasts; give the proxy's address and whom its clients are to trust."""
+    if address is None:
+        yield None
+        return
+    from limbeck.api.app import create_app
+    from limbeck.api.server import listen, url_of
+    from limbeck.proxy import Authority, ProxyServer
+
+    bound = listen(*address, "--proxy")
+    authority, url = Authority(platform.settings.home / "proxy"), url_of(bound)
+    server = ProxyServer(create_app(platform, pg), bound, authority, os.environ)
+    server.start()
+    try:
+        yield url, authority.certificate
     finally:
         server.stop()
 
