@@ -5,6 +5,7 @@
     │   ├── DefinitionError          a key of a definition file, with its line
     │   ├── InvalidSchema            an XDM resource that cannot be composed
     │   ├── InvalidFile              an uploaded or source file that cannot be read
+    │   ├── NotAcceptable            a form of an answer that there is not
     │   ├── PqlError                 a rule that is not PQL, or does not fit the schema; has a position
     │   └── RowsRejected             rows that do not fit their schema, with samples
     ├── Unauthenticated              no token, or not a valid one
@@ -477,6 +478,14 @@ class NotServed(LimbeckError):
     status = 501
     sqlstate = "0A000"
     exit_code = 2
+
+
+class NotAcceptable(InvalidInput):
+    """An answer was asked for in a form that there is not."""
+
+    code = "LIMB-1021-406"
+    title = "NotAcceptableError"
+    status = 406
 
 
 class NotServedHere(LimbeckError):

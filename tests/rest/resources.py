@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from limbeck.ids import new_uuid
-from tests.rest.api import Api
+from tests.rest.api import ORG, Api
 
 FLOW = "/data/foundation/flowservice"
 SCHEMAS = "/data/foundation/schemaregistry/tenant"
@@ -63,7 +63,7 @@ class Kind:
 
     def at(self, resource_id: str) -> str:
         """The path of one."""
-        return f"{self.path}/{resource_id}"
+        return f"{self.path}/{quote(resource_id, safe='%.')}"
 
     def read(self, api: Api, resource_id: str) -> Any:
         """One, as it is."""
@@ -104,6 +104,67 @@ def dataset(api: Api) -> str:
     """An empty dataset; its id."""
     body = {"name": _name("dataset"), "schemaRef": {"id": schema(api)}}
     return str(api.ok("POST", f"{CATALOG}/dataSets", body)[0].rpartition("/")[2])
+
+
+def _custom(api: Api, name: str) -> dict[str, Any]:
+    """A definition of custom fields."""
+    tenant = f"_{api.platform.access.sandboxes(ORG)[0].tenant}"
+    fields = {tenant: {"type": "object", "properties": {name: {"type": "string", "title": name}}}}
+    return {"customFields": {"type": "object", "properties": fields}}
+
+
+def _schema(_: Api) -> dict[str, Any]:
+    return {"title": _name("schema"), "description": "people", "type": "object", "allOf": [{"$ref": PROFILE}]}
+
+
+def _field_group(api: Api) -> dict[str, Any]:
+    return {
+        "title": _name("field group"),
+        "description": "more of people",
+        "type": "object",
+        "allOf": [{"$ref": "#/definitions/customFields"}],
+        "meta:intendedToExtend": [PROFILE],
+        "definitions": _custom(api, f"f{new_uuid()[:8]}"),
+    }
+
+
+def _class(api: Api) -> dict[str, Any]:
+    return {
+        "title": _name("class"),
+        "description": "things",
+        "type": "object",
+        "allOf": [{"$ref": "https://ns.adobe.com/xdm/data/record"}, {"$ref": "#/definitions/customFields"}],
+        "definitions": _custom(api, "thing"),
+    }
+
+
+def _data_type(_: Api) -> dict[str, Any]:
+    fields = {"amount": {"type": "number"}, "currency": {"type": "string"}}
+    return {"title": _name("data type"), "description": "money", "type": "object", "properties": fields}
+
+
+def _identity(api: Api) -> dict[str, Any]:
+    return {
+        "@type": "xdm:descriptorIdentity",
+        "xdm:sourceSchema": schema(api),
+        "xdm:sourceVersion": 1,
+        "xdm:sourceProperty": "/personID",
+        "xdm:namespace": "ECID",
+        "xdm:property": "xdm:id",
+        "xdm:isPrimary": True,
+    }
+
+
+def _registered(kind: str, body: Callable[[Api], dict[str, Any]], *kept: str) -> Kind:
+    return Kind(
+        kind,
+        f"{SCHEMAS}/{kind}",
+        body,
+        id_of=lambda made: str(made["$id"]),
+        listed=lambda answer: [found["$id"] for found in answer["results"]],
+        change=_replaced("title", "renamed"),
+        kept=("title", "description", *kept),
+    )
 
 
 def _connection(_: Api) -> dict[str, Any]:
@@ -158,6 +219,21 @@ def _segment(api: Api) -> dict[str, Any]:
 
 
 KINDS = (
+    _registered("schemas", _schema),
+    _registered("fieldgroups", _field_group, "meta:intendedToExtend"),
+    _registered("classes", _class),
+    _registered("datatypes", _data_type),
+    Kind(
+        "descriptors",
+        f"{SCHEMAS}/descriptors",
+        _identity,
+        id_of=lambda made: str(made["@id"]),
+        listed=lambda answer: [found["@id"] for found in answer["results"]],
+        change=lambda found: Change(
+            "PUT", {**found, "xdm:namespace": "Email"}, {"xdm:namespace": "Email", "@id": found["@id"]}
+        ),
+        kept=("@type", "xdm:sourceSchema", "xdm:sourceProperty", "xdm:namespace", "xdm:isPrimary"),
+    ),
     Kind(
         "connection",
         f"{FLOW}/connections",

@@ -13,6 +13,7 @@ from limbeck.errors import InvalidInput
 Item = dict[str, Any]
 
 _CONDITION = re.compile(r"(?P<key>[^=!<>~]+)(?P<operator>==|!=|<=|>=|<|>|~)(?P<value>.*)", re.DOTALL)
+_KEY = re.compile(r"[\w.:$@-]+")
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "!=": operator.ne,
     "<": operator.lt,
@@ -26,20 +27,29 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 def filtered(items: Sequence[Item], conditions: Sequence[str] | None) -> list[Item]:
     """Return the items that fulfil conditions like `name==x`; of several `==` about one key, one of them.
 
-    Operators are `==`, `!=`, `<`, `>`, `<=`, `>=` and `~` (contains). Raise `InvalidInput` for anything else.
+    Operators are `==`, `!=`, `<`, `>`, `<=`, `>=` and `~` (contains); a key alone asks whether it is there. Of a list,
+    one entry has to be equal, and none for `!=`. Raise `InvalidInput` for anything else.
     """
     wanted: dict[str, list[str]] = {}
     others: list[tuple[str, Callable[[Any, Any], bool], str]] = []
+    there: list[str] = []
     for condition in conditions or []:
         found = _CONDITION.fullmatch(condition)
-        if found is None:
+        if found is None and _KEY.fullmatch(condition):
+            there.append(condition)
+        elif found is None:
             raise InvalidInput(f"property is {condition!r}; it is a key and a value, as in name==x")
-        if found["operator"] == "==":
-            wanted.setdefault(found["key"], []).append(found["value"])
+        elif found["operator"] == "==":
+            wanted.setdefault(found["key"], []).append(_text(found["value"]))
         else:
             others.append((found["key"], _OPERATORS[found["operator"]], found["value"]))
-    kept = [i for i in items if all(_text(_at(i, key)) in map(_text, values) for key, values in wanted.items())]
+    kept = [i for i in items if all(_at(i, key) is not None for key in there)]
+    kept = [i for i in kept if all(_is_one_of(_at(i, key), values) for key, values in wanted.items())]
     return [i for i in kept if all(_holds(_at(i, key), compare, value) for key, compare, value in others)]
+
+
+def _is_one_of(value: Any, wanted: Sequence[str]) -> bool:
+    return any(_text(v) in wanted for v in (value if isinstance(value, list) else [value]))
 
 
 def ordered(items: Sequence[Item], order: str) -> list[Item]:
@@ -69,10 +79,15 @@ def _holds(value: Any, compare: Callable[[Any, Any], bool], wanted: str) -> bool
             return compare(value, float(wanted))
         except (ValueError, TypeError):
             return False
+    if isinstance(value, list):
+        each = [compare(_text(v), _text(wanted)) for v in value]
+        return all(each) if compare is operator.ne else any(each)
     return value is not None and compare(_text(value), _text(wanted))
 
 
 def _at(item: Any, key: str) -> Any:
+    if isinstance(item, dict) and key in item:
+        return item[key]
     for part in key.split("."):
         item = item.get(part) if isinstance(item, dict) else None
     return item

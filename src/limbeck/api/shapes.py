@@ -16,6 +16,7 @@ from limbeck.profile import Event, Profile
 from limbeck.query.runs import QueryRun
 from limbeck.query.schedules import Schedule
 from limbeck.query.templates import Template
+from limbeck.registry.history import Change
 from limbeck.scope import Sandbox
 
 
@@ -44,6 +45,79 @@ def sandbox(value: Sandbox) -> dict[str, Any]:
         "type": value.type,
         "region": "LOCAL",
         "isDefault": value.name == "prod",
+    }
+
+
+def registry_stats(where: Sandbox, found: Mapping[str, Sequence[Any]], unions: int, recent: int) -> dict[str, Any]:
+    """Return what a registry holds (section 3.5): counts, the newest resources, and how often classes are used."""
+    every = [body for bodies in found.values() for body in bodies]
+    usage: dict[str, int] = {}
+    for schema in found["schemas"]:
+        usage[schema["meta:class"]] = usage.get(schema["meta:class"], 0) + 1
+    return {
+        "imsOrg": where.org_id,
+        "tenantId": where.tenant,
+        "counts": {
+            "schemas": len(found["schemas"]),
+            "mixins": len(found["fieldgroups"]),
+            "datatypes": len(found["datatypes"]),
+            "classes": len(found["classes"]),
+            "unions": unions,
+        },
+        "recentlyCreatedResources": _newest(every, "repo:createdDate", recent),
+        "recentlyUpdatedResources": _newest(every, "repo:lastModifiedDate", recent),
+        "classUsage": usage,
+    }
+
+
+def _newest(bodies: Sequence[Any], key: str, count: int) -> list[dict[str, Any]]:
+    newest = sorted(bodies, key=lambda body: int(body["meta:registryMetadata"][key]), reverse=True)
+    return [
+        {**_reference(body), "meta:resourceType": body["meta:resourceType"], "meta:updated": _moment(body, key)}
+        for body in newest[:count]
+    ]
+
+
+def _moment(body: Any, key: str) -> str:
+    return _iso(clock.from_millis(body["meta:registryMetadata"][key]))
+
+
+def _reference(body: Any) -> dict[str, Any]:
+    return {key: body[key] for key in ("$id", "meta:altId", "version", "title")}
+
+
+def registry_page(
+    bodies: Sequence[Any], forms: frozenset[str], order: str = "created", limit: int | None = None, start: int = 0
+) -> dict[str, Any]:
+    """Return some of the registry's resources (section 4.2); all that are left without *limit*."""
+    end = len(bodies) if limit is None else min(start + limit, len(bodies))
+    shown = [_reference(b) if forms & {"id", "link"} else b for b in bodies[start:end]]
+    page = {"orderby": order, "next": str(end) if end < len(bodies) else None, "count": len(shown)}
+    return {"results": shown, "_page": page, "_links": {"next": None}}
+
+
+def descriptors(bodies: Sequence[Any], forms: frozenset[str], grouped: bool) -> dict[str, Any]:
+    """Return descriptors: as a list (version 2), or *grouped* by their types; as links or ids if that is asked for."""
+    link = {"link", "id"} & forms
+    shown = [{**{k: b[k] for k in ("@id", "@type", "xdm:sourceSchema") if k in b}} if link else b for b in bodies]
+    if grouped:
+        return {kind: [s for s in shown if s["@type"] == kind] for kind in dict.fromkeys(b["@type"] for b in bodies)}
+    return {"results": shown, "_page": {"next": None, "count": len(shown)}, "_links": {}}
+
+
+def registry_change(value: Change, where: Sandbox) -> dict[str, Any]:
+    """Return what led to a version of a resource (section 4.2)."""
+    kind = "mixins" if value.kind == "fieldgroups" else value.kind
+    about = {"id": value.resource_id, "xdmType": kind}
+    return {
+        **about,
+        "version": value.version,
+        "updatedUser": value.changed_by,
+        "clientId": value.changed_by,
+        "updatedTime": _iso(value.at),
+        "imsOrg": where.org_id,
+        "sandBoxId": where.id,
+        "updates": [{**about, "action": s.action, "path": s.path, "value": s.value} for s in value.steps],
     }
 
 

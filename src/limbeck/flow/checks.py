@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -30,6 +30,8 @@ class Checks:
 
     def check(self, found: Resource) -> None:
         """Raise `InvalidInput` that says what is missing or does not fit, `NotServed` for what is not served."""
+        if not isinstance(found.body.get("name", ""), str):
+            raise InvalidInput(f"name is {found.body['name']!r}; it is a text")
         match found.kind:
             case "flow":
                 self._flow(found)
@@ -80,6 +82,9 @@ class Checks:
             names = f"{connection_spec(origin.spec_id).name} to {connection_spec(target.spec_id).name}"
             raise InvalidInput(f"a flow of spec {spec.name} ({spec.id}) does not lead from {names}")
         Schedule.parse(flow.body.get("scheduleParams"))
+        steps = flow.body.get("transformations") or []
+        if not isinstance(steps, list) or not all(isinstance(step, Mapping) for step in steps):
+            raise InvalidInput(f"transformations is {steps!r}; it is a list of objects")
         if kind == "ingest":
             self._mapping(flow, target)
 

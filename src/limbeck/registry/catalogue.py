@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, Select, or_, select
 
 from limbeck.clock import millis, now
 from limbeck.errors import NotFound, StaleEtag
+from limbeck.registry import history
 from limbeck.registry.resolve import Body, Node
 from limbeck.scope import Sandbox
 from limbeck.store import tables
@@ -91,23 +92,26 @@ class Catalogue:
                 **_columns(body),
             )
         )
+        history.note(self.connection, self.sandbox, kind, None, body)
+        self.seen.clear()
 
-    def update(self, body: Body, etag: str | None) -> None:
-        """Store *body* over the version with *etag*; raise `StaleEtag` if that is no longer the stored one."""
+    def update(self, old: Entry, body: Body) -> None:
+        """Store *body* over *old*; raise `StaleEtag` if that is no longer what is stored."""
         columns = tables.resources.c
         done = self.connection.execute(
             tables.resources.update()
-            .where(columns.sandbox_id == self.sandbox.id, columns.id == body["$id"], columns.etag == etag)
+            .where(columns.sandbox_id == self.sandbox.id, columns.id == body["$id"], columns.etag == old.etag)
             .values(updated=millis(now()), **_columns(body))
         )
         if done.rowcount == 0:
             raise StaleEtag(f'"{body["$id"]}" has changed since it was read: read it again and retry')
+        history.note(self.connection, self.sandbox, old.kind, old.body, body)
 
     def delete(self, entry: Entry) -> None:
-        """Forget a stored resource."""
-        columns = tables.resources.c
-        mine = (columns.sandbox_id == self.sandbox.id, columns.id == entry.id)
-        self.connection.execute(tables.resources.delete().where(*mine))
+        """Forget a stored resource with its descriptors and its history."""
+        for table, column in _ABOUT:
+            mine = (table.c.sandbox_id == self.sandbox.id, column == entry.id)
+            self.connection.execute(table.delete().where(*mine))
         self.seen.clear()
 
     def _own(self) -> Select[Any]:
@@ -122,6 +126,14 @@ class Catalogue:
     def _entry(self, row: RowMapping) -> Entry:
         body = self.replaced.get(row["id"]) or json.loads(row["body"])
         return Entry(row["kind"], body, row["etag"], row["hidden"])
+
+
+_ABOUT = (
+    (tables.resources, tables.resources.c.id),
+    (tables.descriptors, tables.descriptors.c.source_schema),
+    (tables.registry_changes, tables.registry_changes.c.resource_id),
+)
+"""The rows that are about a resource, and the column that names it."""
 
 
 def _standard(key: str) -> Entry | None:

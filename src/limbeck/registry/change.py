@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from limbeck.errors import InvalidSchema
-from limbeck.registry.catalogue import Catalogue
+from limbeck.registry.catalogue import KINDS, Catalogue, Entry
 from limbeck.registry.compose import composition, fields_of, known_fields, resolved
 from limbeck.registry.evolution import breaking_changes
 from limbeck.registry.resolve import Body, Node, merged, resolve
@@ -40,6 +40,19 @@ def schemas_leading_to(id: str, catalogue: Catalogue) -> list[str]:
     return [schema.id for schema in catalogue.schemas() if schema.id == id or _leads(schema.body, id, catalogue)]
 
 
+def users(entry: Entry, catalogue: Catalogue) -> list[str]:
+    """Return what needs a resource, in words: the datasets of a schema, and what refers to another resource."""
+    if entry.kind == "schemas":
+        return [f"dataset {dataset}" for dataset in _datasets(entry.id, catalogue)]
+    found = []
+    for kind in KINDS:
+        for other in catalogue.list(kind, hidden=True):
+            extends = other.body.get("meta:intendedToExtend", ())
+            if other.id != entry.id and (entry.id in extends or _leads(other.body, entry.id, catalogue)):
+                found.append(f'{KINDS[kind]} "{other.body["title"]}" ({other.id})')
+    return found
+
+
 def _leads(body: Node, id: str, catalogue: Catalogue) -> bool:
     followed: set[str] = set()
 
@@ -70,9 +83,13 @@ def _check_schema(id: str, before: Catalogue, after: Catalogue) -> None:
 
 
 def _has_dataset(schema_id: str, catalogue: Catalogue) -> bool:
+    return bool(_datasets(schema_id, catalogue))
+
+
+def _datasets(schema_id: str, catalogue: Catalogue) -> list[str]:
     columns = tables.datasets.c
     query = select(columns.id).where(columns.sandbox_id == catalogue.sandbox.id, columns.schema_id == schema_id)
-    return catalogue.connection.execute(query.limit(1)).first() is not None
+    return list(catalogue.connection.execute(query).scalars())
 
 
 def check_union(class_id: str, catalogue: Catalogue) -> None:
@@ -82,6 +99,17 @@ def check_union(class_id: str, catalogue: Catalogue) -> None:
     """
     if class_id != standard.ADHOC:
         union(class_id, catalogue)
+
+
+def union_schema(class_id: str, catalogue: Catalogue) -> Body:
+    """Return the union schema of a class as a resource of its own: `{class}__union`."""
+    entry = catalogue.find(class_id)
+    title = class_id if entry is None else entry.body["title"]
+    id = f"{class_id}__union"
+    head = {"$id": id, "meta:altId": standard.alt_id(id), "meta:resourceType": "unions", "version": "1.0"}
+    about = {"title": f"{title} (union)", "meta:class": class_id, "meta:containerId": "tenant"}
+    fields = union(class_id, catalogue)
+    return {**head, **about, "type": "object", **{k: fields[k] for k in ("properties", "required") if k in fields}}
 
 
 def union(class_id: str, catalogue: Catalogue) -> Body:

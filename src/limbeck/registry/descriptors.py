@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from limbeck import ids
 from limbeck.clock import millis, now
@@ -15,7 +14,7 @@ from limbeck.errors import InvalidSchema, NotFound, nearest
 from limbeck.registry.catalogue import Catalogue, Entry
 from limbeck.registry.compose import fields_of
 from limbeck.registry.resolve import Body, Node
-from limbeck.store import tables
+from limbeck.store import etags, tables
 from limbeck.xdm.types import Array, Identity, Map, Object, Scalar, Type
 
 IDENTITY = "xdm:descriptorIdentity"
@@ -41,7 +40,7 @@ _TYPES = [
 _ADDED_KEYS = ("@id", "imsOrg", "version", "meta:containerId", "meta:sandboxId", "meta:sandboxType")
 
 
-def create(body: Mapping[str, Any], catalogue: Catalogue) -> Body:
+def create(body: Mapping[str, Any], catalogue: Catalogue, descriptor_id: str | None = None) -> Body:
     """Store a descriptor and return it with what the registry adds; raise `InvalidSchema` if it cannot hold."""
     sent = {key: value for key, value in body.items() if key not in _ADDED_KEYS}
     source = _checked_source(sent, catalogue)
@@ -50,7 +49,7 @@ def create(body: Mapping[str, Any], catalogue: Catalogue) -> Body:
     _check_not_there(sent, others)
     if sent["@type"] == IDENTITY:
         _check_identity(sent, source, others, catalogue)
-    out = _stamped(sent, catalogue)
+    out = _stamped(sent, catalogue) | ({"@id": descriptor_id} if descriptor_id else {})
     catalogue.connection.execute(
         tables.descriptors.insert().values(
             sandbox_id=catalogue.sandbox.id,
@@ -58,19 +57,39 @@ def create(body: Mapping[str, Any], catalogue: Catalogue) -> Body:
             type=out["@type"],
             source_schema=source.id,
             body=json.dumps(out),
-            etag=secrets.token_hex(16),
+            etag=etags.new(),
             created=millis(now()),
         )
     )
     return out
 
 
-def delete(descriptor_id: str, catalogue: Catalogue) -> None:
-    """Forget the descriptor with this `@id`; raise `NotFound` if there is none."""
+def load(descriptor_id: str, catalogue: Catalogue) -> tuple[Body, str]:
+    """Return the descriptor with this `@id` and its etag; raise `NotFound` if there is none."""
     columns = tables.descriptors.c
-    mine = (columns.sandbox_id == catalogue.sandbox.id, columns.id == descriptor_id)
-    if catalogue.connection.execute(tables.descriptors.delete().where(*mine)).rowcount == 0:
+    row = catalogue.connection.execute(
+        select(columns.body, columns.etag).where(*_mine(descriptor_id, catalogue))
+    ).first()
+    if row is None:
         raise NotFound(f'there is no descriptor "{descriptor_id}" in sandbox "{catalogue.sandbox.name}"')
+    return json.loads(row.body), row.etag
+
+
+def replace(descriptor_id: str, body: Mapping[str, Any], etag: str | None, catalogue: Catalogue) -> None:
+    """Put *body* in the place of a descriptor; raise `StaleEtag`, and what `create` raises."""
+    delete(descriptor_id, etag, catalogue)
+    create(body, catalogue, descriptor_id)
+
+
+def delete(descriptor_id: str, etag: str | None, catalogue: Catalogue) -> None:
+    """Forget the descriptor with this `@id`; raise `NotFound` if there is none, `StaleEtag` if it has another etag."""
+    etags.require(f'descriptor "{descriptor_id}"', load(descriptor_id, catalogue)[1], etag)
+    catalogue.connection.execute(tables.descriptors.delete().where(*_mine(descriptor_id, catalogue)))
+
+
+def _mine(descriptor_id: str, catalogue: Catalogue) -> tuple[ColumnElement[bool], ...]:
+    columns = tables.descriptors.c
+    return columns.sandbox_id == catalogue.sandbox.id, columns.id == descriptor_id
 
 
 def stored(catalogue: Catalogue, sources: Iterable[str] | None = None) -> list[Body]:

@@ -10,13 +10,14 @@ from typing import Any, Literal
 from sqlalchemy import Connection, bindparam, select, update
 
 from limbeck.errors import Conflict, Forbidden, InvalidInput, InvalidSchema, NotFound, nearest
-from limbeck.registry import change, descriptors, json_patch
+from limbeck.registry import change, descriptors, exchange, history, json_patch, views
 from limbeck.registry.catalogue import KINDS, Catalogue, Entry
 from limbeck.registry.compose import BEHAVIOURS, check, composition, known_fields, resolved
+from limbeck.registry.history import Change
 from limbeck.registry.kept import KeptSchemas
 from limbeck.registry.namespaces import Namespaces
 from limbeck.registry.resolve import Body, Node
-from limbeck.registry.stamp import restamped, stamped, with_composition
+from limbeck.registry.stamp import restamped, restored, stamped, with_composition
 from limbeck.scope import Sandbox
 from limbeck.store import Store, etags, tables
 from limbeck.xdm import standard
@@ -92,8 +93,42 @@ class Registry:
             check(kind, patched, catalogue)
             new = _described(kind, restamped(entry.body, patched, changed_by), catalogue)
             change.check_change(catalogue, entry.id, new)
-            catalogue.update(new, entry.etag)
+            catalogue.update(entry, new)
         return new
+
+    def replace(
+        self,
+        sandbox: Sandbox,
+        kind: str,
+        key: str,
+        body: Mapping[str, Any],
+        *,
+        etag: str | None = None,
+        changed_by: str = "",
+    ) -> Body:
+        """Put another body in a resource's place, with what the registry has added to it; raise what `patch` raises."""
+        old = self.get(sandbox, kind, key)
+        new = restored(old, body)
+        gone = [{"op": "remove", "path": _pointer(name)} for name in old if name not in new]
+        set_ = [{"op": "add", "path": _pointer(name), "value": value} for name, value in new.items()]
+        return self.patch(
+            sandbox, kind, key, [*gone, *set_], etag=etag or old["meta:registryMetadata"]["eTag"], changed_by=changed_by
+        )
+
+    def delete(self, sandbox: Sandbox, kind: str, key: str, etag: str | None = None) -> None:
+        """Delete a resource of the tenant, with its descriptors and history.
+
+        Raise `NotFound`, `Forbidden` for a standard one, `StaleEtag` if it is not that with *etag*, and `Conflict`
+        while something is made of it, or a schema has a dataset.
+        """
+        kind = _own_kind(kind)
+        with self._changing(sandbox) as catalogue:
+            entry = catalogue.get(kind, key)
+            _check_writable(entry, etag)
+            users = change.users(entry, catalogue)
+            if users:
+                raise Conflict(f'{KINDS[kind]} "{entry.body["title"]}" is used by {", ".join(users)}')
+            catalogue.delete(entry)
 
     def create_descriptor(
         self, sandbox: Sandbox, body: Mapping[str, Any], *, connection: Connection | None = None
@@ -114,23 +149,68 @@ class Registry:
             entry = catalogue.get("schemas", schema_id)
             return descriptors.stored(catalogue, [entry.id, *composition(entry.body, catalogue).parts])
 
-    def delete_descriptor(self, sandbox: Sandbox, descriptor_id: str) -> None:
-        """Delete a descriptor; raise `NotFound` if there is none with this `@id`."""
+    def descriptor(self, sandbox: Sandbox, descriptor_id: str) -> tuple[Body, str]:
+        """Return a descriptor and its etag; raise `NotFound` if there is none with this `@id`."""
+        with self._reading(sandbox) as catalogue:
+            return descriptors.load(descriptor_id, catalogue)
+
+    def replace_descriptor(
+        self, sandbox: Sandbox, descriptor_id: str, body: Mapping[str, Any], etag: str | None = None
+    ) -> tuple[Body, str]:
+        """Put another descriptor in the place of one, under its `@id`; raise `StaleEtag`, and what creating raises."""
         with self._changing(sandbox) as catalogue:
-            descriptors.delete(descriptor_id, catalogue)
+            descriptors.replace(descriptor_id, body, etag, catalogue)
+            return descriptors.load(descriptor_id, catalogue)
 
-    def delete_field_group(self, sandbox: Sandbox, key: str) -> None:
-        """Delete a field group of the tenant.
+    def delete_descriptor(self, sandbox: Sandbox, descriptor_id: str, etag: str | None = None) -> None:
+        """Delete a descriptor; raise `NotFound` if there is none such, `StaleEtag` if it is not that with *etag*."""
+        with self._changing(sandbox) as catalogue:
+            descriptors.delete(descriptor_id, etag, catalogue)
 
-        Raise `NotFound`, `Forbidden` for a standard one, and `Conflict` while a schema is made of it.
+    # -- what is made of them ---------------------------------------------------------------------------------------
+
+    def unions(self, sandbox: Sandbox) -> list[Body]:
+        """Return the union schemas of the classes that have schemas in Profile, all fields in one tree."""
+        with self._reading(sandbox) as catalogue:
+            classes = {s.body["meta:class"] for s in catalogue.schemas() if change.in_profile(s.body)}
+            found = [change.union_schema(class_id, catalogue) for class_id in sorted(classes - {standard.ADHOC})]
+        return [_copied(body) for body in found]
+
+    def sample(self, sandbox: Sandbox, schema_id: str) -> Body:
+        """Return a record that fits a schema; raise `NotFound` if there is none."""
+        found = self.schema(sandbox, schema_id)
+        return views.sample(found.type, found.id)
+
+    def export(self, sandbox: Sandbox, key: str) -> list[Body]:
+        """Return a resource of the tenant with all of the tenant's that it is made of, for `import_` elsewhere.
+
+        Raise `NotFound` for what is none.
         """
+        with self._reading(sandbox) as catalogue:
+            return exchange.gathered(_of_tenant(key, catalogue), catalogue)
+
+    def import_(self, sandbox: Sandbox, bodies: Sequence[Node], *, created_by: str = "") -> list[Body]:
+        """Store what `export` gave, under the same `$id`s, all or nothing; what is there already stays.
+
+        Raise `InvalidInput` for what is no resource of this tenant, `NameTaken` for an `$id` with other content, and
+        what `create` raises.
+        """
+        made = []
         with self._changing(sandbox) as catalogue:
-            entry = catalogue.get("fieldgroups", key)
-            _check_writable(entry, None)
-            users = change.schemas_leading_to(entry.id, catalogue)
-            if users:
-                raise Conflict(f'field group "{entry.body["title"]}" is part of {", ".join(users)}')
-            catalogue.delete(entry)
+            for kind, body in exchange.sorted_in(bodies, catalogue):
+                check(kind, body, catalogue)
+                new = stamped(kind, body, sandbox, created_by, id=str(body["$id"]))
+                catalogue.insert(kind, _described(kind, new, catalogue))
+                if change.in_profile(new):
+                    change.check_union(catalogue.get(kind, new["$id"]).body["meta:class"], catalogue)
+                made.append(catalogue.get(kind, new["$id"]))
+        return [_copied(entry.body) for entry in made]
+
+    def changes(self, sandbox: Sandbox, key: str) -> list[Change]:
+        """Return what happened to a resource of the tenant, newest first; raise `NotFound` for what is none."""
+        with self._reading(sandbox) as catalogue:
+            entry = _of_tenant(key, catalogue)
+            return history.changes(catalogue.connection, sandbox, entry.id)
 
     def schema(self, sandbox: Sandbox, schema_id: str) -> Schema:
         """Return the schema with `$id` or `meta:altId` *schema_id* resolved, with its identities.
@@ -204,7 +284,7 @@ class Registry:
         if self.get(sandbox, "schemas", schema_id)["meta:class"] != standard.ADHOC:
             raise InvalidSchema("only an ad-hoc schema takes fields; others get them by their field groups")
         added = [
-            {"op": "add", "path": f"/properties/{name.replace('~', '~0').replace('/', '~1')}", "value": node}
+            {"op": "add", "path": f"/properties{_pointer(name)}", "value": node}
             for name, node in emit(fields)["properties"].items()
         ]
         self.patch(sandbox, "schemas", schema_id, added, etag=etag, changed_by=changed_by)
@@ -250,6 +330,17 @@ def _own_kind(kind: str) -> str:
 
 def _copied(body: Node) -> Body:
     return copy.deepcopy(dict(body))
+
+
+def _of_tenant(key: str, catalogue: Catalogue) -> Entry:
+    found = catalogue.find(key)
+    if found is None or found.etag is None:
+        raise NotFound(f'the tenant has no resource "{key}" in sandbox "{catalogue.sandbox.name}"')
+    return found
+
+
+def _pointer(name: str) -> str:
+    return f"/{name.replace('~', '~0').replace('/', '~1')}"
 
 
 def _described(kind: str, body: Body, catalogue: Catalogue) -> Body:

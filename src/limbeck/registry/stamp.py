@@ -20,10 +20,16 @@ _SYSTEM_KEYS = frozenset(
 )
 
 
-def stamped(kind: str, body: Node, sandbox: Sandbox, created_by: str) -> Body:
-    """Return a new resource's *body* with everything the registry adds; AEP's keys come in AEP's order."""
+_DERIVED_KEYS = frozenset({"refs", "meta:class", "meta:extends", "meta:extensible", "meta:abstract"})
+
+
+def stamped(kind: str, body: Node, sandbox: Sandbox, created_by: str, id: str | None = None) -> Body:
+    """Return a new resource's *body* with everything the registry adds; AEP's keys come in AEP's order.
+
+    It gets an `$id` of its own unless it has *id*.
+    """
     resource_type = "mixins" if kind == "fieldgroups" else kind
-    id = f"https://ns.adobe.com/{sandbox.tenant}/{resource_type}/{ids.registry_hash()}"
+    id = id or f"https://ns.adobe.com/{sandbox.tenant}/{resource_type}/{ids.registry_hash()}"
     sent = {key: value for key, value in body.items() if key not in _SYSTEM_KEYS}
     moment = millis(now())
     return {
@@ -49,6 +55,13 @@ def stamped(kind: str, body: Node, sandbox: Sandbox, created_by: str) -> Body:
         "meta:sandboxId": sandbox.id,
         "meta:sandboxType": sandbox.type,
     }
+
+
+def restored(old: Node, body: Node) -> Body:
+    """Return *body*, sent to be put in the place of *old*, with the keys that are the registry's as they were."""
+    written = [key for key in old if key in _SYSTEM_KEYS | _DERIVED_KEYS]
+    sent = {key: value for key, value in body.items() if key not in written}
+    return {**{key: old[key] for key in written}, "type": "object", **sent}
 
 
 def restamped(old: Node, new: Body, changed_by: str) -> Body:

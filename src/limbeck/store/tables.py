@@ -101,6 +101,20 @@ descriptors = Table(
     Index("ix_descriptors_source", "sandbox_id", "source_schema"),
 )
 
+registry_changes = Table(
+    "registry_changes",
+    metadata,
+    Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("sandbox_id", ForeignKey("sandboxes.id"), nullable=False),
+    Column("resource_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("changed_by", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("steps", Text, nullable=False),
+    Index("ix_registry_changes_resource", "sandbox_id", "resource_id"),
+)
+
 namespaces = Table(
     "namespaces",
     metadata,

@@ -173,7 +173,7 @@ def _made(field_group_id: str) -> Result:
 def _run_drop_field_group(statement: Statement) -> Result:
     command: DropFieldGroup = statement.command
     try:
-        statement.registry.delete_field_group(statement.sandbox, command.id)
+        statement.registry.delete(statement.sandbox, "fieldgroups", command.id)
     except NotFound:
         if not command.if_exists:
             raise

@@ -24,6 +24,20 @@ def _access() -> None:
 def _registry() -> None:
     """Schemas, descriptors, namespaces."""
     op.add_column("sandboxes", sa.Column("registry_etag", sa.String(), nullable=False, server_default=""))
+    op.create_table(
+        "registry_changes",
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sandbox_id", sa.String(), nullable=False),
+        sa.Column("resource_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("changed_by", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("steps", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["sandbox_id"], ["sandboxes.id"], name=op.f("fk_registry_changes_sandbox_id")),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_registry_changes")),
+    )
+    op.create_index("ix_registry_changes_resource", "registry_changes", ["sandbox_id", "resource_id"])
 
 
 def _catalog() -> None:
