@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DEFAULT_MERGE_POLICY = "timestampOrdered-pdg-mp"
+"""The one merge policy of a sandbox: all linked identities, the newest value (profile contract, section 3.2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:

@@ -17,7 +17,7 @@ from limbeck.query.runs import QueryRun
 from limbeck.query.schedules import Schedule
 from limbeck.query.templates import Template
 from limbeck.registry.history import Change
-from limbeck.scope import Sandbox
+from limbeck.scope import DEFAULT_MERGE_POLICY, Sandbox
 
 
 def error(failure: LimbeckError, request_id: str) -> dict[str, Any]:
@@ -197,10 +197,6 @@ def segment(value: Audience, where: Sandbox, membership: Membership | None) -> d
             "data": {"totalProfiles": membership.realized, "evaluatedAt": clock.millis(membership.evaluated)}
         }
     return shape
-
-
-DEFAULT_MERGE_POLICY = "timestampOrdered-pdg-mp"
-"""The one merge policy: all linked identities, the newest value (profile contract, section 3.2)."""
 
 
 def segment_job(value: SegmentJob, known: Mapping[str, Audience]) -> dict[str, Any]:

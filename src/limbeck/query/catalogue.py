@@ -13,8 +13,10 @@ from limbeck.query import logical, system
 from limbeck.query.logical import LogicalSchema
 from limbeck.query.metadata import METADATA
 from limbeck.query.objects import VIEW, Objects, QueryObject
+from limbeck.query.reports import REPORTS
 from limbeck.query.scope import Source, TableInfo, ViewInfo, flattened
 from limbeck.query.session import SqlSession
+from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.xdm.arrow import arrow_schema, from_arrow
 
@@ -23,9 +25,17 @@ class SessionCatalogue:
     """The tables and views of a sandbox as one session sees them; each is looked up once."""
 
     def __init__(
-        self, lake: Lake, objects: Objects, sandbox: Sandbox, session: SqlSession, *, approximate: bool = False
+        self,
+        lake: Lake,
+        registry: Registry,
+        objects: Objects,
+        sandbox: Sandbox,
+        session: SqlSession,
+        *,
+        approximate: bool = False,
     ) -> None:
         self._lake = lake
+        self._registry = registry
         self._objects = objects
         self._sandbox = sandbox
         self._session = session
@@ -36,10 +46,18 @@ class SessionCatalogue:
     def behind(self) -> SessionCatalogue:
         """Return what the queries of views see: the whole sandbox, and nothing that is the session's own."""
         if self._behind is None:
-            self._behind = SessionCatalogue(
-                self._lake, self._objects, self._sandbox, SqlSession(), approximate=self._approximate
-            )
+            self._behind = self.for_session(SqlSession(), approximate=self._approximate)
         return self._behind
+
+    def for_session(self, session: SqlSession, *, approximate: bool = False) -> SessionCatalogue:
+        """Return what another session sees; *approximate* puts samples in the place of tables."""
+        return SessionCatalogue(
+            self._lake, self._registry, self._objects, self._sandbox, session, approximate=approximate
+        )
+
+    def approximated(self) -> SessionCatalogue:
+        """Return what the session sees with samples in the place of tables."""
+        return self.for_session(self._session, approximate=True)
 
     def dataset(self, name: str) -> Dataset | None:
         """Return the dataset behind table *name*, or None; where samples are read, the table's newest one."""
@@ -66,6 +84,9 @@ class SessionCatalogue:
         result = self._session.results.get(name.lower())
         if result is not None:
             return TableInfo(name, from_arrow(result.schema))
+        report = REPORTS.get(name.lower())
+        if report is not None:
+            return TableInfo(name.lower(), from_arrow(report.schema))
         found = self.dataset(name)
         if found is None:
             return None
@@ -95,6 +116,10 @@ class SessionCatalogue:
         result = self._session.results.get(source.table.lower())
         if result is not None:
             return Table(source.view, arrow_schema(from_arrow(result.schema)), rows=result, place=source.placed)
+        report = REPORTS.get(source.table.lower())
+        if report is not None:
+            rows = report.rows(self._registry, self._sandbox)
+            return Table(source.view, report.schema, rows=rows, place=source.placed)
         dataset = self.dataset(source.table)
         if dataset is None:
             raise AssertionError(f"{source.table} was resolved and is gone")
@@ -142,6 +167,8 @@ class SessionCatalogue:
         Everything is in schema `public` of a database that is called like the sandbox, with or without a scope, and
         in the logical schemas that refer to it. Of two parts the first names such a schema, or its database.
         """
+        if ".".join(parts).lower() in REPORTS:
+            return ".".join(parts).lower()
         *databases, schema, _ = (part.lower() for part in parts)
         ours = {self._sandbox.name.lower(), "all"}
         known = all(database.partition(":")[0] in ours for database in databases)

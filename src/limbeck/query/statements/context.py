@@ -110,14 +110,14 @@ class Statement:
     @cached_property
     def catalogue(self) -> SessionCatalogue:
         """The tables and views that the statement may see."""
-        return SessionCatalogue(self.lake, self.objects, self.sandbox, self.session)
+        return SessionCatalogue(self.lake, self.registry, self.objects, self.sandbox, self.session)
 
     @cached_property
     def read(self) -> SessionCatalogue:
         """The tables and views as a query reads them: `catalogue`, with samples in place of tables if so asked."""
         if not self.approximate:
             return self.catalogue
-        return SessionCatalogue(self.lake, self.objects, self.sandbox, self.session, approximate=True)
+        return self.catalogue.approximated()
 
     @property
     def author(self) -> str:

@@ -13,7 +13,6 @@ from limbeck.errors import DuplicateTable, Forbidden, SqlError, UndefinedTable
 from limbeck.lake import Dataset
 from limbeck.lake.datasets import sample_ids
 from limbeck.query.analysis import Sample, selected, undefined
-from limbeck.query.catalogue import SessionCatalogue
 from limbeck.query.metadata import sample_tags
 from limbeck.query.result import Result, presented
 from limbeck.query.session import SqlSession
@@ -84,7 +83,7 @@ def _draw(statement: Statement) -> Result:
 def _rows(statement: Statement, parent: Dataset, command: Sample) -> Reading:
     """Bind a query for whole rows, also where the session sees fields of structs as columns."""
     session = SqlSession(replace(statement.session.view, flat=False))
-    catalogue = SessionCatalogue(statement.lake, statement.objects, statement.sandbox, session)
+    catalogue = statement.catalogue.for_session(session)
     columns = [f.name for f in parent.schema.type.fields]
     found = selected(catalogue, parent.table, columns, command.filter)
     return Reading(found.tree, found.columns, tuple(map(catalogue.engine_table, found.sources)), found.sources)
