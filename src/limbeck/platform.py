@@ -18,6 +18,7 @@ from limbeck.engine import Engine
 from limbeck.errors import HomeError
 from limbeck.files import Folder
 from limbeck.flow import FlowService, LandingZone, Resources
+from limbeck.flow.blobs import Blobs
 from limbeck.flow.export import DatasetExport
 from limbeck.flow.model import Runner
 from limbeck.flow.runs import RUN
@@ -109,6 +110,7 @@ class Platform:
         """Begin to run queued work, after removing what crashes left behind."""
         sweep(self.store, self.settings)
         self.zone.prepare()
+        Blobs(self.zone).sweep()
         self.flows.sweep()
         self.worker.start()
         self.query_worker.start()

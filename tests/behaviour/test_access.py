@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from limbeck.access import Access, NewCredential
-from limbeck.access.service import LOCAL, may_write
+from limbeck.access.service import LOCAL, require_write
 from limbeck.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
 from limbeck.scope import Principal
 from limbeck.settings import Settings
@@ -133,8 +133,8 @@ def test_credentials_are_made_once_with_known_roles(access: Access, org: str, cr
     viewer = access.create_credential(org, roles=("viewer",))
     token, _ = access.token(viewer.client_id, viewer.client_secret)
     with pytest.raises(Forbidden, match="may read only"):
-        may_write(access.principal(token))
-    may_write(access.principal(access.token("me", "s3cret")[0]))
+        require_write(access.principal(token))
+    require_write(access.principal(access.token("me", "s3cret")[0]))
     assert {c.client_id: list(c.roles) for c in access.credentials()} == {
         "me": ["admin"],
         viewer.client_id: ["viewer"],

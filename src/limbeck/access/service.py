@@ -14,6 +14,7 @@ import jwt
 from sqlalchemy import Connection, Row, insert, select, update
 
 from limbeck import clock, ids
+from limbeck.access.sas import AccountKey
 from limbeck.access.secrets import hashed, matches, new_secret
 from limbeck.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
 from limbeck.scope import Principal, Sandbox
@@ -55,7 +56,7 @@ class Access:
     def __init__(self, store: Store, token_lifetime_s: int) -> None:
         self._store = store
         self._lifetime = token_lifetime_s
-        self._key = self._signing_key()
+        self._key = self._kept_key("token")
 
     # -- organisations and sandboxes -----------------------------------------------------------------------
 
@@ -192,21 +193,31 @@ class Access:
         claims = {"sub": client_id, "iat": issued, "exp": issued + self._lifetime}
         return jwt.encode({**claims, "jti": ids.new_uuid()}, self._key, algorithm=_ALGORITHM)
 
-    def _signing_key(self) -> str:
+    def account_key(self) -> AccountKey:
+        """Return the key by which access to the landing zone is signed."""
+        return AccountKey(bytes.fromhex(self._kept_key("landing-zone")))
+
+    def _kept_key(self, name: str) -> str:
+        """Return the home's key for one purpose, made at the first call."""
         with self._store.read() as connection:
-            found = connection.execute(select(keys.c.value).where(keys.c.name == "token")).scalar()
+            found = connection.execute(select(keys.c.value).where(keys.c.name == name)).scalar()
         if found is None:
             with self._store.write() as connection:
-                found = connection.execute(select(keys.c.value).where(keys.c.name == "token")).scalar()
+                found = connection.execute(select(keys.c.value).where(keys.c.name == name)).scalar()
                 if found is None:
                     found = secrets.token_hex(32)
-                    connection.execute(insert(keys).values(name="token", value=found))
+                    connection.execute(insert(keys).values(name=name, value=found))
         return str(found)
 
 
-def may_write(principal: Principal) -> None:
+def may_write(principal: Principal) -> bool:
+    """Return whether *principal* may change data."""
+    return bool(principal.roles & {"admin", "editor"})
+
+
+def require_write(principal: Principal) -> None:
     """Raise `Forbidden` unless *principal* may change data."""
-    if not principal.roles & {"admin", "editor"}:
+    if not may_write(principal):
         raise Forbidden(f"credential {principal.client_id} may read only; this needs the role editor or admin")
 
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from limbeck import ids
 from limbeck.api import (
     batches,
+    blobs,
     catalog,
     dataaccess,
     flows,
@@ -53,13 +54,19 @@ SERVICES = (
 )
 
 
-def create_app(platform: Platform, pg: tuple[str, int] | None = None) -> FastAPI:
-    """Return the application that serves *platform*; *pg* is the address of the PostgreSQL wire, if that is served."""
+def create_app(platform: Platform, pg: tuple[str, int] | None = None, http: str | None = None) -> FastAPI:
+    """Return the application that serves *platform*.
+
+    *pg* is the address of the PostgreSQL wire, if that is served; *http* is the URL of this application's own port,
+    None if only this process can reach it.
+    """
     app = FastAPI(title="Limbeck", version=VERSION, redirect_slashes=False)
     app.state.platform = platform
     app.state.pg = pg
+    app.state.http = http
     for service in SERVICES:
         app.include_router(service.router)
+    app.mount(blobs.ROOT, blobs.application(platform))
     app.add_exception_handler(LimbeckError, _on_limbeck_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -76,7 +83,7 @@ class WithoutSlash:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and len(scope["path"]) > 1:
+        if scope["type"] == "http" and len(scope["path"]) > 1 and not scope["path"].startswith(f"{blobs.ROOT}/"):
             scope = {**scope, "path": scope["path"].rstrip("/")}
         await self._app(scope, receive, send)
 

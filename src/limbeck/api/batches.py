@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import AsyncIterator
 from typing import Any
 
-from anyio import from_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from limbeck.api import shapes
+from limbeck.api.bodies import body_of
 from limbeck.api.context import Writing
 from limbeck.errors import InvalidInput, NotFound
 
@@ -39,7 +37,7 @@ def create_batch(caller: Writing, body: CreateBatch) -> dict[str, Any]:
 @router.put("/batches/{batch_id}/datasets/{dataset_id}/files/{name:path}")
 async def upload_file(caller: Writing, request: Request, batch_id: str, dataset_id: str, name: str) -> JSONResponse:
     """PUT …/files/{name}: one file of the batch, streamed to the staging folder."""
-    body = io.BufferedReader(_Body(request.stream()), 1024 * 1024)
+    body = body_of(request)
 
     def upload() -> None:
         batch = caller.platform.lake.batches.get(caller.sandbox, batch_id)
@@ -64,28 +62,3 @@ def act_on_batch(caller: Writing, batch_id: str, action: str) -> Response:
         case _:
             raise InvalidInput(f"a batch takes action=COMPLETE or ABORT, not {action!r}")
     return JSONResponse({})
-
-
-class _Body(io.RawIOBase):
-    """A request's body as a file that is read in a worker thread."""
-
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            chunk = from_thread.run(self._next)
-            if chunk is None:
-                return 0
-            self._rest = chunk
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-    async def _next(self) -> bytes | None:
-        return await anext(self._chunks, None)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from limbeck.access.service import may_write
+from limbeck.access.service import require_write
 from limbeck.errors import Forbidden, LimbeckError, NotFound, Unauthenticated
 from limbeck.platform import Platform
 from limbeck.scope import Principal, Sandbox
@@ -64,7 +64,7 @@ def caller(request: Request) -> Caller:
 def writer(request: Request) -> Caller:
     """Like `caller`, for requests that change something."""
     found = caller(request)
-    may_write(found.principal)
+    require_write(found.principal)
     return found
 
 

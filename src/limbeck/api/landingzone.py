@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
+from limbeck.access.sas import ACCOUNT
+from limbeck.access.service import may_write
 from limbeck.api.context import Caller, Reading
+from limbeck.api.shapes import iso
 from limbeck.errors import InvalidInput
 from limbeck.flow.landingzone import CONTAINERS, Area
 
 router = APIRouter(prefix="/data/foundation/connectors/landingzone")
 
 TYPES: dict[str, Area] = {"user_drop_zone": "upload", "dlz_destination": "export"}
+
+PERMISSIONS: dict[Area, str] = {"upload": "racwdl", "export": "rl"}
+LIFETIME = timedelta(days=7)
 
 Type = Annotated[str, Query(alias="type")]
 
@@ -24,31 +31,40 @@ def get_container(_caller: Reading, kind: Type = "user_drop_zone") -> dict[str, 
 
 
 @router.get("/credentials")
-def get_credentials(caller: Reading, kind: Type = "user_drop_zone") -> dict[str, Any]:
-    """GET /landingzone/credentials: Azure's shape, whose `SASUri` is the `file://` URL of the area's folder.
+def get_credentials(caller: Reading, request: Request, kind: Type = "user_drop_zone") -> dict[str, Any]:
+    """GET /landingzone/credentials: Azure's shape, with a signature for the container.
 
-    A folder is opened with the rights of whoever opens it: there is no token to hand out, so `SASToken` is empty, and
-    nothing expires.
+    Inside one process, where nothing is served on a port, `SASUri` is the `file://` URL of the area's folder, which is
+    opened with the rights of whoever opens it: there is no signature to hand out, and nothing expires.
     """
-    return _credentials(caller, kind)
+    return _credentials(caller, request, kind)
 
 
 @router.post("/credentials")
-def refresh_credentials(caller: Reading, kind: Type = "user_drop_zone", action: str = "refresh") -> dict[str, Any]:
-    """POST /landingzone/credentials?action=refresh: the same again, for a folder has nothing to renew."""
+def refresh_credentials(
+    caller: Reading, request: Request, kind: Type = "user_drop_zone", action: str = "refresh"
+) -> dict[str, Any]:
+    """POST /landingzone/credentials?action=refresh: a new signature."""
     if action != "refresh":
         raise InvalidInput(f"credentials take action=refresh, not {action!r}")
-    return _credentials(caller, kind)
+    return _credentials(caller, request, kind)
 
 
-def _credentials(caller: Caller, kind: str) -> dict[str, Any]:
+def _credentials(caller: Caller, request: Request, kind: str) -> dict[str, Any]:
     area = _area(kind)
+    told = {"containerName": CONTAINERS[area], "storageAccountName": ACCOUNT}
+    http: str | None = request.app.state.http
+    if http is None:
+        return {**told, "SASToken": "", "SASUri": caller.platform.zone.area(area).as_uri(), "expiryDate": None}
+    key = caller.platform.access.account_key()
+    allowed = PERMISSIONS[area] if may_write(caller.principal) else PERMISSIONS["export"]
+    signed, ends = key.container(CONTAINERS[area], allowed, LIFETIME)
+    base = str(request.base_url).rstrip("/") if request.base_url.scheme == "http" else http
     return {
-        "containerName": CONTAINERS[area],
-        "SASToken": "",
-        "storageAccountName": "limbeck",
-        "SASUri": caller.platform.zone.area(area).as_uri(),
-        "expiryDate": None,
+        **told,
+        "SASToken": signed,
+        "SASUri": f"{base}/{ACCOUNT}/{CONTAINERS[area]}?{signed}",
+        "expiryDate": iso(ends),
     }
 
 

@@ -17,18 +17,23 @@ from limbeck.errors import InvalidInput
 from limbeck.platform import Platform
 
 
-def _config(platform: Platform, pg: tuple[str, int] | None = None) -> uvicorn.Config:
-    return uvicorn.Config(
-        create_app(platform, pg), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10
-    )
+def _config(platform: Platform, pg: tuple[str, int] | None = None, http: str | None = None) -> uvicorn.Config:
+    app = create_app(platform, pg, http)
+    return uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10)
 
 
 class ThreadServer:
-    """The server in a thread of this process, on a socket that listens."""
+    """The server in a thread of this process, on a socket that listens; *http* is the URL by which others reach it."""
 
-    def __init__(self, platform: Platform, bound: socket.socket, pg: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        bound: socket.socket,
+        pg: tuple[str, int] | None = None,
+        http: str | None = None,
+    ) -> None:
         self._bound = bound
-        self._server = uvicorn.Server(_config(platform, pg))
+        self._server = uvicorn.Server(_config(platform, pg, http))
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [bound]}, name="limbeck-http", daemon=True
         )
@@ -92,4 +97,4 @@ def url_of(bound: socket.socket) -> str:
 def serve(platform: Platform, bound: socket.socket, pg: tuple[str, int] | None = None) -> None:
     """Serve *platform* on a listening socket until SIGINT or SIGTERM; *pg* is where its PostgreSQL wire is served."""
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(_config(platform, pg)).run(sockets=[bound])
+        uvicorn.Server(_config(platform, pg, url_of(bound))).run(sockets=[bound])

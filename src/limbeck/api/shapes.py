@@ -79,7 +79,7 @@ def _newest(bodies: Sequence[Any], key: str, count: int) -> list[dict[str, Any]]
 
 
 def _moment(body: Any, key: str) -> str:
-    return _iso(clock.from_millis(body["meta:registryMetadata"][key]))
+    return iso(clock.from_millis(body["meta:registryMetadata"][key]))
 
 
 def _reference(body: Any) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def registry_change(value: Change, where: Sandbox) -> dict[str, Any]:
         "version": value.version,
         "updatedUser": value.changed_by,
         "clientId": value.changed_by,
-        "updatedTime": _iso(value.at),
+        "updatedTime": iso(value.at),
         "imsOrg": where.org_id,
         "sandBoxId": where.id,
         "updates": [{**about, "action": s.action, "path": s.path, "value": s.value} for s in value.steps],
@@ -239,7 +239,7 @@ def profile(value: Profile, statuses: Sequence[Status], entity_id: str, namespac
     entity = {**_json(value.merged.entity), "identityMap": _identity_map(value.identities)}
     if statuses:
         entity["segmentMembership"] = {"ups": {s.audience_id: _status(s) for s in statuses}}
-    origins = {p: {"datasetId": o.dataset_id, "time": _iso(o.time)} for p, o in value.merged.origins.items()}
+    origins = {p: {"datasetId": o.dataset_id, "time": iso(o.time)} for p, o in value.merged.origins.items()}
     return {
         xid(namespace, entity_id): {
             "entityId": entity_id,
@@ -247,7 +247,7 @@ def profile(value: Profile, statuses: Sequence[Status], entity_id: str, namespac
             "sources": list(value.sources),
             "identityGraph": [xid(i.namespace, i.value) for i in value.identities],
             "entity": entity,
-            "lastModifiedAt": _iso(value.last_modified),
+            "lastModifiedAt": iso(value.last_modified),
             "attributeSources": origins,
         }
     }
@@ -282,7 +282,7 @@ def _identity_map(identities: Sequence[Identity]) -> dict[str, list[dict[str, st
 
 
 def _status(value: Status) -> dict[str, str]:
-    return {"status": value.status, "lastQualificationTime": _iso(value.since.replace(tzinfo=UTC)), "version": "1"}
+    return {"status": value.status, "lastQualificationTime": iso(value.since.replace(tzinfo=UTC)), "version": "1"}
 
 
 def _json(value: Any) -> Any:
@@ -293,13 +293,14 @@ def _json(value: Any) -> Any:
         case list():
             return [_json(v) for v in value]
         case datetime():
-            return _iso(value.replace(tzinfo=UTC))
+            return iso(value.replace(tzinfo=UTC))
         case date():
             return value.isoformat()
     return value
 
 
-def _iso(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
+    """Return a moment as AEP's JSON has it."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -328,8 +329,8 @@ def query_run(value: QueryRun) -> dict[str, Any]:
         "errors": [dict(e) for e in value.errors],
         "version": 1,
         "elapsedTime": value.elapsed_ms,
-        "created": _iso(value.created),
-        "updated": _iso(value.updated),
+        "created": iso(value.created),
+        "updated": iso(value.updated),
         "client": "API",
         "clientId": value.client_id,
         "userId": value.client_id,
@@ -350,8 +351,8 @@ def query_template(value: Template) -> dict[str, Any]:
         "name": value.name,
         "sql": value.sql,
         "version": value.version,
-        "created": _iso(value.created),
-        "updated": _iso(value.updated),
+        "created": iso(value.created),
+        "updated": iso(value.updated),
         "userId": value.created_by,
         "lastUpdatedBy": value.changed_by,
         "_links": {
@@ -371,8 +372,8 @@ def query_schedule(value: Schedule) -> dict[str, Any]:
         "query": dict(value.query),
         "schedule": dict(value.timing),
         "version": value.version,
-        "created": _iso(value.created),
-        "updated": _iso(value.updated),
+        "created": iso(value.created),
+        "updated": iso(value.updated),
         "userId": value.client_id,
         "_links": {
             "self": {"href": base, "method": "GET"},

@@ -59,10 +59,10 @@ def _served(platform: Platform, sandbox: str | None) -> Iterator[tuple[Unserved,
         address = ("127.0.0.1", int(wire.getsockname()[1]))
         bound = listen("127.0.0.1", 0)
         url = url_of(bound)
-        stack.callback(ThreadServer(platform, bound, address).stop)
+        stack.callback(ThreadServer(platform, bound, address, url).stop)
         authority = Authority(platform.settings.home / "proxy")
         door = listen("127.0.0.1", 0, "--proxy")
-        proxy = ProxyServer(create_app(platform, address), door, authority, os.environ)
+        proxy = ProxyServer(create_app(platform, address, url), door, authority, os.environ)
         where = url_of(door)
         proxy.start()
         stack.callback(proxy.stop)
@@ -70,7 +70,12 @@ def _served(platform: Platform, sandbox: str | None) -> Iterator[tuple[Unserved,
         config = _configuration(platform, folder, url, sandbox)
         own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="limbeck-exec-"))) / "config.ini"
         _write(own, config.text())
-        named = {"LIMBECK_CONFIG": str(own), "ADOBE_HOME": os.environ.get("ADOBE_HOME") or str(folder)}
+        signed = platform.access.account_key().connection_string(url)
+        named = {
+            "AZURE_STORAGE_CONNECTION_STRING": signed,
+            "LIMBECK_CONFIG": str(own),
+            "ADOBE_HOME": os.environ.get("ADOBE_HOME") or str(folder),
+        }
         yield proxy.unserved, {**variables(where, authority.bundle(os.environ), os.environ), **named}
 
 

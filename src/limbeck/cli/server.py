@@ -49,7 +49,7 @@ def serve(
         _opened(home) as platform,
         listen(host, port) as bound,
         _wire(platform, wire, pg_tls) as address,
-        _proxy(platform, door, address) as way,
+        _proxy(platform, door, address, url_of(bound)) as way,
     ):
         platform.start()
         shown.note(f"home {platform.settings.home}")
@@ -128,7 +128,7 @@ def _wire(platform: Platform, address: tuple[str, int] | None, tls: PgTls) -> It
 
 @contextmanager
 def _proxy(
-    platform: Platform, address: tuple[str, int] | None, pg: tuple[str, int] | None
+    platform: Platform, address: tuple[str, int] | None, pg: tuple[str, int] | None, http: str
 ) -> Iterator[tuple[str, Path] | None]:
     """Answer for Adobe's hosts while the block lasts; give the proxy's address and whom its clients are to trust."""
     if address is None:
@@ -140,7 +140,7 @@ def _proxy(
 
     bound = listen(*address, "--proxy")
     authority, url = Authority(platform.settings.home / "proxy"), url_of(bound)
-    server = ProxyServer(create_app(platform, pg), bound, authority, os.environ)
+    server = ProxyServer(create_app(platform, pg, http), bound, authority, os.environ)
     server.start()
     try:
         yield url, authority.certificate

@@ -124,7 +124,7 @@ class Client:
             "xdm:property": "xdm:code",
             "xdm:isPrimary": primary,
         }
-        known = self._registry("GET", "/tenant/descriptors")["results"]
+        known = self._registry("GET", "/tenant/descriptors", form="xdm-v2")["results"]
         same = ("@type", "xdm:sourceSchema", "xdm:sourceProperty", "xdm:namespace")
         if not any(all(d.get(k) == body[k] for k in same) for d in known):
             self._registry("POST", "/tenant/descriptors", json=body)
@@ -335,8 +335,8 @@ class Client:
                 return
             start += len(page)
 
-    def _registry(self, method: str, path: str, **arguments: Any) -> Any:
-        headers = {"Accept": "application/vnd.adobe.xed+json"}
+    def _registry(self, method: str, path: str, form: str = "xed", **arguments: Any) -> Any:
+        headers = {"Accept": f"application/vnd.adobe.{form}+json"}
         return self._transport.call(method, f"{REGISTRY}{path}", headers=headers, **arguments)
 
     def _titled(self, kind: str, title: str) -> Schema | None:

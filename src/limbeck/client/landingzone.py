@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,14 +24,16 @@ TYPES: dict[Kind, str] = {"upload": "user_drop_zone", "export": "dlz_destination
 
 CHUNK = 1024 * 1024
 
+SPOOL = 8 * 1024 * 1024
+"""Bytes of a file that are kept in memory; more of them go to the disk."""
+
 
 class LandingZone:
     """One area. Paths are relative to it, with slashes."""
 
-    def __init__(self, files: Any, root: str, *, on_disk: bool) -> None:
+    def __init__(self, files: Files, root: str) -> None:
         self._files = files
         self._root = root.rstrip("/")
-        self._on_disk = on_disk
 
     @classmethod
     def connect(cls, transport: Transport, kind: Kind) -> LandingZone:
@@ -51,19 +54,17 @@ class LandingZone:
                 "secret": keys["awsSecretAccessKey"],
                 "token": keys["awsSessionToken"],
             }
-            root = f"{place['bucketName']}/{place['dlzFolder']}"
-            return cls(_filesystem("s3", "s3fs", "s3", **how), root, on_disk=False)
+            return cls(Files(_filesystem("s3", "s3fs", "s3", **how)), f"{place['bucketName']}/{place['dlzFolder']}")
         uri = urlsplit(str(told["SASUri"]))
         if uri.scheme == "file":
             return cls._folder(Path(url2pathname(uri.path)))
-        how = {"account_name": told["storageAccountName"], "sas_token": told["SASToken"]}
-        return cls(_filesystem("abfs", "adlfs", "azure", **how), str(told["containerName"]), on_disk=False)
+        return cls(Container(str(told["SASUri"])), "")
 
     @classmethod
     def _folder(cls, path: Path) -> LandingZone:
         if not path.is_dir():
             raise LandingZoneError(f"the landing zone is the folder {path} of the server, which this machine lacks")
-        return cls(_filesystem("file", "fsspec", "", auto_mkdir=True), path.as_posix(), on_disk=True)
+        return cls(Folder(_filesystem("file", "fsspec", "", auto_mkdir=True)), path.as_posix())
 
     def write(self, path: str, name: str, content: Path | Iterable[bytes]) -> str:
         """Write a file into the folder *path*, where it appears whole; return its path.
@@ -73,29 +74,16 @@ class LandingZone:
         if not name or name.startswith((".", "_")) or "/" in name:
             raise InvalidInput(f"{name!r} is no file name that a flow would pick up: it begins with . or _ or has a /")
         target = self._path(f"{path}/{name}")
-        beside = self._path(f"{path}/.{name}.{ids.new_uuid()}") if self._on_disk else target
         with _named(target):
-            try:
-                with self._files.open(beside, "wb") as handle:
-                    for chunk in _chunks(content):
-                        handle.write(chunk)
-                    if self._on_disk:
-                        handle.flush()
-                        os.fsync(handle.fileno())
-                if self._on_disk:
-                    os.replace(beside, target)
-            except BaseException:
-                if self._on_disk:
-                    Path(beside).unlink(missing_ok=True)
-                raise
-        return target.removeprefix(f"{self._root}/")
+            self._files.write(target, _chunks(content))
+        return self._relative(target)
 
     def list(self, path: str = "") -> list[str]:
         """Return the paths of what lies in a folder, sorted, hidden things left out; one that is not there has none."""
         folder = self._path(path)
         with _named(folder):
             try:
-                found = [str(f).rstrip("/").removeprefix(self._root).lstrip("/") for f in self._files.ls(folder, False)]
+                found = [self._relative(name.rstrip("/")) for name in self._files.children(folder)]
             except FileNotFoundError:
                 return []
         return sorted(f for f in found if not f.rpartition("/")[2].startswith("."))
@@ -104,7 +92,7 @@ class LandingZone:
         """Open a file for reading; raise `NotFound` if there is none."""
         target = self._path(path)
         with _named(target):
-            return cast("BinaryIO", self._files.open(target, "rb"))
+            return self._files.open(target)
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file; raise `NotFound` if there is none."""
@@ -115,7 +103,7 @@ class LandingZone:
         """Fetch a file, or all files of a folder and those below, into a local *folder*; return them, sorted."""
         start = self._path(path)
         with _named(start):
-            found = sorted(str(f) for f in self._files.find(start))
+            found = sorted(self._files.find(start))
         wanted = [f for f in found if not any(p.startswith(".") for p in f.removeprefix(start).split("/"))]
         if not wanted:
             raise NotFound(f"the landing zone has nothing at {path!r}")
@@ -124,7 +112,7 @@ class LandingZone:
     def _fetch(self, source: str, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_name(f".{target.name}.part")
-        with _named(source), self._files.open(source, "rb") as reading, beside.open("wb") as writing:
+        with _named(source), self._files.open(source) as reading, beside.open("wb") as writing:
             while chunk := reading.read(CHUNK):
                 writing.write(chunk)
         return beside.replace(target)
@@ -133,7 +121,108 @@ class LandingZone:
         parts = [p for p in path.split("/") if p not in ("", ".")]
         if ".." in parts or path.startswith("/"):
             raise InvalidInput(f"the path {path!r} is not inside the landing zone; write it without .. and leading /")
-        return "/".join([self._root, *parts])
+        return "/".join([*([self._root] if self._root else []), *parts])
+
+    def _relative(self, name: str) -> str:
+        return name.removeprefix(self._root).lstrip("/")
+
+
+class Files:
+    """Where an area lies: a store that fsspec knows, in which a file appears whole."""
+
+    def __init__(self, files: Any) -> None:
+        self._files = files
+
+    def write(self, target: str, chunks: Iterator[bytes]) -> None:
+        """Write a file."""
+        with self._files.open(target, "wb") as handle:
+            for chunk in chunks:
+                handle.write(chunk)
+
+    def children(self, folder: str) -> list[str]:
+        """Return the names of what lies directly in a folder; raise `FileNotFoundError` if there is none."""
+        return [str(name) for name in self._files.ls(folder, False)]
+
+    def find(self, start: str) -> list[str]:
+        """Return the names of a file, or of all files in a folder and below."""
+        return [str(name) for name in self._files.find(start)]
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading; raise `FileNotFoundError` if there is none."""
+        return cast("BinaryIO", self._files.open(name, "rb"))
+
+
+class Folder(Files):
+    """A folder of this machine."""
+
+    def write(self, target: str, chunks: Iterator[bytes]) -> None:
+        """Write a file, which appears whole."""
+        parent, _, name = target.rpartition("/")
+        beside = f"{parent}/.{name}.{ids.new_uuid()}"
+        try:
+            with self._files.open(beside, "wb") as handle:
+                for chunk in chunks:
+                    handle.write(chunk)
+                handle.flush()
+                os.fsync(handle.fileno())
+            os.replace(beside, target)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+
+
+class Container(Files):
+    """A container of Azure Storage, or of a server that answers like it, by its URL with a signature."""
+
+    def __init__(self, url: str) -> None:
+        from azure.storage.blob import ContainerClient, ExponentialRetry
+
+        retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2)
+        self._client = ContainerClient.from_container_url(url, retry_policy=retry)
+
+    def write(self, target: str, chunks: Iterator[bytes]) -> None:
+        """Write a blob."""
+        with _azure_named():
+            self._client.upload_blob(target, chunks, overwrite=True)
+
+    def children(self, folder: str) -> list[str]:
+        """Return the names of what lies directly in a folder."""
+        with _azure_named():
+            return [blob.name for blob in self._client.walk_blobs(f"{folder}/" if folder else "")]
+
+    def find(self, start: str) -> list[str]:
+        """Return the names of a blob, or of all in a folder and below."""
+        with _azure_named():
+            names = [blob.name for blob in self._client.list_blobs(start or None)]
+        return [name for name in names if not start or name == start or name.startswith(f"{start}/")]
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a blob for reading; it is fetched before."""
+        file = cast("BinaryIO", tempfile.SpooledTemporaryFile(SPOOL))  # noqa: SIM115 - who reads closes it
+        try:
+            with _azure_named():
+                self._client.download_blob(name).readinto(file)
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return file
+
+
+@contextmanager
+def _azure_named() -> Iterator[None]:
+    """Turn Azure's errors into the operating system's, which `_named` words."""
+    from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        raise FileNotFoundError(str(error)) from error
+    except HttpResponseError as error:
+        number = errno.ENOSPC if error.status_code == 507 else errno.EIO
+        raise OSError(number, error.reason or error.message) from error
+    except AzureError as error:
+        raise OSError(errno.EIO, str(error)) from error
 
 
 def _filesystem(protocol: str, library: str, extra: str, **how: Any) -> Any:

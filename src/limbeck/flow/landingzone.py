@@ -40,21 +40,21 @@ class LandingZone:
     """Two areas in one folder. Paths inside an area are relative, with slashes, and cannot leave it."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
 
     def prepare(self) -> None:
         """Make the folder, though not the one it lies in; who uses it later is told if that was not possible."""
         with suppress(OSError):
-            self._root.mkdir(exist_ok=True)
+            self.root.mkdir(exist_ok=True)
 
     def area(self, area: Area) -> Path:
         """Return the folder of an area; raise `LandingZoneError` if there is none."""
-        if not self._root.is_dir():
+        if not self.root.is_dir():
             raise LandingZoneError(
-                f"the landing zone {self._root} is gone or could not be made; mount or make the folder, with the "
+                f"the landing zone {self.root} is gone or could not be made; mount or make the folder, with the "
                 "right to write into it, or name another in LIMBECK_LANDING_ZONE"
             )
-        found = self._root / CONTAINERS[area]
+        found = self.root / CONTAINERS[area]
         with zone_named(found):
             found.mkdir(exist_ok=True)
         return found
@@ -64,8 +64,14 @@ class LandingZone:
 
         Raise `InvalidInput` for what is absolute, or leads out of the area by `..` or a link.
         """
+        return self.inside(area, relative(area, name))
+
+    def inside(self, area: Area, name: str) -> Path:
+        """Return where *name* lies in an area, which is no part of it; raise `InvalidInput` as `path` does."""
         root = self.area(area)
-        target = root / relative(area, name)
+        target = root / name
+        if ".." in target.parts or "\0" in name or "\\" in name:
+            raise InvalidInput(f"the path {name!r} is not inside the landing zone")
         if not target.resolve().is_relative_to(root.resolve()):
             raise InvalidInput(f"the path {name!r} leads out of the landing zone through a link")
         return target

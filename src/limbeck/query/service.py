@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 from sqlglot import exp
 
-from limbeck.access.service import may_write
+from limbeck.access.service import require_write
 from limbeck.engine import Engine, Interrupt
 from limbeck.errors import FeatureNotSupported, SqlError, SqlSyntaxError
 from limbeck.lake import Lake
@@ -69,7 +69,7 @@ class QueryService:
         """
         statement, kind = self._statement(sandbox, sql, principal, params, session, interrupt)
         if kind.writes and principal is not None:
-            may_write(principal)
+            require_write(principal)
         result = kind.run(statement)
         result.command = result.command or kind.tag
         return result
