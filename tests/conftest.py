@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     """Hear Ctrl-C, and let children hear it, even if a shell started the tests in the background and ignores it."""
+    os.environ.setdefault("LIMBECK_FLOW_RETRY_S", "0.01")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -159,7 +159,9 @@ class Platform:
         export = DatasetExport(resources, self.lake, self.engine, self.zone)
         delivery = ActivationRunner(Deliveries(self.audiences, self.profiles, self.engine), resources, self.zone)
         runners: Mapping[Kind, Runner] = {"export": export, "ingest": pickup, "activation": delivery}
-        return FlowService(self.store, self.lake, self.registry, self.ingest, self.zone, runners)
+        return FlowService(
+            self.store, self.lake, self.registry, self.ingest, self.zone, runners, self.settings.flow_retry_s
+        )
 
     def _query_due(self, job: Job) -> None:
         self.query_schedules.due(job)

@@ -41,6 +41,8 @@ class Settings:
     """Longest run of a statement that writes, and of every statement of a query that runs as a job."""
     snapshot_retention_days: float = 2.0
     """How long a snapshot that is no longer current can be named (SQL contract, section 2.1)."""
+    flow_retry_s: float = 2.0
+    """How long a run of a flow waits before it is tried again, if what stopped it may pass; then four times as long."""
     token_lifetime_s: int = 86_399
     """Validity of an access token (REST contract, section 3.1)."""
 

@@ -12,7 +12,7 @@ from limbeck import ids
 from limbeck.errors import LimbeckError
 from limbeck.lock import HeldLock
 from limbeck.store import Store
-from limbeck.store.queue import LEASE_MS, Job, Queue
+from limbeck.store.queue import LEASE_MS, Job, Later, Queue
 
 log = logging.getLogger("limbeck.worker")
 
@@ -93,9 +93,11 @@ class Worker:
         done = threading.Event()
         heart = threading.Thread(target=self._beat, args=(job, done), daemon=True)
         heart.start()
-        error = None
+        error, wait = None, None
         try:
             error = self._run_or_give_up(job)
+        except Later as later:
+            wait = later.seconds
         except LimbeckError as failure:
             error = str(failure)
             log.warning("job %s %s failed: %s", job.kind, job.key, failure)
@@ -105,7 +107,10 @@ class Worker:
         finally:
             done.set()
             heart.join()
-        self._queue.finish(job, self._owner, error)
+        if wait is None:
+            self._queue.finish(job, self._owner, error)
+        else:
+            self._queue.postpone(job, self._owner, wait)
 
     def _run_or_give_up(self, job: Job) -> str | None:
         handler = self._handlers[job.kind]

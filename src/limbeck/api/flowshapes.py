@@ -89,9 +89,20 @@ def run(value: Run, where: Sandbox, flow_spec_id: str) -> dict[str, Any]:
         "updatedAt": updated,
         "sandboxId": where.id,
         "imsOrgId": where.org_id,
-        "activities": [],
+        "activities": [_attempt(number, tried) for number, tried in enumerate(value.payload.get("tries", ()), 1)],
     }
     return shape | ({"metrics": _metrics(value)} if value.is_ended else {})
+
+
+def _attempt(number: int, tried: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an attempt that did not lead to the end."""
+    failed = {"status": "failed", "errors": [{"code": "", "message": tried["error"], "details": {}}]}
+    return {
+        "id": f"attempt-{number}",
+        "name": f"attempt {number}",
+        "updatedAtUTC": tried["at"],
+        "statusSummary": failed,
+    }
 
 
 def _metrics(value: Run) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from limbeck import clock
 from limbeck.disk import Leftover
 from limbeck.errors import (
     Conflict,
+    DiskFull,
     Internal,
     InvalidInput,
     LandingZoneError,
@@ -34,7 +35,13 @@ from limbeck.lake import Lake
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.store import Store, queue
+from limbeck.store.queue import Later
 from limbeck.store.tables import organisations, sandboxes
+
+PASSING = (LandingZoneError, DiskFull)
+"""What may be over when a run is tried again."""
+
+MOST_TRIES = 3
 
 DUE = "flow.due"
 """The kind of the job that waits for a flow's next time."""
@@ -51,6 +58,7 @@ class FlowService:
         ingest: Ingest,
         zone: LandingZone,
         runners: Mapping[Kind, Runner],
+        retry_s: float = 0.0,
     ) -> None:
         self.resources = Resources(store)
         self.runs = Runs(store)
@@ -60,6 +68,7 @@ class FlowService:
         self._registry = registry
         self._ingest = ingest
         self._runners = runners
+        self._retry_s = retry_s
 
     # -- resources ---------------------------------------------------------------------------------------------
 
@@ -185,6 +194,10 @@ class FlowService:
         self.runs.start(run)
         try:
             metrics = self._metrics(run)
+        except Later:
+            raise
+        except PASSING as error:
+            self._retry(run, error)
         except LimbeckError as error:
             self._fail(run, error)
         except Exception as error:
@@ -192,6 +205,17 @@ class FlowService:
             raise
         else:
             self.runs.succeed(run, metrics)
+
+    def _retry(self, run: Run, error: LimbeckError) -> None:
+        """Try a run again later, or fail it if it was tried often enough."""
+        now = self.runs.by_id(run.id) or run
+        tries = [*now.payload.get("tries", ()), {"at": clock.millis(clock.now()), "error": str(error)}]
+        if len(tries) >= MOST_TRIES:
+            self._fail(run, error)
+            return
+        with self._store.write() as connection:
+            runs.remember(connection, now, tries=tries)
+        raise Later(self._retry_s * 4 ** (len(tries) - 1))
 
     def give_up(self, run_id: str, reason: str) -> None:
         """Fail a run that cannot be done, and its batch."""

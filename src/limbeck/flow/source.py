@@ -31,6 +31,7 @@ from limbeck.ingest.formats import ENDINGS
 from limbeck.lake import Batch, Dataset, Lake
 from limbeck.scope import Sandbox
 from limbeck.store import Store
+from limbeck.store.queue import Later
 from limbeck.store.tables import batches, taken_files
 
 QUIET_MS = 3_000
@@ -99,10 +100,14 @@ class FilePickup(Runner):
         return Picked(batch_id, _cut(messages))
 
     def _new(self, flow: Resource, source: Resource, run: Run, messages: list[str]) -> Iterator[Found]:
-        """Yield the files that are to be taken, in the order of their paths."""
+        """Yield the files that are to be taken, in the order of their paths.
+
+        Raise `Later` if there are only such as may still be written.
+        """
         with self._store.read() as connection:
             known = _taken(connection, flow)
-        now = clock.millis(clock.now())
+        now, taken = clock.millis(clock.now()), 0
+        young: list[Found] = []
         for found in self._zone.files(source_path(source), _is_recursive(source)):
             row = known.get(found.path)
             if row is not None:
@@ -111,9 +116,13 @@ class FilePickup(Runner):
             elif InputFormat.of(found.path) is None:
                 messages.append(f"the file {found.path} is left: its name ends in none of {', '.join(ENDINGS)}")
             elif not run.is_demanded and abs(now - found.modified_ms) < QUIET_MS:
-                messages.append(f"the file {found.path} is left for the next run: it was changed a moment ago")
+                young.append(found)
             else:
+                taken += 1
                 yield found
+        if young and not taken:
+            raise Later(QUIET_MS / 1000)
+        messages += [f"the file {f.path} is left for the next run: it was changed a moment ago" for f in young]
 
     def _copies(self, files: Iterator[Found], run: Run, messages: list[str]) -> Iterator[tuple[Found, Upload]]:
         """Copy files into a folder of staging that is called like the run, but for those that are not finished."""

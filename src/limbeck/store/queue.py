@@ -20,6 +20,14 @@ MAX_ATTEMPTS = 10
 """A job whose worker died this often is given up: it may be what kills them."""
 
 
+class Later(Exception):
+    """Raised by who does a job: it is not done yet, and is to be taken again after *seconds*."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"again in {seconds} s")
+        self.seconds = seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A piece of work: *key* names what it is about, unique for its *kind*."""
@@ -104,6 +112,11 @@ class Queue:
     def finish(self, job: Job, owner: str, error: str | None = None) -> bool:
         """Mark the job done, or failed with *error*; return False if it is no longer *owner*'s."""
         return self._change(job, owner, status="failed" if error else "done", error=error)
+
+    def postpone(self, job: Job, owner: str, seconds: float) -> bool:
+        """Put the job back for a while, as if it had not been taken; return False if it is no longer *owner*'s."""
+        due = clock.millis(clock.now()) + int(seconds * 1000)
+        return self._change(job, owner, status="queued", due=due, attempts=job.attempts - 1)
 
     def reclaim(self, is_dead: Callable[[str], bool]) -> int:
         """Make the jobs of dead owners due now, without waiting for their leases; return how many."""
