@@ -167,6 +167,12 @@ def _registered(kind: str, body: Callable[[Api], dict[str, Any]], *kept: str) ->
     )
 
 
+def _dataset(api: Api) -> dict[str, Any]:
+    ref = {"id": schema(api), "contentType": "application/vnd.adobe.xed+json;version=1"}
+    more = {"description": "of a test", "enableErrorDiagnostics": True, "somethingElse": {"a": [1]}}
+    return {"name": _name("dataset"), "schemaRef": ref, "tags": {"unifiedProfile": ["enabled: true"]}, **more}
+
+
 def _connection(_: Api) -> dict[str, Any]:
     return {"name": _name("base"), "auth": None, "connectionSpec": {"id": LANDING_ZONE_TARGET, "version": "1.0"}}
 
@@ -233,6 +239,16 @@ KINDS = (
             "PUT", {**found, "xdm:namespace": "Email"}, {"xdm:namespace": "Email", "@id": found["@id"]}
         ),
         kept=("@type", "xdm:sourceSchema", "xdm:sourceProperty", "xdm:namespace", "xdm:isPrimary"),
+    ),
+    Kind(
+        "dataset",
+        f"{CATALOG}/dataSets",
+        _dataset,
+        id_of=lambda made: str(made[0].rpartition("/")[2]),
+        one=lambda answer, id: answer[id],
+        listed=lambda answer: list(answer),
+        change=_replaced("name", "renamed"),
+        kept=("name", "description", "enableErrorDiagnostics", "somethingElse"),
     ),
     Kind(
         "connection",

@@ -18,6 +18,8 @@ from limbeck.query.schedules import Schedule
 from limbeck.query.templates import Template
 from limbeck.registry.history import Change
 from limbeck.scope import DEFAULT_MERGE_POLICY, Sandbox
+from limbeck.xdm.json_schema import emit
+from limbeck.xdm.types import Object
 
 
 def error(failure: LimbeckError, request_id: str) -> dict[str, Any]:
@@ -121,9 +123,23 @@ def registry_change(value: Change, where: Sandbox) -> dict[str, Any]:
     }
 
 
+DATASET_KEYS = frozenset(
+    {"id", "imsOrg", "sandboxId", "version", "created", "updated", "createdUser", "schemaRef", "files", "state"}
+    | {"namespace", "classification", "extensions", "lastBatchId", "lastBatchStatus", "observableSchema"}
+)
+"""Keys of a dataset that are told here, whatever was sent."""
+
+
+def observable_schema(fields: Object) -> dict[str, Any]:
+    """Return the fields that have held values as JSON Schema (section 5.1)."""
+    return emit(fields) if fields.fields else {"type": "object", "properties": {}}
+
+
 def dataset(value: Dataset, org_id: str, measure: Measure, last_batch: Batch | None) -> dict[str, Any]:
     """Return a dataset as Catalog shows it (section 5.1)."""
     shape: dict[str, Any] = {
+        "fileDescription": {"persisted": True, "containerFormat": "parquet", "format": "parquet"},
+        **value.body,
         "name": value.name,
         "tags": {**{k: list(v) for k, v in value.tags.items()}, "adobe/pqs/table": [value.table]},
         "imsOrg": org_id,
@@ -132,7 +148,6 @@ def dataset(value: Dataset, org_id: str, measure: Measure, last_batch: Batch | N
         "created": clock.millis(value.created),
         "updated": clock.millis(value.updated),
         "createdUser": value.created_by,
-        "fileDescription": {"persisted": True, "containerFormat": "parquet", "format": "parquet"},
         "schemaRef": {"id": value.schema.id, "contentType": "application/vnd.adobe.xed+json;version=1"},
         "files": f"@/dataSetFiles?dataSetId={value.id}",
         "state": "DRAFT",

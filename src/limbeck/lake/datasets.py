@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -14,7 +14,7 @@ from limbeck.errors import InvalidInput, NameTaken, NotFound
 from limbeck.lake.model import Dataset, Tags, in_profile, sample_of
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
-from limbeck.store import Store
+from limbeck.store import Store, etags
 from limbeck.store.tables import datasets, organisations, sandboxes, snapshots
 from limbeck.xdm.types import Schema
 
@@ -50,6 +50,7 @@ class Datasets:
         dataset_id: str | None = None,
         table: str | None = None,
         created_by: str = "",
+        body: Mapping[str, Any] | None = None,
     ) -> str:
         """Register an empty dataset inside the caller's transaction and return its id.
 
@@ -71,6 +72,8 @@ class Datasets:
                 tags=json.dumps(dict(tags or {})),
                 snapshot=0,
                 profile_since=0,
+                body=json.dumps(dict(body or {})),
+                etag=etags.new(),
                 created_by=created_by,
                 created=moment,
                 updated=moment,
@@ -85,7 +88,7 @@ class Datasets:
         """Return a dataset by its id; raise `NotFound` if the sandbox has none such."""
         found = self._select(sandbox, datasets.c.id == dataset_id)
         if not found:
-            raise NotFound(f"no dataset {dataset_id!r} in sandbox {sandbox.name}")
+            raise _absent(sandbox, dataset_id)
         return found[0]
 
     def by_id(self, dataset_id: str) -> Dataset:
@@ -111,26 +114,63 @@ class Datasets:
         return [d for d in self.all(sandbox) if d.sample_of == dataset_id]
 
     def set_tags(self, sandbox: Sandbox, dataset_id: str, tags: Tags) -> Dataset:
-        """Replace a dataset's tags. Those that put it into Profile hold for batches that come afterwards."""
+        """Replace a dataset's tags, as `change` does."""
+        return self.change(sandbox, dataset_id, tags=tags)
+
+    def change(
+        self,
+        sandbox: Sandbox,
+        dataset_id: str,
+        *,
+        name: str | None = None,
+        tags: Tags | None = None,
+        body: Mapping[str, Any] | None = None,
+        etag: str | None = None,
+    ) -> Dataset:
+        """Replace a dataset's name, tags or body; its table keeps its name.
+
+        Tags that put it into Profile hold for batches that come afterwards. Raise `NotFound`, `StaleEtag` if it is not
+        the one with *etag*, and `InvalidInput` for an empty name.
+        """
         own = (datasets.c.id == dataset_id, datasets.c.sandbox_id == sandbox.id)
+        if name is not None and not name.strip():
+            raise InvalidInput("a dataset needs a name")
         with self._store.write() as connection:
-            before = connection.execute(select(datasets.c.tags).where(*own)).scalar() or "{}"
-            values: dict[str, Any] = {"tags": json.dumps(dict(tags)), "updated": clock.millis(clock.now())}
-            if in_profile(tags) and not in_profile(json.loads(before)):
-                values["profile_since"] = datasets.c.snapshot
+            before = connection.execute(select(datasets.c.tags, datasets.c.etag).where(*own)).first()
+            if before is None:
+                raise _absent(sandbox, dataset_id)
+            etags.require(f"dataset {dataset_id}", before.etag, etag)
+            values: dict[str, Any] = {"updated": clock.millis(clock.now()), "etag": etags.new()}
+            values |= {} if name is None else {"name": name}
+            values |= {} if body is None else {"body": json.dumps(dict(body))}
+            if tags is not None:
+                values["tags"] = json.dumps(dict(tags))
+                if in_profile(tags) and not in_profile(json.loads(before.tags)):
+                    values["profile_since"] = datasets.c.snapshot
             connection.execute(update(datasets).where(*own).values(values))
         return self.get(sandbox, dataset_id)
 
-    def drop(self, sandbox: Sandbox, dataset_id: str, *, also: Callable[[Connection], None] | None = None) -> None:
+    def drop(
+        self,
+        sandbox: Sandbox,
+        dataset_id: str,
+        *,
+        also: Callable[[Connection], None] | None = None,
+        etag: str | None = None,
+    ) -> None:
         """Forget a dataset with its snapshots, batches and samples; its files become orphans, to be swept.
 
-        *also* is called in the same transaction.
+        *also* is called in the same transaction. Raise `NotFound`, `StaleEtag` if it is not the one with *etag*.
         """
         with self._store.write() as connection:
+            own = (datasets.c.id == dataset_id, datasets.c.sandbox_id == sandbox.id)
+            current = connection.execute(select(datasets.c.etag).where(*own)).scalar()
+            if current is not None:
+                etags.require(f"dataset {dataset_id}", current, etag)
             gone = [dataset_id, *sample_ids(connection, sandbox, dataset_id)]
             mine = delete(datasets).where(datasets.c.id.in_(gone), datasets.c.sandbox_id == sandbox.id)
             if connection.execute(mine).rowcount == 0:
-                raise NotFound(f"no dataset {dataset_id!r} in sandbox {sandbox.name}")
+                raise _absent(sandbox, dataset_id)
             if also is not None:
                 also(connection)
 
@@ -154,6 +194,8 @@ class Datasets:
             created=clock.from_millis(row.created),
             updated=clock.from_millis(row.updated),
             profile_since=row.profile_since,
+            body=json.loads(row.body),
+            etag=row.etag,
         )
 
     def _taken(self, connection: Connection, sandbox: Sandbox, table: str) -> bool:
@@ -172,6 +214,10 @@ class Datasets:
             suffix = f"_{count}"
             name = wanted[: TABLE_NAME_LENGTH - len(suffix)] + suffix
         return name
+
+
+def _absent(sandbox: Sandbox, dataset_id: str) -> NotFound:
+    return NotFound(f"no dataset {dataset_id!r} in sandbox {sandbox.name}")
 
 
 def sample_ids(connection: Connection, sandbox: Sandbox, dataset_id: str) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from limbeck.xdm.types import Schema
 
@@ -43,6 +44,10 @@ class Dataset:
     updated: datetime
     profile_since: int = 0
     """The snapshot at which it came into Profile: only what came later is part of it."""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """What its maker says of it besides: a description, and keys that are only kept."""
+    etag: str = ""
+    """A text that moves with every change of name, tags or body."""
 
     @property
     def sample_of(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -15,12 +16,14 @@ from limbeck.lake import batches, scan
 from limbeck.lake.batches import Batch, Batches
 from limbeck.lake.datasets import Datasets
 from limbeck.lake.model import DataFile, Dataset, Measure, Snapshot, Tags
+from limbeck.lake.observed import observed
 from limbeck.lake.publish import Publication, add_snapshot, fingerprint_of, place, publish
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.store import Store
 from limbeck.store.tables import data_files
 from limbeck.xdm.arrow import arrow_schema
+from limbeck.xdm.types import Object
 
 Also = Callable[[Connection], None]
 """Changes of the caller's own that shall become visible together with a publication."""
@@ -44,11 +47,12 @@ class Lake:
         tags: Tags | None = None,
         table: str | None = None,
         created_by: str = "",
+        body: Mapping[str, Any] | None = None,
     ) -> Dataset:
         """Register an empty dataset; raise `NameTaken` if *table* is given and exists."""
         with self._store.write() as connection:
             made = self.datasets.create(
-                connection, sandbox, name, schema_id, tags=tags, table=table, created_by=created_by
+                connection, sandbox, name, schema_id, tags=tags, table=table, created_by=created_by, body=body
             )
         return self.datasets.get(sandbox, made)
 
@@ -153,6 +157,10 @@ class Lake:
             files=tuple(str(self.folder.path(f.path)) for f in files),
             exact={f.fingerprint for f in files} == {fingerprint_of(schema)},
         )
+
+    def observed(self, dataset: Dataset) -> Object:
+        """Return the part of a dataset's fields that has held values in its current rows."""
+        return observed(dataset.schema.type, [self.folder.path(f.path) for f in self.files(dataset)])
 
     def measure(self, dataset: Dataset) -> Measure:
         """Return how many rows and bytes *dataset* has now."""

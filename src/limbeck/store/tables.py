@@ -143,6 +143,8 @@ datasets = Table(
     Column("tags", Text, nullable=False),
     Column("snapshot", BigInteger, nullable=False),
     Column("profile_since", BigInteger, nullable=False, server_default="0"),
+    Column("body", Text, nullable=False, server_default="{}"),
+    Column("etag", String, nullable=False, server_default=""),
     Column("created_by", String, nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),

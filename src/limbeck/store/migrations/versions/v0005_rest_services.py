@@ -42,6 +42,8 @@ def _registry() -> None:
 
 def _catalog() -> None:
     """Datasets."""
+    op.add_column("datasets", sa.Column("body", sa.Text(), nullable=False, server_default="{}"))
+    op.add_column("datasets", sa.Column("etag", sa.String(), nullable=False, server_default=""))
 
 
 def _ingest() -> None:
