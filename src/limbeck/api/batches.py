@@ -11,10 +11,14 @@ from starlette.concurrency import run_in_threadpool
 
 from limbeck.api import shapes
 from limbeck.api.bodies import body_of
-from limbeck.api.context import Writing
-from limbeck.errors import InvalidInput, NotFound
+from limbeck.api.context import Caller, Reading, Writing
+from limbeck.errors import InvalidInput, NotFound, NotServed
+from limbeck.ingest.parts import Span
+from limbeck.lake import Batch
 
 router = APIRouter(prefix="/data/foundation/import")
+
+FILE = "/batches/{batch_id}/datasets/{dataset_id}/files/{name:path}"
 
 
 class CreateBatch(BaseModel):
@@ -34,24 +38,54 @@ def create_batch(caller: Writing, body: CreateBatch) -> dict[str, Any]:
     return shapes.batch(made, caller.principal.org_id)
 
 
-@router.put("/batches/{batch_id}/datasets/{dataset_id}/files/{name:path}")
+@router.put(FILE)
 async def upload_file(caller: Writing, request: Request, batch_id: str, dataset_id: str, name: str) -> JSONResponse:
     """PUT …/files/{name}: one file of the batch, streamed to the staging folder."""
     body = body_of(request)
 
     def upload() -> None:
-        batch = caller.platform.lake.batches.get(caller.sandbox, batch_id)
-        if batch.dataset_id != dataset_id:
-            raise NotFound(f"batch {batch_id} does not belong to dataset {dataset_id}")
-        caller.platform.ingest.upload(batch, name, body)
+        caller.platform.ingest.upload(_batch(caller, batch_id, dataset_id), name, body)
 
     await run_in_threadpool(upload)
     return JSONResponse({})
 
 
+@router.post(FILE, status_code=201)
+def act_on_file(caller: Writing, batch_id: str, dataset_id: str, name: str, action: str) -> Response:
+    """POST …/files/{name}?action=INITIALIZE or COMPLETE: begin and end a file that comes in parts."""
+    batch = _batch(caller, batch_id, dataset_id)
+    match action.upper():
+        case "INITIALIZE":
+            caller.platform.ingest.begin_parts(batch, name)
+        case "COMPLETE":
+            caller.platform.ingest.join_parts(batch, name)
+        case _:
+            raise InvalidInput(f"a file takes action=INITIALIZE or COMPLETE, not {action!r}")
+    return JSONResponse({}, 201)
+
+
+@router.patch(FILE)
+async def upload_part(caller: Writing, request: Request, batch_id: str, dataset_id: str, name: str) -> JSONResponse:
+    """PATCH …/files/{name}: the bytes that the header `Content-Range` names, in any order."""
+    body, span = body_of(request), Span.parse(request.headers.get("content-range"))
+
+    def upload() -> None:
+        caller.platform.ingest.put_part(_batch(caller, batch_id, dataset_id), name, span, body)
+
+    await run_in_threadpool(upload)
+    return JSONResponse({})
+
+
+@router.head(FILE)
+def size_of_file(caller: Reading, batch_id: str, dataset_id: str, name: str) -> Response:
+    """HEAD …/files/{name}: how many bytes of it have come."""
+    size = caller.platform.ingest.size(_batch(caller, batch_id, dataset_id), name)
+    return Response(headers={"Content-Length": str(size)})
+
+
 @router.post("/batches/{batch_id}")
 def act_on_batch(caller: Writing, batch_id: str, action: str) -> Response:
-    """POST /batches/{id}?action=COMPLETE or ABORT; both may be repeated."""
+    """POST /batches/{id}?action=COMPLETE, ABORT or FAIL; each may be repeated."""
     batch = caller.platform.lake.batches.get(caller.sandbox, batch_id)
     match action.upper():
         case "COMPLETE":
@@ -59,6 +93,17 @@ def act_on_batch(caller: Writing, batch_id: str, action: str) -> Response:
             caller.platform.worker.wake()
         case "ABORT":
             caller.platform.ingest.abort(batch)
+        case "FAIL":
+            caller.platform.ingest.fail(batch)
+        case "REVERT":
+            raise NotServed("batches cannot be taken back in this version; drop the dataset, or write what is right")
         case _:
-            raise InvalidInput(f"a batch takes action=COMPLETE or ABORT, not {action!r}")
+            raise InvalidInput(f"a batch takes action=COMPLETE, ABORT or FAIL, not {action!r}")
     return JSONResponse({})
+
+
+def _batch(caller: Caller, batch_id: str, dataset_id: str) -> Batch:
+    batch = caller.platform.lake.batches.get(caller.sandbox, batch_id)
+    if batch.dataset_id != dataset_id:
+        raise NotFound(f"batch {batch_id} does not belong to dataset {dataset_id}")
+    return batch

@@ -116,10 +116,11 @@ class _Call:
 
 def application(platform: Any) -> Starlette:
     """Return the application that serves the containers of a platform's landing zone under `ROOT`."""
-    blobs, key = Blobs(platform.zone), platform.access.account_key()
+    blobs = Blobs(platform.zone)
 
     async def answer(request: Request) -> Response:
         parts = request.path_params
+        key = await run_in_threadpool(platform.access.account_key)
         call = _Call(request, blobs, key, parts.get("container", ""), parts.get("blob", ""))
         try:
             response = await run_in_threadpool(_handler(call), call)

@@ -20,6 +20,9 @@ router = APIRouter(prefix="/data/foundation/catalog")
 
 Keyed = dict[str, dict[str, Any]]
 
+EVERY = 1_000_000
+"""More batches than a list has to go through."""
+
 OWN = ("name", "tags")
 """Keys of a dataset that mean something here; others are kept as they were sent."""
 
@@ -140,7 +143,7 @@ def list_batches(
     if not conditions and not order:
         found = batches.find(caller.sandbox, dataset_id=data_set, status=status, start=start, limit=limit)
         return {b.id: _cut(shapes.batch(b, org), properties) for b in found}
-    found = batches.find(caller.sandbox, dataset_id=data_set, status=status, limit=-1)
+    found = batches.find(caller.sandbox, dataset_id=data_set, status=status, limit=EVERY)
     shown = _listed([shapes.batch(b, org) for b in found], conditions, order)
     return {item["id"]: _cut(item, properties) for item in shown[start : start + limit]}
 

@@ -16,6 +16,7 @@ from limbeck.engine import Engine
 from limbeck.errors import Internal, InvalidInput, LimbeckError, WrongState
 from limbeck.files import Folder
 from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
+from limbeck.ingest.parts import Parts, Span
 from limbeck.lake import Batch, Dataset, Lake, batches
 from limbeck.store import Store
 from limbeck.store.queue import enqueue
@@ -59,10 +60,38 @@ class Ingest:
         path = f"{batch.id}/{ids.ulid()}"
         size = self._staging.write(path, body)
         crash.point("ingest.file-staged")
-        row = {"batch_id": batch.id, "name": name, "path": path, "bytes": size}
+        self._keep(batch, Upload(name, path, size))
+
+    def begin_parts(self, batch: Batch, name: str) -> None:
+        """Make ready for a file that comes in parts. Raise `WrongState` once the batch is completed."""
+        _require_loading(batch)
+        Parts(self._staging, batch.id, name).begin()
+
+    def put_part(self, batch: Batch, name: str, span: Span, body: BinaryIO) -> None:
+        """Stage a part of a file; raise `NotFound` if that was not begun, `InvalidInput` for one of another length."""
+        _require_loading(batch)
+        Parts(self._staging, batch.id, name).put(span, body)
+
+    def join_parts(self, batch: Batch, name: str) -> None:
+        """Make a file of its parts; raise `InvalidInput` if some are missing or overlap, `NotFound` without any."""
+        _require_loading(batch)
+        parts = Parts(self._staging, batch.id, name)
+        self._keep(batch, self.stage(batch.id, name, parts.joined()))
+        parts.forget()
+
+    def size(self, batch: Batch, name: str) -> int:
+        """Return how many bytes of a file are staged; raise `NotFound` for a file that is not."""
+        same = (staged_files.c.batch_id == batch.id, staged_files.c.name == name)
+        with self._store.read() as connection:
+            found = connection.execute(select(staged_files.c.bytes).where(*same)).scalar()
+        return Parts(self._staging, batch.id, name).size() if found is None else int(found)
+
+    def _keep(self, batch: Batch, upload: Upload) -> None:
+        """Make a staged file one of the batch, in the place of one of the same name."""
+        row = {"batch_id": batch.id, "name": upload.name, "path": upload.path, "bytes": upload.bytes}
         with self._store.write() as connection:
             _require_loading(batches.status_of(connection, batch.id))
-            same = (staged_files.c.batch_id == batch.id, staged_files.c.name == name)
+            same = (staged_files.c.batch_id == batch.id, staged_files.c.name == upload.name)
             connection.execute(delete(staged_files).where(*same))
             connection.execute(insert(staged_files).values(created=clock.millis(clock.now()), **row))
 
@@ -100,10 +129,22 @@ class Ingest:
                 raise WrongState(f"batch {batch.id} was aborted and cannot be completed")
 
     def abort(self, batch: Batch) -> None:
-        """Give a batch up; its staged files are deleted."""
+        """Give a batch up; its staged files are deleted. Repeating it is harmless."""
         with self._store.write() as connection:
-            _require_loading(batches.status_of(connection, batch.id))
-            _end(connection, batch.id, status="aborted")
+            found = batches.status_of(connection, batch.id)
+            if found.status != "aborted":
+                _require_loading(found)
+                _end(connection, batch.id, status="aborted")
+        self._staging.delete(batch.id)
+
+    def fail(self, batch: Batch) -> None:
+        """End a batch as failed, because its sender says so; its staged files are deleted. Repeating it is harmless."""
+        with self._store.write() as connection:
+            found = batches.status_of(connection, batch.id)
+            if found.status != "failed":
+                _require_loading(found)
+                told = {"code": "INGEST-105-400", "description": "its sender said that it failed", "rows": []}
+                _end(connection, batch.id, status="failed", errors=json.dumps([told]))
         self._staging.delete(batch.id)
 
     def promote(self, batch_id: str, mapping: Mapping[str, str] | None = None) -> None:
