@@ -40,7 +40,7 @@ def test_sandboxes_are_made_once_and_found_by_name(access: Access, org: str) -> 
     assert (first.tenant, first.org_id, first.type) == ("acme_corp", org, "development")
     made = access.ensure_sandbox(org, "dev-1", "production")
     assert access.ensure_sandbox(org, "dev-1") == made
-    assert {s.name for s in access.sandboxes(org)} == {"prod", "dev-1"}
+    assert {s.sandbox.name for s in access.sandboxes.all(org)} == {"prod", "dev-1"}
     with pytest.raises(NotFound, match="no sandbox 'nope'"):
         access.sandbox(org, "nope")
     with pytest.raises(NotFound):

@@ -54,6 +54,8 @@ class Kind:
     deletes: bool = True
     needs_etag: bool = False
     """Whether a change without If-Match is refused (428)."""
+    of_organisation: bool = False
+    """Whether all sandboxes see it, and only administrators make it."""
     kept: tuple[str, ...] = ("name",)
     """Keys of the body that a read gives back as they were sent."""
 
@@ -108,7 +110,7 @@ def dataset(api: Api) -> str:
 
 def _custom(api: Api, name: str) -> dict[str, Any]:
     """A definition of custom fields."""
-    tenant = f"_{api.platform.access.sandboxes(ORG)[0].tenant}"
+    tenant = f"_{api.platform.access.sandbox(ORG, api.sandbox).tenant}"
     fields = {tenant: {"type": "object", "properties": {name: {"type": "string", "title": name}}}}
     return {"customFields": {"type": "object", "properties": fields}}
 
@@ -225,6 +227,16 @@ def _segment(api: Api) -> dict[str, Any]:
 
 
 KINDS = (
+    Kind(
+        "sandbox",
+        "/data/foundation/sandbox-management/sandboxes",
+        lambda _: {"name": f"s{new_uuid()}", "title": "Of a test", "type": "development"},
+        id_of=lambda made: str(made["name"]),
+        listed=lambda answer: [found["name"] for found in answer["sandboxes"]],
+        change=lambda _: Change("PATCH", {"title": "renamed"}, {"title": "renamed"}),
+        kept=("name", "title", "type"),
+        of_organisation=True,
+    ),
     _registered("schemas", _schema),
     _registered("fieldgroups", _field_group, "meta:intendedToExtend"),
     _registered("classes", _class),

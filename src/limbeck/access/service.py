@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,15 +15,16 @@ import jwt
 from sqlalchemy import Connection, Row, insert, select, update
 
 from limbeck import clock, ids
+from limbeck.access.sandboxes import DEFAULT_SANDBOX, Sandboxes
+from limbeck.access.sandboxes import add as add_sandbox
 from limbeck.access.sas import AccountKey
 from limbeck.access.secrets import hashed, matches, new_secret
 from limbeck.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
 from limbeck.scope import Principal, Sandbox
 from limbeck.store import Store
-from limbeck.store.tables import credentials, keys, organisations, sandboxes
+from limbeck.store.tables import credentials, keys, organisations
 
 DEFAULT_ORG = "limbeck@LocalOrg"
-DEFAULT_SANDBOX = "prod"
 ROLES = frozenset({"admin", "editor", "viewer"})
 LOCAL = "local"
 """The client id of processes that opened the home's folder themselves; no credential may be called so."""
@@ -54,6 +56,7 @@ class Access:
     """Knows who may act on which sandbox."""
 
     def __init__(self, store: Store, token_lifetime_s: int) -> None:
+        self.sandboxes = Sandboxes(store)
         self._store = store
         self._lifetime = token_lifetime_s
         self._key = self._kept_key("token")
@@ -76,39 +79,20 @@ class Access:
                 found = org_id or DEFAULT_ORG
                 values = {"id": found, "tenant": tenant_of(found), "created": clock.millis(clock.now())}
                 connection.execute(insert(organisations).values(values))
-                _insert_sandbox(connection, found, DEFAULT_SANDBOX, "development")
+                add_sandbox(connection, found, DEFAULT_SANDBOX, "development")
         if org_id not in (None, found):
             raise InvalidInput(f"this home belongs to organisation {found}, not {org_id}; use another --home")
         return str(found)
 
     def ensure_sandbox(self, org_id: str, name: str, type_: str = "development") -> Sandbox:
         """Return the sandbox *name*, made now if there is none."""
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,255}", name):
-            raise InvalidInput(f"{name!r} is no sandbox name: lower-case letters, digits and hyphens")
-        with self._store.write() as connection:
-            same = (sandboxes.c.org_id == org_id, sandboxes.c.name == name)
-            if connection.execute(select(sandboxes.c.id).where(*same)).first() is None:
-                _insert_sandbox(connection, org_id, name, type_)
+        with suppress(NameTaken):
+            self.sandboxes.create(org_id, name, type=type_)
         return self.sandbox(org_id, name)
 
     def sandbox(self, org_id: str, name: str) -> Sandbox:
         """Return a sandbox by name; raise `NotFound` if the organisation has none such."""
-        for found in self.sandboxes(org_id):
-            if found.name == name:
-                return found
-        raise NotFound(f"no sandbox {name!r} in organisation {org_id}")
-
-    def sandboxes(self, org_id: str) -> list[Sandbox]:
-        """Return the organisation's sandboxes, oldest first."""
-        query = (
-            select(sandboxes, organisations.c.tenant)
-            .join(organisations)
-            .where(sandboxes.c.org_id == org_id)
-            .order_by(sandboxes.c.created, sandboxes.c.name)
-        )
-        with self._store.read() as connection:
-            rows = connection.execute(query).all()
-        return [Sandbox(r.id, r.name, r.org_id, r.tenant, r.type) for r in rows]
+        return self.sandboxes.get(org_id, name).sandbox
 
     # -- credentials ---------------------------------------------------------------------------------------
 
@@ -215,6 +199,12 @@ def may_write(principal: Principal) -> bool:
     return bool(principal.roles & {"admin", "editor"})
 
 
+def require_admin(principal: Principal) -> None:
+    """Raise `Forbidden` unless *principal* may change sandboxes."""
+    if "admin" not in principal.roles:
+        raise Forbidden(f"credential {principal.client_id} is none of an administrator; this needs the role admin")
+
+
 def require_write(principal: Principal) -> None:
     """Raise `Forbidden` unless *principal* may change data."""
     if not may_write(principal):
@@ -228,11 +218,6 @@ def tenant_of(org_id: str) -> str:
     'acme_corp'
     """
     return re.sub(r"[^a-z0-9]+", "_", org_id.partition("@")[0].lower()).strip("_") or "tenant"
-
-
-def _insert_sandbox(connection: Connection, org_id: str, name: str, type_: str) -> None:
-    values = {"id": ids.new_uuid(), "org_id": org_id, "name": name, "type": type_}
-    connection.execute(insert(sandboxes).values(created=clock.millis(clock.now()), **values))
 
 
 def _described(row: Row[Any]) -> Credential:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from limbeck.access.service import require_write
+from limbeck.access.service import require_admin, require_write
 from limbeck.errors import Forbidden, LimbeckError, NotFound, Unauthenticated
 from limbeck.platform import Platform
 from limbeck.scope import Principal, Sandbox
@@ -68,6 +68,13 @@ def writer(request: Request) -> Caller:
     return found
 
 
+def administrator(request: Request) -> Caller:
+    """Like `caller`, for requests that change sandboxes."""
+    found = caller(request)
+    require_admin(found.principal)
+    return found
+
+
 def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -83,3 +90,4 @@ class TokenMissing(Unauthenticated):
 
 Reading = Annotated[Caller, Depends(caller)]
 Writing = Annotated[Caller, Depends(writer)]
+Administering = Annotated[Caller, Depends(administrator)]

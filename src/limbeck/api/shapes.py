@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from limbeck import clock
+from limbeck.access.sandboxes import DEFAULT_SANDBOX, Described
 from limbeck.audience import Audience, Membership, SegmentJob, Status
 from limbeck.errors import LimbeckError
 from limbeck.identity import Identity
@@ -37,16 +38,22 @@ def error(failure: LimbeckError, request_id: str) -> dict[str, Any]:
     }
 
 
-def sandbox(value: Sandbox) -> dict[str, Any]:
+def sandbox(value: Described) -> dict[str, Any]:
     """Return a sandbox as the sandbox service shows it (section 3.4)."""
+    where = value.sandbox
     return {
-        "id": value.id,
-        "name": value.name,
-        "title": value.name,
+        "id": where.id,
+        "name": where.name,
+        "title": value.title,
         "state": "active",
-        "type": value.type,
+        "type": where.type,
         "region": "LOCAL",
-        "isDefault": value.name == "prod",
+        "isDefault": where.name == DEFAULT_SANDBOX,
+        "eTag": value.etag,
+        "createdDate": iso(value.created),
+        "lastModifiedDate": iso(value.updated),
+        "createdBy": value.created_by,
+        "modifiedBy": value.created_by,
     }
 
 

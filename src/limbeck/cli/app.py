@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limbeck.cli import output
-from limbeck.cli.server import credentials, serve
+from limbeck.cli.server import credentials, sandboxes, serve
 
 if TYPE_CHECKING:
     from limbeck.client import Client
@@ -141,6 +141,7 @@ def execute(
 
 app.command()(serve)
 app.add_typer(credentials, name="credentials")
+app.add_typer(sandboxes, name="sandbox")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Commands for whoever runs a server: `serve` and `credentials`."""
+"""Commands for whoever runs a server: `serve`, `credentials` and `sandbox`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limbeck.cli import output
+from limbeck.errors import InvalidInput
 
 if TYPE_CHECKING:
     from limbeck.access.service import NewCredential
@@ -25,6 +26,7 @@ class PgTls(StrEnum):
     REQUIRED = "required"
 
 
+sandboxes = typer.Typer(no_args_is_help=True, help="The isolated parts of a home.")
 credentials = typer.Typer(no_args_is_help=True, help="Who may log in at a server of this home.")
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of all data; ./.limbeck if not given.")]
@@ -106,6 +108,65 @@ def revoke(
     with _opened(home) as platform:
         platform.access.revoke_credential(id)
     shown.result({"revoked": id}, f"revoked {id}")
+
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the sandbox.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do it: everything in the sandbox will be gone.")]
+
+
+@sandboxes.command("create")
+def create_sandbox(
+    name: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.")],
+    home: HomeOption = None,
+    type: Annotated[str, typer.Option(help="development or production.")] = "development",
+    title: Annotated[str, typer.Option(help="What people read; the name if not given.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Make an empty sandbox."""
+    shown = output.choose(json)
+    with _opened(home) as platform:
+        org = platform.access.ensure_organisation()
+        made = platform.access.sandboxes.create(org, name, type=type, title=title)
+    shown.result({"name": name, "id": made.sandbox.id, "type": type}, f"made sandbox {name} ({type})")
+
+
+@sandboxes.command("list")
+def list_sandboxes(home: HomeOption = None, json: JsonOption = False) -> None:
+    """List the sandboxes of a home."""
+    shown = output.choose(json)
+    with _opened(home) as platform:
+        found = platform.access.sandboxes.all(platform.access.ensure_organisation())
+    rows = [(s.sandbox.name, s.title, s.sandbox.type, s.created, s.sandbox.id) for s in found]
+    shown.table(("name", "title", "type", "created", "id"), rows)
+
+
+@sandboxes.command("reset")
+def reset_sandbox(
+    name: NameArgument, home: HomeOption = None, yes: YesOption = False, json: JsonOption = False
+) -> None:
+    """Empty a sandbox: schemas, datasets, profiles, audiences, flows and queries; its name stays."""
+    shown = output.choose(json)
+    _require_yes(yes, f"limbeck sandbox reset {name}")
+    with _opened(home) as platform:
+        platform.access.sandboxes.reset(platform.access.ensure_organisation(), name)
+    shown.result({"reset": name}, f"emptied sandbox {name}")
+
+
+@sandboxes.command("delete")
+def delete_sandbox(
+    name: NameArgument, home: HomeOption = None, yes: YesOption = False, json: JsonOption = False
+) -> None:
+    """Delete a sandbox with everything in it."""
+    shown = output.choose(json)
+    _require_yes(yes, f"limbeck sandbox delete {name}")
+    with _opened(home) as platform:
+        platform.access.sandboxes.delete(platform.access.ensure_organisation(), name)
+    shown.result({"deleted": name}, f"deleted sandbox {name}")
+
+
+def _require_yes(yes: bool, command: str) -> None:
+    if not yes:
+        raise InvalidInput(f"everything in the sandbox would be gone; if that is what you want: {command} --yes")
 
 
 @contextmanager

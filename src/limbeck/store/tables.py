@@ -46,6 +46,10 @@ sandboxes = Table(
     Column("name", String, nullable=False),
     Column("type", String, nullable=False),
     Column("created", BigInteger, nullable=False),
+    Column("title", String, nullable=False, server_default=""),
+    Column("created_by", String, nullable=False, server_default=""),
+    Column("updated", BigInteger, nullable=False, server_default="0"),
+    Column("etag", String, nullable=False, server_default=""),
     Column("registry_etag", String, nullable=False, server_default=""),
     UniqueConstraint("org_id", "name"),
 )

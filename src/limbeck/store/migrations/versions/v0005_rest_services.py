@@ -13,12 +13,13 @@ def upgrade() -> None:
     _access()
     _registry()
     _catalog()
-    _ingest()
-    _flows()
 
 
 def _access() -> None:
-    """Sandboxes, audit."""
+    """Sandboxes."""
+    for name in ("title", "created_by", "etag"):
+        op.add_column("sandboxes", sa.Column(name, sa.String(), nullable=False, server_default=""))
+    op.add_column("sandboxes", sa.Column("updated", sa.BigInteger(), nullable=False, server_default="0"))
 
 
 def _registry() -> None:
@@ -44,11 +45,3 @@ def _catalog() -> None:
     """Datasets."""
     op.add_column("datasets", sa.Column("body", sa.Text(), nullable=False, server_default="{}"))
     op.add_column("datasets", sa.Column("etag", sa.String(), nullable=False, server_default=""))
-
-
-def _ingest() -> None:
-    """Batches and their files."""
-
-
-def _flows() -> None:
-    """Connections, flows, runs."""
