@@ -115,7 +115,7 @@ class RequestLog:
 
 def _answer(request: Request, failure: LimbeckError) -> JSONResponse:
     request_id = getattr(request.state, "request_id", "")
-    return JSONResponse(shapes.error(failure, request_id), failure.status)
+    return JSONResponse(shapes.error(failure, request_id, request.url.path), failure.status)
 
 
 def _on_limbeck_error(request: Request, error: Exception) -> JSONResponse:
@@ -133,7 +133,7 @@ def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     request.state.has_no_route = status in (404, 405)
     if status == 404:
         return _answer(request, NotFound(f"{request.method} {request.url.path} is not served"))
-    body = shapes.error(InvalidInput(str(getattr(error, "detail", error))), "")
+    body = shapes.error(InvalidInput(str(getattr(error, "detail", error))), "", request.url.path)
     return JSONResponse(body | {"status": status}, status)
 
 

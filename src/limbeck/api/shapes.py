@@ -22,9 +22,29 @@ from limbeck.scope import DEFAULT_MERGE_POLICY, Sandbox
 from limbeck.xdm.json_schema import emit
 from limbeck.xdm.types import Object
 
+FLOW_STYLE = (
+    "/data/foundation/flowservice",
+    "/data/foundation/connectors",
+    "/data/core/activation",
+)
+"""Services whose errors have keys of their own."""
 
-def error(failure: LimbeckError, request_id: str) -> dict[str, Any]:
-    """Return the body of an error answer: service style, and the gateway's keys beside it (section 2.5)."""
+REGISTRY_STYLE = "/data/foundation/schemaregistry"
+
+
+def error(failure: LimbeckError, request_id: str, path: str = "") -> dict[str, Any]:
+    """Return the body of an error answer: service style, the gateway's keys, and those of the service (section 2.5)."""
+    body = _error(failure, request_id)
+    if path.startswith(FLOW_STYLE):
+        body |= {"errorMessage": str(failure), "errorDetails": failure.code}
+    if path.startswith(REGISTRY_STYLE):
+        subs = [{"code": failure.code, "detail": str(change)} for change in failure.details.get("changes") or ()]
+        told = {"registryRequestId": request_id, "timestamp": iso(clock.now()), "detailed-message": str(failure)}
+        body["report"] = {**told, "sub-errors": subs}
+    return body
+
+
+def _error(failure: LimbeckError, request_id: str) -> dict[str, Any]:
     return {
         "type": "about:blank",
         "status": failure.status,
