@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import surface
-from tests.conformance.compatibility import PAGE, page
+from tests.conformance.compatibility import DATA, PAGE, PROGRAMS, data, page
 from tests.conformance.faces import Driver, Refused
 from tests.conformance.model import Case
 from tests.conformance.surface import ADOBE, CLIENTS, GROUPED, OPERATORS, SKETCH, SPARK, STATEMENTS, Entry, probes
+from tests.platforms import command
 from tests.wire.conftest import Wire
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +22,25 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_page_is_current() -> None:
     assert PAGE.read_text("utf-8") == page(), "run: python -m tests.conformance.compatibility --write"
+    assert DATA.read_text("utf-8") == data(), "run: python -m tests.conformance.compatibility --write"
+
+
+def test_the_command_prints_it_by_service_and_state() -> None:
+    shown = json.loads(command("compatibility", "--json").stdout)
+    assert len(shown) == sum(len(rows) for rows in json.loads(data()).values())
+    missing = json.loads(
+        command("compatibility", "--of", "endpoints", "--service", "catalog", "--missing", "--json").stdout
+    )
+    assert {row["service"] for row in missing} == {"Catalog"}
+    assert all(row["state"].startswith("missing: ") for row in missing)
+    assert "GET /data/foundation/catalog/batches" in command("compatibility", "--service", "Catalog").stdout
+    assert command("compatibility", "--service", "nothing").returncode == 2
+
+
+def test_the_tests_behind_programs_are_there() -> None:
+    for _, _, named in PROGRAMS:
+        path, _, test = named.partition("::")
+        assert f"def {test}(" in (ROOT / path).read_text("utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -126,6 +126,22 @@ def clean(
     homes.clean(home, older_than, dry_run=dry_run)
 
 
+@app.command()
+def compatibility(
+    of: Annotated[
+        str | None, typer.Option(help="endpoints, statements, functions or clients; all if not given.")
+    ] = None,
+    service: Annotated[str | None, typer.Option(help="One service or group only, such as Catalog.")] = None,
+    missing: Annotated[bool, typer.Option("--missing", help="Only what is not served.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Tell which endpoints, SQL and clients are served, each with the test that shows it."""
+    from limbeck.cli import compatibility as compatible
+
+    output.choose(json)
+    compatible.show(of, service, missing)
+
+
 @app.command("exec", context_settings={"ignore_unknown_options": True})
 def execute(
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND …", help="The program and its arguments.")],

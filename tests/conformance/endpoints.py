@@ -1,0 +1,198 @@
+"""The endpoints of the REST contract, each with its state: those with a `-` are missing, for the reason that follows.
+
+A service's line names the section of the contract and the test that shows its endpoints. `test_endpoints.py` compares
+the table with the routes of the application, and asks for what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+TABLE = """
+IMS (3.1) tests/aepp/test_setup.py
+    POST /ims/token/v3
+    - POST /ims/token/v1: codes of a browser's login are Adobe's own
+    - POST /ims/exchange/jwt: use client credentials (scopes), which old releases of aepp know too
+Sandboxes (3.4) tests/rest/test_sandboxes.py /data/foundation/sandbox-management
+    GET /sandboxes
+    POST /sandboxes
+    GET /sandboxes/{name}
+    PUT /sandboxes/{name}
+    PATCH /sandboxes/{name}
+    DELETE /sandboxes/{name}
+    GET /sandboxTypes
+Schema Registry (4) tests/rest/test_resources.py /data/foundation/schemaregistry
+    GET /stats
+    GET /{container}/{kind}
+    GET /{container}/{kind}/{id}
+    POST /tenant/{kind}
+    PUT /tenant/{kind}/{id}
+    PATCH /tenant/{kind}/{id}
+    DELETE /tenant/{kind}/{id}
+    GET /tenant/descriptors
+    POST /tenant/descriptors
+    GET /tenant/descriptors/{id}
+    PUT /tenant/descriptors/{id}
+    DELETE /tenant/descriptors/{id}
+    GET /tenant/unions
+    GET /tenant/unions/{id}
+    GET /rpc/sampledata/{id}
+    GET /rpc/export/{id}
+    POST /rpc/export
+    POST /rpc/import
+    GET /rpc/auditlog/{id}
+Catalog (5) tests/rest/test_batches.py /data/foundation/catalog
+    POST /dataSets
+    GET /dataSets
+    GET /dataSets/{id}
+    PUT /dataSets/{id}
+    PATCH /dataSets/{id}
+    PATCH /v2/dataSets/{id}
+    DELETE /dataSets/{id}
+    GET /batches
+    GET /batches/{id}
+    GET /batch/{id}
+    - GET /ttl/{id}: rows do not expire
+    - GET /dataSets/{id}/views: Data Access lists the files of batches
+    - GET /dataSetFiles: Data Access lists the files of batches
+    - GET /lastBatches: GET /batches is newest first
+    - POST /batches: batches are opened at Batch Ingestion
+Batch Ingestion (6) tests/rest/test_batches.py /data/foundation/import
+    POST /batches
+    POST /batches/{id}
+    PUT /batches/{id}/datasets/{dataset}/files/{name}
+    PATCH /batches/{id}/datasets/{dataset}/files/{name}
+    POST /batches/{id}/datasets/{dataset}/files/{name}
+    HEAD /batches/{id}/datasets/{dataset}/files/{name}
+    - PATCH /batches: batches cannot be replayed
+    - GET /batches/{id}/datasets/{dataset}/preview: SQL shows rows
+Data Access (13) tests/behaviour/test_tracer.py /data/foundation/export
+    GET /batches/{id}/files
+    GET /files/{id}
+    - GET /batches/{id}/failed: a batch is taken whole or not at all
+    - GET /batches/{id}/meta: Catalog's batches carry their errors
+    - GET /datasets/{id}/preview: SQL shows rows
+Query Service (7.1) tests/behaviour/test_query_runs.py /data/foundation/query
+    GET /connection_parameters
+    POST /queries
+    GET /queries
+    GET /queries/{id}
+    PATCH /queries/{id}
+    DELETE /queries/{id}
+    POST /query-templates
+    GET /query-templates
+    GET /query-templates/{id}
+    PUT /query-templates/{id}
+    DELETE /query-templates/{id}
+    POST /schedules
+    GET /schedules
+    GET /schedules/{id}
+    PATCH /schedules/{id}
+    DELETE /schedules/{id}
+    POST /schedules/{id}/runs
+    GET /schedules/{id}/runs
+    GET /schedules/{id}/runs/{run}
+    - POST /accelerated-queries: there is no accelerated store
+    - GET /statistics: SHOW STATISTICS tells in SQL
+    - GET /alert-subscriptions: nobody is alerted
+Flow Service (8.2) tests/behaviour/test_flow_api.py /data/foundation/flowservice
+    GET /connectionSpecs
+    GET /connectionSpecs/{id}
+    GET /connectionSpecs/{id}/configs
+    GET /connectionSpecs/{id}/explore
+    GET /flowSpecs
+    GET /flowSpecs/{id}
+    POST /{kind}
+    GET /{kind}
+    GET /{kind}/{id}
+    PATCH /{kind}/{id}
+    DELETE /{kind}/{id}
+    POST /flows/{id}/action
+    GET /connections/{id}/test
+    GET /runs
+    POST /runs
+    GET /runs/{id}
+Ad-hoc activation (8.6) tests/behaviour/test_flow_api.py /data/core/activation/disflowprovider
+    POST /adhocrun
+Data Prep (8.5) tests/behaviour/test_flow_api.py /data/foundation/conversion
+    POST /mappingSets
+    GET /mappingSets
+    GET /mappingSets/{id}
+    PUT /mappingSets/{id}
+    DELETE /mappingSets/{id}
+    GET /mappingSets/{id}/mappings
+    - POST /mappingSets/preview: files are previewed by explore
+    - GET /languages/el/functions: mappings name columns, without expressions
+    - POST /languages/el/validate: mappings name columns, without expressions
+Landing zone (9.1) tests/rest/test_blobs.py /data/foundation/connectors/landingzone
+    GET /
+    GET /credentials
+    POST /credentials
+Segmentation (10.1) tests/behaviour/test_audiences.py /data/core/ups
+    POST /segment/definitions
+    GET /segment/definitions
+    GET /segment/definitions/{id}
+    PATCH /segment/definitions/{id}
+    PUT /segment/definitions/{id}
+    DELETE /segment/definitions/{id}
+    POST /segment/jobs
+    GET /segment/jobs
+    GET /segment/jobs/{id}
+    DELETE /segment/jobs/{id}
+    - POST /segment/definitions/bulk-get: the list gives all
+    - POST /preview: a segment job counts
+    - GET /estimate/{id}: a segment job counts
+    - GET /config/schedules: segment jobs are started when they are wanted
+    - GET /export/jobs: audiences are delivered by flows
+Profile (10.2) tests/behaviour/test_profile.py /data/core/ups
+    GET /access/entities
+    - POST /access/entities: one person at a time
+    - DELETE /access/entities: a person goes with the rows of the lake
+    - GET /config/mergePolicies: there is one, which SQL tells (qsaccel)
+Identity (10.3) tests/behaviour/test_identity.py /data/core
+    - GET /idnamespace/identities: SQL tells (qsaccel), and CREATE NAMESPACE makes one
+    - GET /identity/identity: SQL and profile look-up tell who belongs together
+Governance (11) tests/rest/test_errors.py /data/foundation
+    - GET /dulepolicy/labels/core: labels are descriptors of the Schema Registry
+    - GET /dataset/datasets/{id}/labels: labels are descriptors of the Schema Registry
+    - GET /audit/events: the Schema Registry tells the history of its resources
+    - GET /access-control/acl/reference: roles are viewer, editor and admin
+Observability (12) tests/rest/test_errors.py /data/infrastructure/observability
+    - POST /insights/metrics: batches, runs and queries carry their metrics
+Limbeck's own () tests/behaviour/test_client_sql.py
+    POST /limbeck/v1/sql
+    GET /health
+"""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A method of a path."""
+
+    service: str
+    section: str
+    test: str
+    method: str
+    path: str
+    missing: str = ""
+    """Why it is not served; empty: it is."""
+
+    @property
+    def state(self) -> str:
+        """In words."""
+        return f"missing: {self.missing}" if self.missing else "served"
+
+
+def endpoints() -> Iterator[Endpoint]:
+    """All of them, by service."""
+    service, section, test, base = "", "", "", ""
+    for line in TABLE.strip().splitlines():
+        if not line.startswith(" "):
+            service, _, rest = line.partition(" (")
+            section, _, rest = rest.partition(") ")
+            test, _, base = rest.partition(" ")
+            continue
+        told, _, missing = line.strip().removeprefix("- ").partition(": ")
+        method, _, path = told.partition(" ")
+        yield Endpoint(service, section, test, method, f"{base}{path}".removesuffix("/"), missing)
