@@ -1,0 +1,279 @@
+"""The Schema Registry's forms, filters, unions, samples, exchange and history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from limbeck.ids import new_uuid
+from limbeck.registry.views import sample
+from limbeck.xdm.json_schema import emit, parse_object
+from limbeck.xdm.types import Array, Field, Map, Object, Scalar
+from tests.rest.api import Api, served
+from tests.rest.resources import CATALOG, PROFILE
+
+REGISTRY = "/data/foundation/schemaregistry"
+TENANT = f"{REGISTRY}/tenant"
+PERSON = "https://ns.adobe.com/xdm/context/profile-person-details"
+UNION = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    with served(tmp_path_factory.mktemp("registry")) as opened:
+        yield opened
+
+
+def accept(form: str, version: str = "1") -> dict[str, str]:
+    return {"Accept": f"application/vnd.adobe.{form}+json; version={version}"}
+
+
+def group(api: Api, name: str, **fields: Any) -> dict[str, Any]:
+    definition = {"type": "object", "properties": {"_acme": {"type": "object", "properties": fields}}}
+    body = {
+        "title": name,
+        "description": "Fields of a test",
+        "type": "object",
+        "allOf": [{"$ref": "#/definitions/customFields"}],
+        "meta:intendedToExtend": [PROFILE],
+        "definitions": {"customFields": definition},
+    }
+    return dict(api.ok("POST", f"{TENANT}/fieldgroups", body))
+
+
+def schema(api: Api, name: str, *parts: str) -> dict[str, Any]:
+    body = {"title": name, "description": "People", "allOf": [{"$ref": ref} for ref in (PROFILE, *parts)]}
+    return dict(api.ok("POST", f"{TENANT}/schemas", body))
+
+
+def at(body: dict[str, Any], kind: str = "schemas") -> str:
+    return f"{TENANT}/{kind}/{quote(body['$id'], safe='')}"
+
+
+def test_one_schema_in_every_form(api: Api) -> None:
+    made = group(api, "forms", score={"type": "number", "title": "Score", "description": "How likely"})
+    whole = schema(api, "forms", made["$id"], PERSON)
+    assert api.ok("GET", at(whole), headers=accept("xed"))["allOf"] == whole["allOf"]
+    full = api.ok("GET", at(whole), headers=accept("xdm-full"))
+    assert ("allOf" in full, full["title"], "person" in full["properties"]) == (False, "forms", True)
+    assert full["properties"]["_acme"]["properties"]["score"]["meta:xdmType"] == "number"
+    flat = api.ok("GET", at(whole), headers=accept("xed-full-flat"))["properties"]
+    assert flat["_acme/score"]["title"] == "Score"
+    assert {"person/name/firstName", "person/gender", "identityMap"} <= flat.keys()
+    bare = api.ok("GET", at(whole), headers=accept("xdm-full-notext"))
+    assert '"title"' not in json.dumps(bare)
+    assert "title" not in bare["properties"]["_acme"]["properties"]["score"]
+    label = {"@type": "xdm:descriptorLabel", "xdm:sourceSchema": made["$id"], "xdm:sourceVersion": 1}
+    told = api.ok(
+        "POST", f"{TENANT}/descriptors", {**label, "xdm:sourceProperty": ["/_acme/score"], "xdm:labels": ["C9"]}
+    )
+    old = {**label, "@type": "xdm:descriptorDeprecated", "xdm:sourceProperty": "/_acme/score"}
+    api.ok("POST", f"{TENANT}/descriptors", old)
+    described = api.ok("GET", at(whole), headers=accept("xdm-full-desc"))
+    assert told in described["meta:descriptors"]
+    marked = api.ok("GET", at(whole), headers=accept("xdm-full-deprecated"))["properties"]["_acme"]["properties"]
+    assert marked["score"]["meta:status"] == "deprecated"
+    assert "meta:status" not in full["properties"]["_acme"]["properties"]["score"]
+    assert api.ok("GET", f"{TENANT}/schemas/{whole['meta:altId']}", headers=accept("xdm-full")) == full
+    assert api.ok("GET", at(whole), headers=accept("xdm-full", "1.0")) == full
+    for version in ("2", "1.7"):
+        assert api.send("GET", at(whole), headers=accept("xdm-full", version)).status_code == 404
+
+
+def test_standard_resources_are_found_in_either_container(api: Api) -> None:
+    for container in ("tenant", "global"):
+        found = api.ok(
+            "GET", f"{REGISTRY}/{container}/fieldgroups/{quote(PERSON, safe='')}", headers=accept("xed-full")
+        )
+        assert (found["title"], found["$id"]) == ("Demographic Details", PERSON)
+    behaviors = api.ok("GET", f"{REGISTRY}/global/behaviors")["results"]
+    assert {b["$id"].rpartition("/")[2] for b in behaviors} == {"record", "time-series", "adhoc"}
+    refused = api.send("PATCH", f"{TENANT}/fieldgroups/{quote(PERSON, safe='')}", json=UNION)
+    assert refused.status_code == 403
+
+
+def test_lists_are_filtered_ordered_and_cut(api: Api) -> None:
+    mark = new_uuid()
+    made = [schema(api, f"{mark} {n}", *parts) for n, parts in enumerate([(), (PERSON,), ()])]
+
+    def listed(*conditions: str, **params: Any) -> list[str]:
+        asked = {"property": [f"title~{mark}", *conditions], "orderby": "title", **params}
+        found = api.ok(
+            "GET", f"{TENANT}/schemas", params=asked, headers={"Accept": "application/vnd.adobe.xed-id+json"}
+        )
+        assert all(item.keys() == {"$id", "meta:altId", "version", "title"} for item in found["results"])
+        return [item["title"].removeprefix(f"{mark} ") for item in found["results"]]
+
+    assert listed() == ["0", "1", "2"]
+    assert listed(orderby="-title") == ["2", "1", "0"]
+    assert listed(f"meta:extends=={PERSON}") == ["1"]
+    assert listed(f"meta:extends!={PERSON}") == ["0", "2"]
+    assert listed(f"meta:class=={PROFILE}", f"title!={mark} 1") == ["0", "2"]
+    assert (listed("description"), listed("nothing")) == (["0", "1", "2"], [])
+    assert listed(f"$id=={made[2]['$id']}") == ["2"]
+    first = api.ok("GET", f"{TENANT}/schemas", params={"property": f"title~{mark}", "limit": 2})
+    second = api.ok("GET", f"{TENANT}/schemas", params={"property": f"title~{mark}", "start": first["_page"]["next"]})
+    assert [s["$id"] for s in first["results"] + second["results"]] == [s["$id"] for s in made]
+    assert second["_page"]["next"] is None
+    assert api.send("GET", f"{TENANT}/schemas", params={"start": "x"}).status_code == 400
+
+
+def test_descriptors_are_listed_by_their_form(api: Api) -> None:
+    made = schema(api, "described")
+    body = {"@type": "xdm:descriptorIdentity", "xdm:sourceSchema": made["$id"], "xdm:sourceVersion": 1}
+    about = {"xdm:sourceProperty": "/personID", "xdm:namespace": "ECID", "xdm:property": "xdm:id"}
+    one = api.ok("POST", f"{TENANT}/descriptors", {**body, **about, "xdm:isPrimary": True})
+    asked = {"property": f"@type==xdm:descriptorIdentity,xdm:sourceSchema=={made['$id']}"}
+    found = api.ok("GET", f"{TENANT}/descriptors", params=asked, headers=accept("xdm-v2"))
+    assert found["results"] == [one]
+    linked = api.ok("GET", f"{TENANT}/descriptors", params=asked, headers=accept("xdm-v2-link"))
+    assert linked["results"][0].keys() == {"@id", "@type", "xdm:sourceSchema"}
+    assert api.ok("GET", f"{TENANT}/descriptors", params=asked, headers=accept("xdm")) == {one["@type"]: [one]}
+
+
+def test_unions_have_the_fields_of_the_schemas_in_profile(api: Api) -> None:
+    one, two = (schema(api, f"union {n}", group(api, f"u{n}", **{f"u{n}": {"type": "string"}})["$id"]) for n in "ab")
+    tagged = api.ok("PATCH", at(one), UNION)
+    assert (tagged["version"], api.ok("PATCH", at(one), UNION)["version"]) == ("1.1", "1.1")
+    id_ = f"{PROFILE}__union"
+    assert id_ in [u["$id"] for u in api.ok("GET", f"{TENANT}/unions")["results"]]
+    found = api.ok("GET", f"{TENANT}/unions/{quote(id_, safe='')}", headers=accept("xdm-full"))
+    assert ("ua" in found["properties"]["_acme"]["properties"], found["meta:altId"]) == (
+        True,
+        "_xdm.context.profile__union",
+    )
+    assert "ub" not in found["properties"]["_acme"]["properties"]
+    api.ok("PATCH", at(two), UNION)
+    both = api.ok("GET", f"{TENANT}/unions/{found['meta:altId']}")["properties"]["_acme"]["properties"]
+    assert {"ua", "ub"} <= both.keys()
+    assert api.send("GET", f"{TENANT}/unions/nothing").status_code == 404
+
+
+def test_what_is_in_use_stays(api: Api) -> None:
+    made = group(api, "used", used={"type": "string"})
+    whole = schema(api, "user", made["$id"])
+    refused = api.send("DELETE", at(made, "fieldgroups"))
+    assert (refused.status_code, 'schema "user"' in refused.json()["detail"]) == (409, True)
+    table = api.ok("POST", f"{CATALOG}/dataSets", {"name": "used", "schemaRef": {"id": whole["$id"]}})[0].split("/")[-1]
+    assert api.send("DELETE", at(whole)).status_code == 409
+    shrunk = [{"op": "remove", "path": "/allOf/1"}]
+    assert api.send("PATCH", at(whole), json=shrunk).status_code == 400
+    api.ok("DELETE", f"{CATALOG}/dataSets/{table}")
+    assert api.send("DELETE", at(whole)).status_code == 204
+    assert api.send("DELETE", at(made, "fieldgroups")).status_code == 204
+
+
+def test_putting_back_what_was_got_changes_nothing(api: Api) -> None:
+    whole = schema(api, "put", PERSON)
+    assert api.ok("PUT", at(whole), whole) == whole
+    changed = api.ok("PUT", at(whole), {**whole, "title": "put again", "description": "Other people"})
+    assert (changed["version"], changed["title"], changed["$id"]) == ("1.1", "put again", whole["$id"])
+    kept = {k: v for k, v in whole.items() if k not in ("description", "title")}
+    assert "description" not in api.ok("PUT", at(whole), {**kept, "title": "put"})
+
+
+def test_every_change_is_told(api: Api) -> None:
+    whole = schema(api, "history")
+    api.as_("editor").ok("PATCH", at(whole), [{"op": "replace", "path": "/title", "value": "told"}])
+    api.ok("PATCH", at(whole), UNION)
+    told = api.ok("GET", f"{REGISTRY}/rpc/auditlog/{quote(whole['$id'], safe='')}")
+    assert [change["version"] for change in told] == ["1.2", "1.1", "1.0"]
+    assert [change["updatedUser"] for change in told] == ["admin", "editor", "admin"]
+    steps = [(s["action"], s["path"], s["value"]) for s in told[1]["updates"]]
+    assert steps == [("replace", "/title", "told")]
+    assert told[0]["updates"][0]["path"] == "/meta:immutableTags"
+
+
+def test_a_schema_goes_to_another_sandbox_with_all_it_is_made_of(api: Api) -> None:
+    money = {"title": "money", "type": "object", "properties": {"amount": {"type": "number"}}}
+    typed = api.ok("POST", f"{TENANT}/datatypes", money)
+    made = group(api, "carried", paid={"$ref": typed["$id"], "type": "object"})
+    whole = schema(api, "carried", made["$id"], PERSON)
+    parcel = api.ok("GET", f"{REGISTRY}/rpc/export/{quote(whole['$id'], safe='')}")
+    assert [body["$id"] for body in parcel] == [typed["$id"], made["$id"], whole["$id"]]
+    other = api.on("dev")
+    assert [b["$id"] for b in other.ok("POST", f"{REGISTRY}/rpc/import", parcel)] == [b["$id"] for b in parcel]
+    assert other.ok("POST", f"{REGISTRY}/rpc/export", parcel) == []
+    here, there = (a.ok("GET", at(whole), headers=accept("xdm-full"))["properties"] for a in (api, other))
+    assert here == there
+    clash = [{**parcel[0], "title": "other money"}]
+    assert other.send("POST", f"{REGISTRY}/rpc/import", json=clash).status_code == 409
+    foreign = [{**parcel[0], "$id": "https://ns.adobe.com/else/datatypes/1"}]
+    assert other.send("POST", f"{REGISTRY}/rpc/import", json=foreign).status_code == 400
+    alone = [{**parcel[2], "$id": parcel[2]["$id"] + "0", "allOf": [{"$ref": "https://ns.adobe.com/acme/mixins/none"}]}]
+    assert other.send("POST", f"{REGISTRY}/rpc/import", json=alone).status_code == 400
+
+
+def test_stats_count(api: Api) -> None:
+    before = api.ok("GET", f"{REGISTRY}/stats")
+    newest = schema(api, "counted")
+    after = api.ok("GET", f"{REGISTRY}/stats")
+    assert after["counts"]["schemas"] == before["counts"]["schemas"] + 1
+    assert after["recentlyCreatedResources"][0]["$id"] == newest["$id"]
+    assert after["classUsage"][PROFILE] == before["classUsage"].get(PROFILE, 0) + 1
+
+
+def test_a_sample_can_be_ingested(api: Api) -> None:
+    parts = [
+        g["$id"]
+        for g in api.ok("GET", f"{REGISTRY}/global/fieldgroups")["results"]
+        if PROFILE in g["meta:intendedToExtend"]
+    ]
+    whole = schema(api, "sampled", *parts)
+    row = api.ok("GET", f"{REGISTRY}/rpc/sampledata/{quote(whole['$id'], safe='')}")
+    table = api.ok("POST", f"{CATALOG}/dataSets", {"name": "sampled", "schemaRef": {"id": whole["$id"]}})[0].split("/")[
+        -1
+    ]
+    imports = "/data/foundation/import/batches"
+    batch = api.ok("POST", imports, {"datasetId": table, "inputFormat": {"format": "json"}})["id"]
+    api.send("PUT", f"{imports}/{batch}/datasets/{table}/files/a.json", content=json.dumps([row]).encode())
+    api.ok("POST", f"{imports}/{batch}?action=COMPLETE")
+    while (found := api.ok("GET", f"{CATALOG}/batches/{batch}")[batch])["status"] not in ("success", "failed"):
+        api.platform.worker.wake()
+    assert (found["status"], found["errors"]) == ("success", [])
+
+
+SCALARS = st.sampled_from(
+    [Scalar("string"), Scalar("string", format="email"), Scalar("string", enum=("a", "b")), Scalar("boolean")]
+    + [Scalar("string", min_length=5, max_length=6), Scalar("number"), Scalar("int"), Scalar("byte"), Scalar("date")]
+    + [Scalar("date-time"), Scalar("int", minimum=3, maximum=4), Scalar("long"), Scalar("string", format="uri")]
+)
+NAMES = st.sampled_from(["a", "b", "c_d", "e1"])
+
+
+def objects(types: st.SearchStrategy[Any]) -> st.SearchStrategy[Object]:
+    fields = st.dictionaries(NAMES, types, min_size=1, max_size=4)
+    return fields.map(lambda found: Object(tuple(Field(name, t) for name, t in found.items())))
+
+
+TYPES = st.recursive(SCALARS, lambda inner: inner.map(Array) | inner.map(Map) | objects(inner), max_leaves=6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(fields=objects(TYPES), seed=st.text(max_size=3))
+def test_samples_have_every_field_with_a_value_of_its_type(fields: Object, seed: str) -> None:
+    def fits(t: Any, value: Any) -> bool:
+        match t:
+            case Object():
+                return value.keys() == {f.name for f in t.fields} and all(fits(f.type, value[f.name]) for f in t.fields)
+            case Array():
+                return isinstance(value, list) and all(fits(t.items, v) for v in value)
+            case Map():
+                return isinstance(value, dict) and all(fits(t.values, v) for v in value.values())
+        kinds = {"boolean": bool, "number": float | int, "int": int, "byte": int, "long": int}
+        if not isinstance(value, kinds.get(t.name, str)):
+            return False
+        if isinstance(value, str):
+            return (t.enum is None or value in t.enum) and (t.min_length or 0) <= len(value) <= (t.max_length or 999)
+        return (t.minimum is None or value >= t.minimum) and (t.maximum is None or value <= t.maximum)
+
+    found = sample(fields, seed)
+    assert fits(fields, found)
+    assert found == sample(fields, seed)
+    assert sample(parse_object(emit(fields)), seed) == found
