@@ -240,9 +240,13 @@ def test_a_sample_can_be_ingested(api: Api) -> None:
 
 
 SCALARS = st.sampled_from(
-    [Scalar("string"), Scalar("string", format="email"), Scalar("string", enum=("a", "b")), Scalar("boolean")]
-    + [Scalar("string", min_length=5, max_length=6), Scalar("number"), Scalar("int"), Scalar("byte"), Scalar("date")]
-    + [Scalar("date-time"), Scalar("int", minimum=3, maximum=4), Scalar("long"), Scalar("string", format="uri")]
+    [
+        *(Scalar(name) for name in ("string", "boolean", "number", "int", "byte", "long", "date", "date-time")),
+        *(Scalar("string", format=form) for form in ("email", "uri")),
+        Scalar("string", enum=("a", "b")),
+        Scalar("string", min_length=5, max_length=6),
+        Scalar("int", minimum=3, maximum=4),
+    ]
 )
 NAMES = st.sampled_from(["a", "b", "c_d", "e1"])
 
