@@ -13,7 +13,7 @@ TABLE = """
 IMS (3.1) tests/aepp/test_setup.py
     POST /ims/token/v3
     - POST /ims/token/v1: codes of a browser's login are Adobe's own
-    - POST /ims/exchange/jwt: use client credentials (scopes), which old releases of aepp know too
+    POST /ims/exchange/jwt
 Sandboxes (3.4) tests/rest/test_sandboxes.py /data/foundation/sandbox-management
     GET /sandboxes
     POST /sandboxes

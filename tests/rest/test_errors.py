@@ -79,7 +79,7 @@ def test_an_unknown_form_is_not_acceptable(api: Api) -> None:
         assert api.send("GET", path, {"Accept": accept}).status_code == 200
 
 
-OPEN = {"/ims/token/v3", "/health"}
+OPEN = {"/ims/token/v3", "/ims/exchange/jwt", "/health"}
 """Paths for everybody."""
 
 

@@ -109,8 +109,14 @@ class Access:
         client_secret: str | None = None,
         roles: Sequence[str] = ("admin",),
         sandbox: str = DEFAULT_SANDBOX,
+        public_key: str | None = None,
     ) -> NewCredential:
-        """Make a credential; raise `NameTaken` if its id is in use, `InvalidInput` for an unknown role."""
+        """Make a credential; with *public_key* (PEM, RSA) it may also show tokens that it signs itself.
+
+        Raise `NameTaken` if its id is in use, `InvalidInput` for an unknown role and for what is no such key.
+        """
+        if public_key is not None:
+            _require_rsa(public_key)
         if unknown := set(roles) - ROLES:
             raise InvalidInput(f"unknown role {', '.join(sorted(unknown))}; roles are {', '.join(sorted(ROLES))}")
         made = NewCredential(client_id or secrets.token_hex(16), client_secret or new_secret(), org_id, sandbox)
@@ -119,6 +125,7 @@ class Access:
             "org_id": org_id,
             "secret_hash": hashed(made.client_secret),
             "roles": json.dumps(sorted(roles)),
+            "public_key": public_key,
             "created": clock.millis(clock.now()),
         }
         with self._store.write() as connection:
@@ -148,6 +155,28 @@ class Access:
             row = _credential(connection, client_id)
         if row is None or row.revoked is not None or not matches(client_secret, row.secret_hash):
             raise Unauthenticated("client_id and client_secret do not belong to a credential of this home")
+        return self._signed(row.client_id), self._lifetime
+
+    def exchange(self, client_id: str, client_secret: str, signed: str) -> tuple[str, int]:
+        """Return what `token` does for a JWT that the credential's own key has signed (REST contract, section 3.2).
+
+        Raise `Unauthenticated` if secret, signature, issuer, audience or time do not fit, or no key is registered.
+        """
+        with self._store.read() as connection:
+            row = _credential(connection, client_id)
+        if row is None or row.revoked is not None or not matches(client_secret, row.secret_hash):
+            raise Unauthenticated("client_id and client_secret do not belong to a credential of this home")
+        if row.public_key is None:
+            told = "this credential has no public key: limbeck credentials create --public-key FILE makes one that has"
+            raise Unauthenticated(told)
+        try:
+            options: Any = {"require": ["exp", "iss", "sub", "aud"], "verify_aud": False}
+            claims = jwt.decode(signed, row.public_key, algorithms=["RS256"], options=options, issuer=row.org_id)
+        except jwt.PyJWTError as error:
+            raise Unauthenticated(f"jwt_token is not valid: {error}") from error
+        audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+        if not any(str(audience).endswith(f"/c/{client_id}") for audience in audiences):
+            raise Unauthenticated(f"jwt_token is made for {claims['aud']}, not for /c/{client_id}")
         return self._signed(row.client_id), self._lifetime
 
     def token_for(self, principal: Principal) -> str:
@@ -192,6 +221,16 @@ class Access:
                     found = secrets.token_hex(32)
                     connection.execute(insert(keys).values(name=name, value=found))
         return str(found)
+
+
+def _require_rsa(pem: str) -> None:
+    """Raise `InvalidInput` for what is no public key, or certificate, of RSA."""
+    try:
+        key = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256).prepare_key(pem)
+        if hasattr(key, "private_numbers"):
+            raise ValueError("it is a private key, which nobody else should have")
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        raise InvalidInput(f"this is no public key of RSA in PEM: {error}") from error
 
 
 def may_write(principal: Principal) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -88,6 +89,15 @@ class WithoutSlash:
         await self._app(scope, receive, send)
 
 
+_WHO = (b"x-api-key", b"x-sandbox-name")
+"""Headers that the log tells."""
+
+
+def shown(text: str) -> str:
+    """Return a text from outside as one word of a log."""
+    return quote(text[:300], safe="/:@-._~%")
+
+
 class RequestLog:
     """Gives each request an id, which its answer carries and the log names."""
 
@@ -106,8 +116,10 @@ class RequestLog:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 elapsed = (time.monotonic() - began) * 1000
-                told = (scope["method"], scope["path"], message["status"], elapsed, request_id)
-                log.info("%s %s %d %.0f ms %s", *told)
+                named = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _WHO}
+                who = [shown(named.get(name, "-")) for name in _WHO]
+                told = (scope["method"], shown(scope["path"]), message["status"], elapsed, request_id, *who)
+                log.info("method=%s path=%s status=%d ms=%.0f request=%s client=%s sandbox=%s", *told)
             await send(message)
 
         await self._app(scope, receive, answer)

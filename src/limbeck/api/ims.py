@@ -1,4 +1,4 @@
-"""IMS: access tokens for client credentials (REST contract, section 3.1)."""
+"""IMS: access tokens for client credentials, and for JWTs (REST contract, sections 3.1 and 3.2)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ MAX_FORM_BYTES = 64 * 1024
 @router.post("/ims/token/v3")
 async def token(request: Request) -> JSONResponse:
     """Give a token for `client_id` and `client_secret`; IMS has its own error body."""
-    form = parse_qs((await request.body())[:MAX_FORM_BYTES].decode("utf-8", "replace"))
-    sent = {key: values[0] for key, values in form.items()} | dict(request.query_params)
+    sent = await _form(request)
     if sent.get("grant_type") != "client_credentials":
         return _refused(400, "unsupported_grant_type", "grant_type must be client_credentials")
     access = platform_of(request).access
@@ -30,6 +29,24 @@ async def token(request: Request) -> JSONResponse:
     except Unauthenticated as error:
         return _refused(401, "invalid_client", str(error))
     return JSONResponse({"access_token": made, "token_type": "bearer", "expires_in": lifetime})
+
+
+@router.post("/ims/exchange/jwt")
+async def exchange(request: Request) -> JSONResponse:
+    """Give a token for a JWT that the caller has signed, as clients did before; its validity is in milliseconds."""
+    sent = await _form(request)
+    access = platform_of(request).access
+    who = (sent.get("client_id", ""), sent.get("client_secret", ""), sent.get("jwt_token", ""))
+    try:
+        made, lifetime = await run_in_threadpool(access.exchange, *who)
+    except Unauthenticated as error:
+        return _refused(401, "invalid_client", str(error))
+    return JSONResponse({"access_token": made, "token_type": "bearer", "expires_in": lifetime * 1000})
+
+
+async def _form(request: Request) -> dict[str, str]:
+    form = parse_qs((await request.body())[:MAX_FORM_BYTES].decode("utf-8", "replace"))
+    return {key: values[0] for key, values in form.items()} | dict(request.query_params)
 
 
 def _refused(status: int, code: str, description: str) -> JSONResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -96,5 +97,10 @@ def url_of(bound: socket.socket) -> str:
 
 def serve(platform: Platform, bound: socket.socket, pg: tuple[str, int] | None = None) -> None:
     """Serve *platform* on a listening socket until SIGINT or SIGTERM; *pg* is where its PostgreSQL wire is served."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)  # uvicorn ends in order, and then raises again what it was told to end by
     with suppress(KeyboardInterrupt):
         uvicorn.Server(_config(platform, pg, url_of(bound))).run(sockets=[bound])

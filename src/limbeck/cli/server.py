@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,17 @@ class PgTls(StrEnum):
     REQUIRED = "required"
 
 
+class LogLevel(StrEnum):
+    """What `--log-level` takes."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+LOG_FORM = "%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"
+
 sandboxes = typer.Typer(no_args_is_help=True, help="The isolated parts of a home.")
 credentials = typer.Typer(no_args_is_help=True, help="Who may log in at a server of this home.")
 
@@ -38,12 +50,16 @@ def serve(
     http: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 takes a free one.")] = "127.0.0.1:8086",
     pg: Annotated[str, typer.Option(help="HOST:PORT for PostgreSQL's clients; off for none.")] = "127.0.0.1:8087",
     proxy: Annotated[str | None, typer.Option(help="HOST:PORT of a proxy that answers for Adobe's hosts.")] = None,
+    log_level: Annotated[
+        LogLevel, typer.Option(help="What is logged to standard error; info has a line for each request.")
+    ] = LogLevel.WARNING,
     pg_tls: Annotated[PgTls, typer.Option(help="Whether this machine's own clients need TLS.")] = PgTls.OPTIONAL,
 ) -> None:
     """Serve a home over HTTP and the PostgreSQL wire until Ctrl-C. Makes a credential and its config.ini if needed."""
     from limbeck.api.server import listen, serve, url_of
 
     shown = output.choose(json=False)
+    logging.basicConfig(level=log_level.value.upper(), format=LOG_FORM)
     host, port = _address(http, "--http")
     wire = None if pg.lower() == "off" else _address(pg, "--pg")
     door = None if proxy is None else _address(proxy, "--proxy")
@@ -74,6 +90,7 @@ def create(
     secret: Annotated[str | None, typer.Option(help="Client secret; a random one if not given.")] = None,
     sandbox: Annotated[str, typer.Option(help="Sandbox; made if there is none such.")] = "prod",
     role: Annotated[list[str] | None, typer.Option(help="admin, editor or viewer; may be repeated.")] = None,
+    public_key: Annotated[Path | None, typer.Option(help="PEM file, for clients that log in with JWTs.")] = None,
     endpoint: Annotated[str, typer.Option(help="Server's address, for the printed config.ini.")] = "",
     json: JsonOption = False,
 ) -> None:
@@ -83,10 +100,22 @@ def create(
         platform.access.ensure_organisation(org)
         platform.access.ensure_sandbox(org, sandbox)
         made = platform.access.create_credential(
-            org, client_id=id, client_secret=secret, sandbox=sandbox, roles=role or ["admin"]
+            org,
+            client_id=id,
+            client_secret=secret,
+            sandbox=sandbox,
+            roles=role or ["admin"],
+            public_key=None if public_key is None else _text_of(public_key),
         )
     value = {"client_id": made.client_id, "client_secret": made.client_secret, "org_id": org, "sandbox": sandbox}
     shown.result(value, _config_text(made, endpoint or "http://127.0.0.1:8086"))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"the public key {path} cannot be read: {error}") from error
 
 
 @credentials.command("list")

@@ -61,6 +61,7 @@ credentials = Table(
     Column("org_id", ForeignKey("organisations.id"), nullable=False),
     Column("secret_hash", String, nullable=False),
     Column("roles", Text, nullable=False),
+    Column("public_key", Text),
     Column("created", BigInteger, nullable=False),
     Column("revoked", BigInteger),
 )
