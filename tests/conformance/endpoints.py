@@ -151,7 +151,10 @@ Profile (10.2) tests/behaviour/test_profile.py /data/core/ups
     - DELETE /access/entities: a person goes with the rows of the lake
     - GET /config/mergePolicies: there is one, which SQL tells (qsaccel)
 Identity (10.3) tests/behaviour/test_identity.py /data/core
-    - GET /idnamespace/identities: SQL tells (qsaccel), and CREATE NAMESPACE makes one
+    GET /idnamespace/identities
+    POST /idnamespace/identities
+    GET /idnamespace/identities/{id}
+    - PUT /idnamespace/identities/{id}: a namespace stays as it was made
     - GET /identity/identity: SQL and profile look-up tell who belongs together
 Governance (11) tests/rest/test_errors.py /data/foundation
     - GET /dulepolicy/labels/core: labels are descriptors of the Schema Registry

@@ -263,6 +263,14 @@ KINDS = (
         kept=("name", "description", "enableErrorDiagnostics", "somethingElse"),
     ),
     Kind(
+        "namespace",
+        "/data/core/idnamespace/identities",
+        lambda _: {"code": f"N{new_uuid()}", "name": _name("namespace"), "idType": "CROSS_DEVICE", "description": "x"},
+        listed=lambda answer: [str(found["id"]) for found in answer],
+        deletes=False,
+        kept=("code", "name", "idType", "description"),
+    ),
+    Kind(
         "connection",
         f"{FLOW}/connections",
         _connection,

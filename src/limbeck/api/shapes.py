@@ -18,6 +18,7 @@ from limbeck.query.runs import QueryRun
 from limbeck.query.schedules import Schedule
 from limbeck.query.templates import Template
 from limbeck.registry.history import Change
+from limbeck.registry.namespaces import Namespace
 from limbeck.scope import DEFAULT_MERGE_POLICY, Sandbox
 from limbeck.xdm.json_schema import emit
 from limbeck.xdm.types import Object
@@ -160,6 +161,23 @@ DATASET_KEYS = frozenset(
 def observable_schema(fields: Object) -> dict[str, Any]:
     """Return the fields that have held values as JSON Schema (section 5.1)."""
     return emit(fields) if fields.fields else {"type": "object", "properties": {}}
+
+
+def namespace(value: Namespace) -> dict[str, Any]:
+    """Return a namespace of identities (section 10.3)."""
+    own = value.created is not None
+    shape = {
+        "id": value.id,
+        "code": value.code,
+        "name": value.name,
+        "description": value.description,
+        "idType": value.type,
+        "namespaceType": "Custom" if own else "Standard",
+        "custom": own,
+        "status": "ACTIVE",
+    }
+    times = {"createTime": value.created, "updateTime": value.updated}
+    return shape | {key: clock.millis(moment) for key, moment in times.items() if moment is not None}
 
 
 def dataset(value: Dataset, org_id: str, measure: Measure, last_batch: Batch | None) -> dict[str, Any]:

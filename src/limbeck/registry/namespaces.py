@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select
+from sqlalchemy import Connection, Row, func, insert, or_, select
 
 from limbeck import clock
 from limbeck.errors import InvalidInput, NameTaken, nearest
@@ -29,6 +31,9 @@ class Namespace:
     type: str
     """One of `TYPES`."""
     description: str = ""
+    created: datetime | None = None
+    """None for a standard one."""
+    updated: datetime | None = None
 
 
 STANDARD = (
@@ -62,7 +67,7 @@ class Namespaces:
         with self._store.read() as connection:
             query = select(tables.namespaces).where(tables.namespaces.c.sandbox_id == sandbox.id)
             rows = connection.execute(query.order_by(tables.namespaces.c.id)).all()
-        return [*STANDARD, *(Namespace(r.id, r.code, r.name, r.type, r.description) for r in rows)]
+        return [*STANDARD, *map(_namespace, rows)]
 
     def find(self, sandbox: Sandbox, code: str) -> Namespace | None:
         """Return the namespace with this code, whatever the case, or None."""
@@ -89,6 +94,11 @@ class Namespaces:
             row = {"id": found.id, "code": code, "name": name, "type": kind, "sandbox_id": sandbox.id}
             connection.execute(insert(tables.namespaces).values(**row, **state))
         return found
+
+
+def _namespace(row: Row[Any]) -> Namespace:
+    times = (clock.from_millis(row.created), clock.from_millis(row.updated))
+    return Namespace(row.id, row.code, row.name, row.type, row.description, *times)
 
 
 def _check_free(connection: Connection, sandbox: Sandbox, code: str, name: str) -> None:
