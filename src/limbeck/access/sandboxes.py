@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from limbeck import clock, ids
 from limbeck.errors import Conflict, InvalidInput, NameTaken, NotFound
@@ -111,12 +111,21 @@ def _empty(connection: Connection, sandbox: Sandbox) -> None:
             connection.execute(delete(table).where(table.c.sandbox_id == sandbox.id))
 
 
+def find(connection: Connection, org_id: str, name: str) -> Sandbox | None:
+    """Return a sandbox by name as the caller's transaction sees it, or None."""
+    row = connection.execute(_ONE, {"org": org_id, "name": name}).first()
+    return None if row is None else Sandbox(row.id, row.name, row.org_id, row.tenant, row.type)
+
+
 def _query() -> Any:
     return select(sandboxes, organisations.c.tenant).join(organisations)
 
 
+_ONE = _query().where(sandboxes.c.org_id == bindparam("org"), sandboxes.c.name == bindparam("name"))
+
+
 def _load(connection: Connection, org_id: str, name: str) -> Described:
-    row = connection.execute(_query().where(sandboxes.c.org_id == org_id, sandboxes.c.name == name)).first()
+    row = connection.execute(_ONE, {"org": org_id, "name": name}).first()
     if row is None:
         raise NotFound(f"no sandbox {name!r} in organisation {org_id}")
     return _described(row)

@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 
 import jwt
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from limbeck import clock, ids
 from limbeck.access.sandboxes import DEFAULT_SANDBOX, Sandboxes
 from limbeck.access.sandboxes import add as add_sandbox
+from limbeck.access.sandboxes import find as find_sandbox
 from limbeck.access.sas import AccountKey
 from limbeck.access.secrets import hashed, matches, new_secret
 from limbeck.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
@@ -29,6 +30,7 @@ ROLES = frozenset({"admin", "editor", "viewer"})
 LOCAL = "local"
 """The client id of processes that opened the home's folder themselves; no credential may be called so."""
 _ALGORITHM = "HS256"
+_ONE = select(credentials).where(credentials.c.client_id == bindparam("client"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +187,27 @@ class Access:
 
     def principal(self, token: str) -> Principal:
         """Return who *token* stands for; raise `Unauthenticated` if it is not ours or no longer valid."""
+        with self._store.read() as connection:
+            return self._principal(connection, token)
+
+    def enter(self, token: str, sandbox: str) -> tuple[Principal, Sandbox | None]:
+        """Return who *token* stands for, and the sandbox of that name in their organisation, None if there is none.
+
+        Raise what `principal` raises. Every request begins so: it is one transaction.
+        """
+        with self._store.read() as connection:
+            principal = self._principal(connection, token)
+            return principal, find_sandbox(connection, principal.org_id, sandbox)
+
+    def _principal(self, connection: Connection, token: str) -> Principal:
         try:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM], options={"require": ["exp", "sub"]})
         except jwt.PyJWTError as error:
             raise Unauthenticated("Oauth token is not valid") from error
         if claims["sub"] == LOCAL:
-            return Principal(LOCAL, self.organisation() or DEFAULT_ORG, frozenset({"admin"}))
-        with self._store.read() as connection:
-            row = _credential(connection, claims["sub"])
+            org_id = connection.execute(select(organisations.c.id)).scalar() or DEFAULT_ORG
+            return Principal(LOCAL, org_id, frozenset({"admin"}))
+        row = _credential(connection, claims["sub"])
         if row is None or row.revoked is not None:
             raise Unauthenticated("Oauth token is not valid: its credential was revoked")
         return Principal(row.client_id, row.org_id, frozenset(json.loads(row.roles)))
@@ -265,4 +280,4 @@ def _described(row: Row[Any]) -> Credential:
 
 
 def _credential(connection: Connection, client_id: str) -> Row[Any] | None:
-    return connection.execute(select(credentials).where(credentials.c.client_id == client_id)).first()
+    return connection.execute(_ONE, {"client": client_id}).first()

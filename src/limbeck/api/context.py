@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from limbeck.access.service import require_admin, require_write
-from limbeck.errors import Forbidden, LimbeckError, NotFound, Unauthenticated
+from limbeck.errors import Forbidden, LimbeckError, Unauthenticated
 from limbeck.platform import Platform
 from limbeck.scope import Principal, Sandbox
 
@@ -45,7 +45,8 @@ def platform_of(request: Request) -> Platform:
 def caller(request: Request) -> Caller:
     """Check token, organisation and sandbox of a request; raise the error AEP's gateway would answer with."""
     platform = platform_of(request)
-    principal = platform.access.principal(_bearer(request))
+    name = request.headers.get("x-sandbox-name", "prod")
+    principal, sandbox = platform.access.enter(_bearer(request), name)
     if request.headers.get("x-api-key") != principal.client_id:
         raise ApiKeyRequired("the header x-api-key must carry the client_id that the token was made for")
     org = request.headers.get("x-gw-ims-org-id")
@@ -53,11 +54,9 @@ def caller(request: Request) -> Caller:
         raise MissingHeader("the header x-gw-ims-org-id is missing")
     if org != principal.org_id:
         raise Forbidden(f"credential {principal.client_id} does not belong to organisation {org}")
-    name = request.headers.get("x-sandbox-name", "prod")
-    try:
-        sandbox = platform.access.sandbox(principal.org_id, name)
-    except NotFound as error:
-        raise Forbidden(f"{error}; the header x-sandbox-name says which one is meant") from error
+    if sandbox is None:
+        told = f"no sandbox {name!r} in organisation {org}"
+        raise Forbidden(f"{told}; the header x-sandbox-name says which one is meant")
     return Caller(platform, principal, sandbox)
 
 
