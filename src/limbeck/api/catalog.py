@@ -158,8 +158,7 @@ def get_batch(caller: Reading, batch_id: str) -> Keyed:
 
 def _shape(caller: Caller, dataset: Dataset) -> dict[str, Any]:
     lake = caller.platform.lake
-    newest = lake.batches.find(caller.sandbox, dataset_id=dataset.id, limit=1)
-    return shapes.dataset(dataset, caller.principal.org_id, lake.measure(dataset), newest[0] if newest else None)
+    return shapes.dataset(dataset, caller.principal.org_id, lake.measure(dataset), lake.batches.newest(dataset.id))
 
 
 def _change(caller: Caller, dataset_id: str, body: Mapping[str, Any], etag: str | None) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from limbeck import clock, ids
 from limbeck.errors import NotFound
@@ -69,6 +69,12 @@ class Batches:
             conditions.append(batches.c.status == status)
         return self._select(sandbox, *conditions, start=start, limit=limit)
 
+    def newest(self, dataset_id: str) -> Batch | None:
+        """Return the batch of a dataset that was opened last, or None."""
+        with self._store.read() as connection:
+            row = connection.execute(_NEWEST, {"dataset": dataset_id}).first()
+        return None if row is None else _batch(row)
+
     def mark(self, batch_id: str, **changes: Any) -> None:
         """Change columns of a batch in a transaction of its own."""
         with self._store.write() as connection:
@@ -85,6 +91,9 @@ class Batches:
         )
         with self._store.read() as connection:
             return [_batch(row) for row in connection.execute(query)]
+
+
+_NEWEST = select(batches).where(batches.c.dataset_id == bindparam("dataset")).order_by(batches.c.id.desc()).limit(1)
 
 
 def create(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, or_, select
 
 from limbeck import clock
 from limbeck.errors import SnapshotExpired
@@ -69,12 +69,17 @@ def files_where(store: Store, condition: ColumnElement[bool]) -> list[DataFile]:
     return [_file(row) for row in rows]
 
 
+_MEASURE = select(func.sum(data_files.c.rows), func.sum(data_files.c.bytes)).where(
+    data_files.c.dataset_id == bindparam("dataset"),
+    data_files.c.removed_snapshot.is_(None),
+    data_files.c.replaced_by.is_(None),
+)
+
+
 def measure(store: Store, dataset: Dataset) -> Measure:
     """Return how many rows and bytes the files of the current snapshot have."""
-    columns = data_files.c
-    current = and_(columns.dataset_id == dataset.id, columns.removed_snapshot.is_(None), columns.replaced_by.is_(None))
     with store.read() as connection:
-        found = connection.execute(select(func.sum(columns.rows), func.sum(columns.bytes)).where(current)).one()
+        found = connection.execute(_MEASURE, {"dataset": dataset.id}).one()
     return Measure(int(found[0] or 0), int(found[1] or 0))
 
 
