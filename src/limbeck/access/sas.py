@@ -26,6 +26,8 @@ VERSION = "2022-11-02"
 _ENCRYPTION_SCOPES = "2020-12-06"
 """The first version whose signatures cover an encryption scope."""
 
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
 EARLY = timedelta(minutes=5)
 """A signature is good a little before it is made, for clocks differ."""
 
@@ -95,8 +97,8 @@ class AccountKey:
 
 
 def _span(lifetime: timedelta) -> tuple[str, str]:
-    now = clock.now().replace(microsecond=0)
-    return tuple(moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in (now - EARLY, now + lifetime))  # type: ignore[return-value]
+    now = clock.now()
+    return f"{now - EARLY:{_TIME}}", f"{now + lifetime:{_TIME}}"
 
 
 def _account_text(sent: Mapping[str, str]) -> str:

@@ -142,7 +142,7 @@ class ProxyServer:
             if method == "CONNECT":
                 await self._tunnel(reader, writer, target)
             else:
-                await self._pass_on(reader, writer, f"{method} {{}} {version}\r\n".encode(), target, rest)
+                await self._pass_on((reader, writer), method, target, version, rest)
         except ValueError:
             await _refuse(writer, 400, f"{target[:200]} is no address; this is a proxy")
 
@@ -156,16 +156,15 @@ class ProxyServer:
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await _joined((reader, writer), other)
 
-    async def _pass_on(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, line: bytes, target: str, rest: bytes
-    ) -> None:
+    async def _pass_on(self, client: Streams, method: str, target: str, version: str, rest: bytes) -> None:
         """Pass a plain request on, the first and only one of its connection."""
+        writer = client[1]
         url = urlsplit(target)
         if url.scheme != "http":
             raise ValueError(target)
         host, port = _address(target, 80)
         if hosts.is_adobes(host):
-            self.unserved.note("GET", host, url.path or "/")
+            self.unserved.note(method, host, url.path or "/")
             await _refuse(writer, 502, f"{host} is not served over plain HTTP")
             return
         try:
@@ -173,10 +172,10 @@ class ProxyServer:
         except (OSError, TimeoutError) as error:
             await _refuse(writer, 502, f"{host}:{port} cannot be reached: {error}")
             return
-        first = line.replace(b"{}", asked.encode())
+        first = f"{method} {asked} {version}\r\n".encode()
         headers = [h for h in rest.split(b"\r\n") if h and h.partition(b":")[0].strip().lower() not in _HOP]
         other[1].write(first + b"\r\n".join([*headers, b"Connection: close", b"", b""]))
-        await _joined((reader, writer), other)
+        await _joined(client, other)
 
     async def _private_end(self) -> Streams:
         if self._private.family == getattr(socket, "AF_UNIX", None):
