@@ -32,6 +32,7 @@ from limbeck.ingest.batches import Ingest
 from limbeck.lake import Lake, maintain
 from limbeck.lake.delta import CURSOR as DELTA_CURSOR
 from limbeck.lake.delta import DeltaLogs
+from limbeck.lake.insights import Insights
 from limbeck.lake.maintain import Expired, sweep
 from limbeck.profile import Profiles
 from limbeck.query.runs import RUN as QUERY_RUN
@@ -70,6 +71,7 @@ class Platform:
         )
         self.registry = Registry(self.store)
         self.lake = Lake(self.store, self.registry, settings.lake)
+        self.insights = Insights(self.store)
         self.delta = DeltaLogs(self.store, self.lake)
         self.ingest = Ingest(self.store, self.lake, self.engine, Folder(settings.staging), Folder(settings.scratch))
         self.query = QueryService(

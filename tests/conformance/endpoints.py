@@ -161,8 +161,8 @@ Governance (11) tests/rest/test_errors.py /data/foundation
     - GET /dataset/datasets/{id}/labels: labels are descriptors of the Schema Registry
     - GET /audit/events: the Schema Registry tells the history of its resources
     - GET /access-control/acl/reference: roles are viewer, editor and admin
-Observability (12) tests/rest/test_errors.py /data/infrastructure/observability
-    - POST /insights/metrics: batches, runs and queries carry their metrics
+Observability (12) tests/rest/test_observability.py /data/infrastructure/observability
+    POST /insights/metrics
 Limbeck's own () tests/behaviour/test_client_sql.py
     POST /limbeck/v1/sql
     GET /health

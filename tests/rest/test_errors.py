@@ -98,6 +98,7 @@ def test_every_route_says_what_it_needs_and_only_administrators_change_sandboxes
 
 READ_BY_POST = {
     "/data/foundation/connectors/landingzone/credentials",
+    "/data/infrastructure/observability/insights/metrics",
     "/data/foundation/query/queries",
     "/limbeck/v1/sql",
 }

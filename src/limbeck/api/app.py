@@ -24,6 +24,7 @@ from limbeck.api import (
     ims,
     landingzone,
     mappings,
+    observability,
     profiles,
     queryservice,
     sandboxes,
@@ -53,6 +54,7 @@ SERVICES = (
     flows,
     mappings,
     landingzone,
+    observability,
     health,
 )
 

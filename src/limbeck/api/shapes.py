@@ -205,6 +205,26 @@ def dataset(value: Dataset, org_id: str, measure: Measure, last_batch: Batch | N
     return shape
 
 
+def series(
+    metric: str,
+    filters: Sequence[Mapping[str, Any]],
+    granularity: str,
+    found: Mapping[str, Mapping[datetime, int]],
+    grouped: bool,
+) -> dict[str, Any]:
+    """Return a series of Observability Insights (section 12), of each dataset if it is *grouped*, else of all."""
+    sums: dict[str, dict[str, int]] = {}
+    for dataset_id, points in found.items():
+        mine = sums.setdefault(dataset_id if grouped else "", {})
+        for moment, value in points.items():
+            mine[iso(moment)] = mine.get(iso(moment), 0) + value
+    datapoints = [
+        {"groupBy": {"dataSetId": key} if grouped else {}, "dps": dict(sorted(dps.items()))}
+        for key, dps in sums.items()
+    ]
+    return {"metric": metric, "filters": list(filters), "datapoints": datapoints, "granularity": granularity}
+
+
 def batch(value: Batch, org_id: str) -> dict[str, Any]:
     """Return a batch as Catalog and Batch Ingestion show it (section 5.2)."""
     shape: dict[str, Any] = {

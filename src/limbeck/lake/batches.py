@@ -73,7 +73,7 @@ class Batches:
         """Return the batch of a dataset that was opened last, or None."""
         with self._store.read() as connection:
             row = connection.execute(_NEWEST, {"dataset": dataset_id}).first()
-        return None if row is None else _batch(row)
+        return None if row is None else batch_of(row)
 
     def mark(self, batch_id: str, **changes: Any) -> None:
         """Change columns of a batch in a transaction of its own."""
@@ -90,7 +90,7 @@ class Batches:
             .limit(limit)
         )
         with self._store.read() as connection:
-            return [_batch(row) for row in connection.execute(query)]
+            return [batch_of(row) for row in connection.execute(query)]
 
 
 _NEWEST = select(batches).where(batches.c.dataset_id == bindparam("dataset")).order_by(batches.c.id.desc()).limit(1)
@@ -135,10 +135,11 @@ def status_of(connection: Connection, batch_id: str) -> Batch:
     row = connection.execute(select(batches).where(batches.c.id == batch_id)).first()
     if row is None:
         raise NotFound(f"no batch {batch_id!r}")
-    return _batch(row)
+    return batch_of(row)
 
 
-def _batch(row: Row[Any]) -> Batch:
+def batch_of(row: Row[Any]) -> Batch:
+    """Return the batch of a row of the store."""
     return Batch(
         id=row.id,
         dataset_id=row.dataset_id,
