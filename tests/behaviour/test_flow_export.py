@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -175,6 +177,39 @@ def test_several_datasets_leave_uncompressed_in_one_run(aep: Client, tmp_path: P
     assert (run.rows, run.files, run.bytes) == (3, 2, sum(f.stat().st_size for f in found))
 
 
+@pytest.mark.parametrize("packed", ["GZIP", "none"])
+@pytest.mark.parametrize("kind", ["JSON", "csv"])
+def test_rows_leave_as_json_and_csv(aep: Client, tmp_path: Path, zone: Path, kind: str, packed: str) -> None:
+    name = f"{kind}_{packed}".lower()
+    dataset = made(aep, name, tmp_path)
+    odd = ['a "quoted", text', "two\nlines", "ü — €", "", None]
+    text = "\n".join(json.dumps({f"_{aep.tenant}": {"userid": u, "score": n / 3}}) for n, u in enumerate(odd))
+    (tmp_path / "rows.json").write_text(text)
+    aep.upload(dataset, tmp_path / "rows.json")
+
+    run = export(aep, raw_export(aep, [dataset], path=name, compression=packed, datasetFileType=kind))
+
+    (file,) = [f for f in (zone / name).rglob("*") if f.is_file()]
+    assert file.name.endswith({"GZIP": f".{kind.lower()}.gz", "none": f".{kind.lower()}"}[packed])
+    frame = pd.read_json(file, lines=True) if kind == "JSON" else pd.read_csv(file, keep_default_na=False)
+    column = [v if kind == "JSON" else json.loads(v) for v in frame[f"_{aep.tenant}"]]
+    assert sorted(((r.get("userid"), r["score"]) for r in column), key=lambda r: r[1]) == [
+        (u, pytest.approx(n / 3)) for n, u in enumerate(odd)
+    ]
+    assert (run.rows, run.files, run.bytes) == (len(odd), 1, file.stat().st_size)
+
+
+def test_times_leave_as_xdm_writes_them(aep: Client, zone: Path) -> None:
+    aep.sql("CREATE TABLE moments AS SELECT timestamp '2024-02-29 23:59:58.125' AS t, date '2024-02-29' AS d, 1 AS n")
+    (dataset,) = [d for d in aep.datasets() if d.table == "moments"]
+    for kind in ("json", "csv"):
+        export(aep, raw_export(aep, [dataset], path=f"moments-{kind}", datasetFileType=kind))
+    (rows,) = (zone / "moments-json").rglob("*.json")
+    assert json.loads(rows.read_text()) == {"t": "2024-02-29T23:59:58.125Z", "d": "2024-02-29", "n": 1}
+    (cells,) = (zone / "moments-csv").rglob("*.csv")
+    assert cells.read_text() == "t,d,n\n2024-02-29T23:59:58.125Z,2024-02-29,1\n"
+
+
 def test_the_container_before_a_path_is_the_area_itself(aep: Client, tmp_path: Path, zone: Path) -> None:
     dataset = made(aep, "older", tmp_path, 1)
     export(aep, raw_export(aep, [dataset], path="dlz-destination/older/", type="folder"))
@@ -212,7 +247,7 @@ def test_no_link_leads_out_of_the_landing_zone(aep: Client, tmp_path: Path, zone
     ("params", "kind", "said"),
     [
         ({"compression": "zstd"}, InvalidInput, 'params.compression is "ZSTD"; use NONE or GZIP'),
-        ({"datasetFileType": "JSON"}, NotServed, "as parquet only"),
+        ({"datasetFileType": "AVRO"}, InvalidInput, 'datasetFileType is "avro"; use parquet, json, csv'),
         ({"spec": "4fce964d-3f37-408f-9778-e597338a21ee"}, NotServed, "Amazon S3 .* not served by this version"),
         ({"spec": "00000000-0000-4000-8000-000000000000"}, InvalidInput, "no connection spec.*Data Landing Zone"),
         ({"spec": "c604ff05-7f1a-43c0-8e18-33bf874cb11c"}, InvalidInput, "params.dataSetId"),

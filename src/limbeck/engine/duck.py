@@ -187,18 +187,24 @@ class Session:
         return plan
 
     def write_parquet(self, sql: str, compression: Compression = "zstd") -> list[Path]:
-        """Run one SELECT into Parquet files in the session's scratch folder; move them before it ends.
+        """Run one SELECT into Parquet files, as `write` does."""
+        return self.write(sql, "parquet", compression)
 
-        In an ordered session it is one file, with the rows in order.
+    def write(self, sql: str, form: str, compression: Compression, options: str = "") -> list[Path]:
+        """Run one SELECT into files in the session's scratch folder; move them before it ends.
+
+        *form* is `parquet`, `json` (a row a line) or `csv`, *options* what COPY shall be told besides. In an ordered
+        session it is one file, with the rows in order.
         """
         _check_select(self._connection, sql)
         target = self._folder / f"out-{ids.new_uuid()}"
         target.mkdir(parents=True)
-        place, parts = (target / "0.parquet", "") if self._ordered else (target, f", FILE_SIZE_BYTES {PART_BYTES}")
+        place, parts = (target / f"0.{form}", "") if self._ordered else (target, f", FILE_SIZE_BYTES {PART_BYTES}")
+        packed = "none" if compression == "uncompressed" and form != "parquet" else compression
         with self._guard():  # several parts are never in order, whatever the setting says
-            options = f"FORMAT parquet, COMPRESSION {compression}{parts}"
-            self._connection.execute(f"COPY ({sql}\n) TO {literal(str(place))} ({options})")
-        return sorted(target.glob("*.parquet"))
+            told = f"FORMAT {form}, COMPRESSION {packed}{parts}{options}"
+            self._connection.execute(f"COPY ({sql}\n) TO {literal(str(place))} ({told})")
+        return sorted(target.iterdir())
 
     def _batches(self, stream: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         with self._guard():

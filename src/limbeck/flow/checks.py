@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from limbeck.errors import InvalidInput, NotFound, NotServed
+from limbeck.errors import InvalidInput, NotFound
 from limbeck.flow import export, mappings, source, specs
+from limbeck.flow.forms import Form
 from limbeck.flow.landingzone import relative
 from limbeck.flow.model import Resource, ResourceKind
 from limbeck.flow.resources import load
@@ -126,7 +127,4 @@ class Checks:
 def _check_files(target: Resource) -> None:
     """Check how a target connection to the landing zone wants its files."""
     relative("export", str(target.params.get("path") or ""))
-    export.compression(target)
-    form = str(target.params.get("datasetFileType") or "parquet").lower()
-    if form != "parquet":
-        raise NotServed(f'params.datasetFileType is "{form}"; this version exports datasets as parquet only')
+    Form.of(target)

@@ -1,6 +1,6 @@
-"""Dataset export: the current snapshot of datasets as Parquet in the export area (REST contract, section 8.4).
+"""Dataset export: the current snapshot of datasets as files in the export area (REST contract, section 8.4).
 
-    {path}/{datasetId}/exportTime=YYYYMMDDHHMMSS/part-NNNNN-{run}[.gz].parquet
+    {path}/{datasetId}/exportTime=YYYYMMDDHHMMSS/part-NNNNN-{run}[.gz].parquet, or .json[.gz], or .csv[.gz]
 
 An export is written into a hidden folder beside `{datasetId}` and renamed: nothing half-written is ever listed, and
 the names in `{datasetId}` sort by time. The files carry the id of their run, by which a run that was killed knows
@@ -17,16 +17,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from limbeck import clock, crash
 from limbeck.disk import Leftover, is_part, leftover
 from limbeck.engine import Engine
-from limbeck.engine.duck import Compression
-from limbeck.engine.sql import quoted
 from limbeck.errors import InvalidInput
 from limbeck.files import Folder
 from limbeck.files.folder import sync
+from limbeck.flow.forms import Form, rows_of
 from limbeck.flow.landingzone import LandingZone, zone_named
 from limbeck.flow.model import Metrics, Resource, Run, Runner
 from limbeck.flow.resources import Resources
@@ -38,10 +35,8 @@ HIDDEN = re.compile(r"\.export-[0-9a-f]{24}-(?P<run>[0-9a-f-]{36})")
 """The name of the folder in which the export of a dataset is written."""
 
 EXPORTED = re.compile(r"exportTime=(?P<time>\d{14})")
-EXPORTED_FILE = re.compile(r"part-\d{5,}-(?P<run>[0-9a-f-]{36})(\.gz)?\.parquet")
+EXPORTED_FILE = re.compile(r"part-\d{5,}-(?P<run>[0-9a-f-]{36})((\.gz)?\.parquet|\.(json|csv)(\.gz)?)")
 """The names of an export and of its files."""
-
-COMPRESSIONS: dict[str, Compression] = {"NONE": "uncompressed", "GZIP": "gzip"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +73,16 @@ class DatasetExport(Runner):
         home = parent / dataset.id
         found = _of_run(home, run)
         if not found:
-            found = self._write(dataset, parent, compression(target), run)
+            found = self._write(dataset, parent, Form.of(target), run)
         sources = self._lake.files(dataset)
         return Written(tuple(found), len(sources), sum(f.bytes for f in sources))
 
-    def _write(self, dataset: Dataset, parent: Path, how: Compression, run: Run) -> list[Path]:
+    def _write(self, dataset: Dataset, parent: Path, form: Form, run: Run) -> list[Path]:
         moment = clock.now()
         hidden = parent / f".export-{dataset.id}-{run.id}"
         try:
             shutil.rmtree(hidden, ignore_errors=True)
-            self._fill(hidden, dataset, how, run)
+            self._fill(hidden, dataset, form, run)
             crash.point("flow.export-written")
             appeared = _appear(hidden, parent / dataset.id, moment)
         except BaseException:
@@ -96,16 +91,16 @@ class DatasetExport(Runner):
         crash.point("flow.export-renamed")
         return sorted(appeared.iterdir())
 
-    def _fill(self, hidden: Path, dataset: Dataset, how: Compression, run: Run) -> None:
+    def _fill(self, hidden: Path, dataset: Dataset, form: Form, run: Run) -> None:
         """Write the rows of *dataset* into the folder *hidden*."""
         table = self._lake.table(dataset)
-        ending = "gz.parquet" if how == "gzip" else "parquet"
         with self._engine.session([table]) as session:
-            made = session.write_parquet(f"SELECT * FROM {quoted(table.name)}", how)
+            select = form.select(table.name, dataset.schema.type)
+            made = session.write(select, form.type, form.compression, form.options)
             with zone_named(hidden):
                 hidden.mkdir(parents=True)
                 for number, path in enumerate(made):
-                    Folder(hidden).adopt(path, f"part-{number:05d}-{run.id}.{ending}")
+                    Folder(hidden).adopt(path, f"part-{number:05d}-{run.id}.{form.ending}")
 
 
 def dataset_ids(source: Resource) -> list[str]:
@@ -116,14 +111,6 @@ def dataset_ids(source: Resource) -> list[str]:
     if not found or len(found) != len(raw):
         raise InvalidInput("a source connection to the data lake names its datasets: params.datasets: [{dataSetId}]")
     return found
-
-
-def compression(target: Resource) -> Compression:
-    """Return how a target connection wants its files packed; raise `InvalidInput` for what is not known."""
-    name = str(target.params.get("compression") or "NONE").upper()
-    if name not in COMPRESSIONS:
-        raise InvalidInput(f'params.compression is "{name}"; use {" or ".join(COMPRESSIONS)}')
-    return COMPRESSIONS[name]
 
 
 def sweep(zone: LandingZone, runs: Runs) -> int:
@@ -199,7 +186,7 @@ def _of_run(home: Path, run: Run) -> list[Path]:
 
 def _metrics(exports: Sequence[Written]) -> Metrics:
     files = [path for written in exports for path in written.files]
-    rows = sum(pq.read_metadata(path).num_rows for path in files)
+    rows = sum(map(rows_of, files))
     return Metrics(
         input_files=sum(w.lake_files for w in exports),
         output_files=len(files),
