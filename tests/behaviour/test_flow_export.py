@@ -7,6 +7,7 @@ import os
 import random
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,15 @@ def test_several_datasets_leave_uncompressed_in_one_run(aep: Client, tmp_path: P
     assert not any(f.name.endswith(".gz.parquet") for f in found)
     assert {pq.read_metadata(f).row_group(0).column(0).compression for f in found} == {"UNCOMPRESSED"}
     assert (run.rows, run.files, run.bytes) == (3, 2, sum(f.stat().st_size for f in found))
+
+
+def test_an_incremental_export_is_refused_rather_than_done_whole(aep: Client, some: Dataset) -> None:
+    found = aep._transport.call("GET", f"{FLOW}/flows/{raw_export(aep, [some], path='mode')}")["items"][0]
+    body = {k: found[k] for k in ("name", "flowSpec", "sourceConnectionIds", "targetConnectionIds")}
+    for mode, is_served in (("DAILY_FULL_EXPORT", True), ("FIRST_FULL_THEN_INCREMENTAL", False)):
+        timing = {"interval": 3, "timeUnit": "hour", "startTime": 4_000_000_000, "exportMode": mode}
+        with nullcontext() if is_served else pytest.raises(NotServed, match="exports datasets whole"):
+            post(aep, "flows", {**body, "scheduleParams": timing})
 
 
 @pytest.mark.parametrize("packed", ["GZIP", "none"])
