@@ -10,7 +10,7 @@ import pytest
 
 from limbeck.client import Client
 from limbeck.errors import InvalidInput
-from limbeck.workflow import export, featurize, generate
+from limbeck.workflow import checks, export, featurize, generate
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.featurize import SETS, FeatureSet
 from tests import shop
@@ -100,11 +100,11 @@ def sets(aep: Client, definition: Definition, tables: dict[str, str], key: str, 
 
 def test_the_sets_are_tables_and_files(aep: Client, folder: Path, tables: dict[str, str], tmp_path: Path) -> None:
     definition = define(folder)
-    featurize.check(aep, definition, tables)
+    checks.check(aep, definition, tables)
 
     found = sets(aep, definition, tables, "k1", tmp_path)
 
-    featurize.check_labels(found)
+    checks.check_sets(aep, definition, tables, found)
     assert [found[name].dataset.name for name in SETS] == ["shop_train_k1", "shop_test_k1", "shop_score_k1"]
     assert all(s.rows == aep.sql(f"select count(*) from {s.dataset.table}").scalar() for s in found.values())
     positives = aep.sql("select sum(label) from shop_train_k1").scalar()
@@ -144,7 +144,7 @@ def test_what_the_events_cannot_tell(
     aep: Client, folder: Path, tables: dict[str, str], changes: dict[str, str], named: list[str]
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
-        featurize.check(aep, define(folder, **changes), tables)
+        checks.check(aep, define(folder, **changes), tables)
     for part in named:
         assert part in str(caught.value)
 
@@ -170,7 +170,7 @@ def test_labels_that_teach_nothing(
     definition = define(folder, **changes)
     key = request.node.callspec.id.replace(" ", "_")
     with pytest.raises(InvalidInput, match=told):
-        featurize.check_labels(sets(aep, definition, tables, key, tmp_path))
+        checks.check_sets(aep, definition, tables, sets(aep, definition, tables, key, tmp_path))
 
 
 def test_the_statement_is_one_that_query_service_takes(folder: Path) -> None:
