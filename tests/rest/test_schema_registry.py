@@ -132,6 +132,8 @@ def test_descriptors_are_listed_by_their_form(api: Api) -> None:
     asked = {"property": f"@type==xdm:descriptorIdentity,xdm:sourceSchema=={made['$id']}"}
     found = api.ok("GET", f"{TENANT}/descriptors", params=asked, headers=accept("xdm-v2"))
     assert found["results"] == [one]
+    sought = {"property": f"@type~Identity$,xdm:sourceProperty~^/p[er]{{1,2}}son,xdm:sourceSchema=={made['$id']}"}
+    assert api.ok("GET", f"{TENANT}/descriptors", params=sought, headers=accept("xdm-v2"))["results"] == [one]
     linked = api.ok("GET", f"{TENANT}/descriptors", params=asked, headers=accept("xdm-v2-link"))
     assert linked["results"][0].keys() == {"@id", "@type", "xdm:sourceSchema"}
     assert api.ok("GET", f"{TENANT}/descriptors", params=asked, headers=accept("xdm")) == {one["@type"]: [one]}

@@ -5,11 +5,11 @@ Only resolved nodes are read here: `$ref` and `allOf` are the registry's busines
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from limbeck.errors import InvalidSchema, nearest
+from limbeck.errors import InvalidInput, InvalidSchema, nearest
+from limbeck.xdm import patterns
 from limbeck.xdm.names import check_names
 from limbeck.xdm.types import INTEGER_BOUNDS, Array, Field, Map, Object, Scalar, ScalarName, Type
 
@@ -162,9 +162,9 @@ def _pattern(text: object, path: str) -> str | None:
     if text is None:
         return None
     try:
-        return re.compile(str(text)).pattern
-    except re.error as error:
-        raise InvalidSchema(f'{_place(path)} has a "pattern" that is no regular expression: {error}') from error
+        return patterns.check(str(text))
+    except InvalidInput as error:
+        raise InvalidSchema(f'{_place(path)} has a wrong "pattern": {error}') from error
 
 
 def _number(node: Node, name: ScalarName, path: str) -> Scalar:
