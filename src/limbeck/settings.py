@@ -43,6 +43,10 @@ class Settings:
     """How long a snapshot that is no longer current can be named (SQL contract, section 2.1)."""
     flow_retry_s: float = 2.0
     """How long a run of a flow waits before it is tried again, if what stopped it may pass; then four times as long."""
+    json_body_mib: int = 10
+    """Largest body of a request that is not a file."""
+    upload_mib: int = 256
+    """Largest file of a batch, or part of one, in one request (REST contract, section 14.3)."""
     token_lifetime_s: int = 86_399
     """Validity of an access token (REST contract, section 3.1)."""
 

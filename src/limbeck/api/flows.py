@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +30,8 @@ KINDS: dict[str, ResourceKind] = {
     "targetConnections": "targetConnection",
     "flows": "flow",
 }
+
+KindName = Annotated[str, Path(json_schema_extra={"enum": list(KINDS)})]
 
 PAGE = 100
 
@@ -123,7 +125,7 @@ def explore(
     return [_entry(path, zone.path("upload", "")) for path in found]
 
 
-def _entry(path: Path, root: Path) -> dict[str, Any]:
+def _entry(path: FilePath, root: FilePath) -> dict[str, Any]:
     return {
         "type": "folder" if path.is_dir() else "file",
         "name": path.name,
@@ -234,7 +236,7 @@ def test_connection(caller: Reading, connection_id: str) -> dict[str, Any]:
 
 
 @router.post(f"{BASE}/{{kind}}", status_code=201)
-def create_resource(caller: Writing, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+def create_resource(caller: Writing, kind: KindName, body: dict[str, Any]) -> dict[str, Any]:
     """POST /connections, /sourceConnections, /targetConnections or /flows."""
     made = caller.platform.flows.create(caller.sandbox, _kind(kind), body)
     caller.platform.worker.wake()
@@ -243,7 +245,12 @@ def create_resource(caller: Writing, kind: str, body: dict[str, Any]) -> dict[st
 
 @router.get(f"{BASE}/{{kind}}")
 def list_resources(
-    caller: Reading, kind: str, prop: Properties = None, limit: int = PAGE, token: Token = None, order: OrderBy = None
+    caller: Reading,
+    kind: KindName,
+    prop: Properties = None,
+    limit: int = PAGE,
+    token: Token = None,
+    order: OrderBy = None,
 ) -> dict[str, Any]:
     """GET /{kind}: oldest first."""
     shape = _shape(caller, _kind(kind))
@@ -252,7 +259,7 @@ def list_resources(
 
 
 @router.get(f"{BASE}/{{kind}}/{{resource_id}}")
-def get_resource(caller: Reading, kind: str, resource_id: str, response: Response) -> dict[str, Any]:
+def get_resource(caller: Reading, kind: KindName, resource_id: str, response: Response) -> dict[str, Any]:
     """GET /{kind}/{id}: `items` with the one object."""
     found = caller.platform.flows.resources.get(caller.sandbox, _kind(kind), resource_id)
     show(response, found.etag)
@@ -261,7 +268,7 @@ def get_resource(caller: Reading, kind: str, resource_id: str, response: Respons
 
 @router.patch(f"{BASE}/{{kind}}/{{resource_id}}")
 def patch_resource(
-    caller: Writing, kind: str, resource_id: str, operations: list[dict[str, Any]], etag: IfMatch = None
+    caller: Writing, kind: KindName, resource_id: str, operations: list[dict[str, Any]], etag: IfMatch = None
 ) -> dict[str, Any]:
     """PATCH /{kind}/{id}: JSON Patch under the etag of `If-Match`."""
     changed = caller.platform.flows.patch(caller.sandbox, _kind(kind), resource_id, operations, etag)
@@ -270,7 +277,7 @@ def patch_resource(
 
 
 @router.delete(f"{BASE}/{{kind}}/{{resource_id}}", status_code=204)
-def delete_resource(caller: Writing, kind: str, resource_id: str, etag: IfMatch = None) -> Response:
+def delete_resource(caller: Writing, kind: KindName, resource_id: str, etag: IfMatch = None) -> Response:
     """DELETE /{kind}/{id}."""
     caller.platform.flows.delete(caller.sandbox, _kind(kind), resource_id, etag)
     return Response(status_code=204)
