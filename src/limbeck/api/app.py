@@ -34,6 +34,7 @@ from limbeck.api import (
     sql,
 )
 from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound
+from limbeck.flow.storage import FolderStorage
 from limbeck.platform import Platform
 from limbeck.version import VERSION
 
@@ -71,7 +72,8 @@ def create_app(platform: Platform, pg: tuple[str, int] | None = None, http: str 
     app.state.http = http
     for service in SERVICES:
         app.include_router(service.router)
-    app.mount(blobs.ROOT, blobs.application(platform))
+    if isinstance(platform.zone.storage, FolderStorage):  # other places are reached by themselves
+        app.mount(blobs.ROOT, blobs.application(platform))
     app.add_exception_handler(LimbeckError, _on_limbeck_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
