@@ -91,7 +91,7 @@ class WithoutSlash:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and len(scope["path"]) > 1 and not scope["path"].startswith(f"{blobs.ROOT}/"):
-            scope = {**scope, "path": scope["path"].rstrip("/")}
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
         await self._app(scope, receive, send)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,9 @@ KINDS = {"mixins": "fieldgroups"}
 
 OWN = ("schemas", "fieldgroups", "datatypes", "classes")
 RECENT = 10
+
+_BETWEEN = re.compile(r",(?=[\w.:$@-]+(?:[=!<>~]|$))")
+"""A comma behind which another condition begins, rather than more of a value."""
 
 Properties = Annotated[list[str] | None, Query(alias="property")]
 Order = Annotated[str | None, Query(alias="orderby")]
@@ -222,7 +226,7 @@ def _require_version(stored: Body, wanted: Form) -> None:
 
 def _each(conditions: Sequence[str] | None) -> list[str]:
     """Return conditions one by one; of descriptors, several may stand in one parameter, with commas between."""
-    return [one for condition in conditions or [] for one in condition.split(",")]
+    return [one for condition in conditions or [] for one in _BETWEEN.split(condition)]
 
 
 def _offset(start: str | None) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, bindparam, select, update
 
 from limbeck.errors import Conflict, Forbidden, InvalidInput, InvalidSchema, NotFound, nearest
-from limbeck.registry import change, descriptors, exchange, history, json_patch, views
+from limbeck.registry import change, descriptors, exchange, history, json_patch, samples
 from limbeck.registry.catalogue import KINDS, Catalogue, Entry
 from limbeck.registry.compose import BEHAVIOURS, check, composition, known_fields, resolved
 from limbeck.registry.history import Change
@@ -177,9 +177,12 @@ class Registry:
         return [_copied(body) for body in found]
 
     def sample(self, sandbox: Sandbox, schema_id: str) -> Body:
-        """Return a record that fits a schema; raise `NotFound` if there is none."""
+        """Return a record that fits a schema; raise `InvalidSchema` for one that no record was found for."""
         found = self.schema(sandbox, schema_id)
-        return views.sample(found.type, found.id)
+        record = samples.sample(found.type, found.id)
+        if record is None:
+            raise InvalidSchema(f'no record was found that fits schema "{found.title}": look at its required fields')
+        return record
 
     def export(self, sandbox: Sandbox, key: str) -> list[Body]:
         """Return a resource of the tenant with all of the tenant's that it is made of, for `import_` elsewhere.
