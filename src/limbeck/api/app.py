@@ -36,6 +36,7 @@ from limbeck.api import (
 from limbeck.api.document import Documented, Error, FlowError, ImsError, RegistryError, refusals
 from limbeck.api.limits import Limits, refusal
 from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound
+from limbeck.flow.storage import FolderStorage
 from limbeck.platform import Platform
 from limbeck.settings import MIB
 from limbeck.version import VERSION
@@ -77,7 +78,8 @@ def create_app(platform: Platform, pg: tuple[str, int] | None = None, http: str 
     app.state.http = http
     for service in SERVICES:
         app.include_router(service.router, responses=refusals(SHAPES.get(service, Error)))
-    app.mount(blobs.ROOT, blobs.application(platform))
+    if isinstance(platform.zone.storage, FolderStorage):  # other places are reached by themselves
+        app.mount(blobs.ROOT, blobs.application(platform))
     app.add_exception_handler(LimbeckError, _on_limbeck_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)

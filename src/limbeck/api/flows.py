@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path as FilePath
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Path, Query, Request
@@ -19,6 +18,7 @@ from limbeck.flow import Resource, Run
 from limbeck.flow.model import ResourceKind
 from limbeck.flow.preview import preview
 from limbeck.flow.specs import CONNECTIONS, FLOWS, LANDING_ZONE_SOURCE, connection_spec, flow_spec
+from limbeck.flow.storage import Entry
 
 router = APIRouter()
 
@@ -117,21 +117,18 @@ def explore(
         raise NotServed(f"connection spec {spec_id} cannot be explored; {LANDING_ZONE_SOURCE} can")
     zone = caller.platform.zone
     if object_type == "file":
-        path = zone.path("upload", object_path)
-        if not path.is_file():
-            raise NotFound(f"there is no file {object_path!r} in the upload area")
-        return flowshapes.preview(preview(caller.platform.engine, path))
-    found = zone.entries("" if object_type == "root" else object_path)
-    return [_entry(path, zone.path("upload", "")) for path in found]
+        with zone.local("upload", object_path) as path:
+            return flowshapes.preview(preview(caller.platform.engine, path))
+    return [_entry(found) for found in zone.entries("upload", "" if object_type == "root" else object_path)]
 
 
-def _entry(path: FilePath, root: FilePath) -> dict[str, Any]:
+def _entry(found: Entry) -> dict[str, Any]:
     return {
-        "type": "folder" if path.is_dir() else "file",
-        "name": path.name,
-        "path": path.relative_to(root).as_posix(),
-        "canPreview": path.is_file(),
-        "canFetchSchema": path.is_file(),
+        "type": "folder" if found.is_folder else "file",
+        "name": found.name,
+        "path": found.path,
+        "canPreview": not found.is_folder,
+        "canFetchSchema": not found.is_folder,
     }
 
 
@@ -231,7 +228,7 @@ def act_on_flow(caller: Writing, flow_id: str, op: str) -> dict[str, Any]:
 def test_connection(caller: Reading, connection_id: str) -> dict[str, Any]:
     """GET /connections/{id}/test: whether what it leads to can be reached."""
     caller.platform.flows.resources.get(caller.sandbox, "connection", connection_id)
-    caller.platform.zone.area("upload")
+    caller.platform.zone.storage.check("upload")
     return {"state": "enabled"}
 
 
