@@ -45,6 +45,10 @@ class Settings:
     """How long a run of a flow waits before it is tried again, if what stopped it may pass; then four times as long."""
     unique_titles: bool = False
     """Whether no two schemas, field groups, classes or data types have one title (docs/schema-registry.md)."""
+    json_body_mib: int = 10
+    """Largest body of a request that is not a file."""
+    upload_mib: int = 256
+    """Largest file of a batch, or part of one, in one request (REST contract, section 14.3)."""
     token_lifetime_s: int = 86_399
     """Validity of an access token (REST contract, section 3.1)."""
 

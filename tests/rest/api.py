@@ -26,6 +26,8 @@ class Api:
     http: httpx.Client
     platform: Platform
     tokens: Mapping[str, str]
+    socket: Path
+    """Where the server listens."""
     role: str = "admin"
     sandbox: str = "prod"
 
@@ -75,7 +77,7 @@ def served(home: Path, **settings: Any) -> Iterator[Api]:
         try:
             wire = httpx.HTTPTransport(uds=str(server.path))
             with httpx.Client(base_url=server.url, transport=wire, timeout=60, trust_env=False) as http:
-                yield Api(http, platform, tokens)
+                yield Api(http, platform, tokens, Path(str(server.path)))
         finally:
             server.stop()
     finally:
