@@ -353,6 +353,11 @@ def _check(definition: Definition, top: Table) -> None:
         raise DefinitionError(f"{top.where('sources')} has no events; one source must be of class event")
     _check_unique(top, "sources", [s.dataset for s in definition.sources], "dataset")
     _check_unique(top, "features", [f.name for f in definition.features], "feature")
+    late = next((s for s in definition.event_sources if s.arrival), None)
+    for feature in definition.features:
+        if feature.kind == "gap_last" and late is not None:
+            wanted = f"gap_mean, or another kind: {late.dataset!r} has late rows (arrival), and one may come between"
+            raise top.table("features").error(feature.name, "is gap_last", wanted)
     told = (*definition.profile_sources, *definition.history_sources)
     attributes = {c.name for s in told for c in s.columns if not c.identity}
     for feature in definition.features:

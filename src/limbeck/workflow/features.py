@@ -23,6 +23,7 @@ When = Sequence[datetime] | Span
 """The cutoffs of persons, or when pairs were paired."""
 
 INDENT = "\n    "
+NEWLINE = "\n"
 
 
 def training_set(
@@ -44,11 +45,11 @@ def training_set(
     comment.
     """
     steps = _Steps(definition, tables, tenant, when, labelled=labelled, drawn=drawn)
-    notes = {name: f"-- {note}\n" if told else "" for name, note in NOTES.items()}
+    notes = {name: f"\n-- {note}\n" if told else "" for name, note in NOTES.items()}
     ctes = ",\n".join(f"{_note(notes, name)}{name} AS (\n    {text}\n)" for name, text in steps.parts().items())
     outcome = ["label"] if labelled else []
     columns = [*map(quoted, definition.row_columns), *outcome, *map(_outer, definition.features)]
-    return f"WITH {ctes}\n{_note(notes, 'last')}SELECT {', '.join(columns)}\nFROM known"
+    return f"WITH {ctes}{_note(notes, 'last') or NEWLINE}SELECT {', '.join(columns)}\nFROM known"
 
 
 NOTES = {

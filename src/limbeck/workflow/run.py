@@ -367,6 +367,8 @@ class Run:
     @cached_property
     def ingested(self) -> Ingested:
         """The dataset that brings the scores onto profiles."""
+        if self.definition.entity is not None:
+            raise InvalidInput("a profile has one score a person, and these are of pairs; they are in scores.parquet")
         scores = self.scores
         with self._step("ingest"):
             found = ingest.ingest(self._client, self.definition, scores, self.score_key, self._folder)
@@ -417,7 +419,10 @@ class Run:
         from limbeck.workflow import report
 
         exploration, kept = self.exploration, self.model
-        self.ingested  # noqa: B018
+        if self.definition.entity is None:
+            self.ingested  # noqa: B018
+        else:
+            self.scores  # noqa: B018
         planned = self.planned_audience
         summary = self.summary()
         with self._step("report"):
@@ -483,7 +488,7 @@ class Run:
         kept = self._tracking.known(self.definition.name, self.model_key) if late and not everything else None
         if late and kept is None:
             found.append(f"run and version of the model {self.definition.name} in {self.home / 'mlflow.db'}")
-        if step in ("ingest", "activate", "run"):
+        if step in ("ingest", "activate", "run") and self.definition.entity is None:
             is_in = kept is not None and ingest.is_in(self._client, self.definition, self._score_key(kept))
             if not is_in:
                 found.append(f"scores in the landing zone under limbeck/{self.definition.name}/scores, and on profiles")
@@ -493,6 +498,16 @@ class Run:
             step, (SCORES,) if step in ("score", "ingest", "activate") else ()
         )
         return found + [f"file {self._output / name}" for name in outputs]
+
+    def statements(self) -> dict[str, str]:
+        """Return the SQL of each set, with comments. A source that is not loaded has the name of its dataset."""
+        tables = {s.dataset: s.dataset for s in self.definition.sources} | {
+            name: loaded.dataset.table for name, loaded in self.look().datasets.items()
+        }
+        return {
+            name: featurize.statement(self.definition, tables, self._client.tenant, name, "explained", told=True)
+            for name in SETS
+        }
 
     def _planned_tables(self, everything: bool) -> list[str]:
         tables = {s.dataset: s.dataset for s in self.definition.sources} if everything else self.tables
