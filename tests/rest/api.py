@@ -60,9 +60,9 @@ class Api:
 
 
 @contextmanager
-def served(home: Path) -> Iterator[Api]:
-    """The services of a home, which is made if there is none, while the block lasts."""
-    platform = Platform(Settings.load(home))
+def served(home: Path, **settings: Any) -> Iterator[Api]:
+    """The services of a home, which is made if there is none, while the block lasts; *settings* are not the usual."""
+    platform = Platform(replace(Settings.load(home), **settings))
     try:
         platform.access.ensure_organisation(ORG)
         for name in SANDBOXES:
