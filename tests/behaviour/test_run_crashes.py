@@ -75,6 +75,7 @@ baselines.rfm = ["views", "spend"]
 """
 SOURCE = Path(limbeck.__file__).parent
 ELSEWHERE = {
+    "certificates.keep.between",
     "disk.removed",
     "disk.removing",
     "flow.blob-written",
