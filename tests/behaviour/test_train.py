@@ -501,8 +501,9 @@ def test_features_known_only_when_the_label_is_are_refused(
         return found
 
     honest, test = rows(cutoffs.train, labelled=True), rows([cutoffs.test], labelled=True)
-    later_on = rows([*filter(None, map(definition.label_end, cutoffs.train))], labelled=False).to_pandas()
-    later_on["cutoff"] -= within
+    before = {end: moment for moment in cutoffs.train if (end := definition.label_end(moment))}
+    later_on = rows([*before], labelled=False).to_pandas()
+    later_on["cutoff"] = [before[moment] for moment in later_on["cutoff"]]
     keys = honest.select(models.KEYS).to_pandas()
     leaking = pa.Table.from_pandas(keys.merge(later_on, on=["entity_id", "cutoff"]), preserve_index=False)
     assert len(leaking) == len(honest)
