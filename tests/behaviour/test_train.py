@@ -504,7 +504,7 @@ def test_features_known_only_when_the_label_is_are_refused(
     before = {end: moment for moment in cutoffs.train if (end := definition.label_end(moment))}
     later_on = rows([*before], labelled=False).to_pandas()
     later_on["cutoff"] = [before[moment] for moment in later_on["cutoff"]]
-    keys = honest.select(models.KEYS).to_pandas()
+    keys = honest.select([*definition.row_columns, "label"]).to_pandas()
     leaking = pa.Table.from_pandas(keys.merge(later_on, on=["entity_id", "cutoff"]), preserve_index=False)
     assert len(leaking) == len(honest)
 
