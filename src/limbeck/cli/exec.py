@@ -123,10 +123,7 @@ def _tell(unserved: Unserved, status: int) -> None:
     found = unserved.all()
     if not found:
         return
-    lines = [
-        f"  {method} https://{host}{path}" + (f" ({count} times)" if count > 1 else "")
-        for method, host, path, count in found
-    ]
+    lines = [f"  {method} {url}" + (f" ({count} times)" if count > 1 else "") for method, url, count in found]
     rest = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     told = "\n".join(["the program asked for what Limbeck does not serve:", *lines[:SHOWN], *rest])
     if status == 0:
