@@ -65,7 +65,7 @@ Batch Ingestion (6) tests/rest/test_batches.py /data/foundation/import
     PATCH /batches/{id}/datasets/{dataset}/files/{name}
     POST /batches/{id}/datasets/{dataset}/files/{name}
     HEAD /batches/{id}/datasets/{dataset}/files/{name}
-    - PATCH /batches: batches cannot be replayed
+    PATCH /batches
     - GET /batches/{id}/datasets/{dataset}/preview: SQL shows rows
 Data Access (13) tests/behaviour/test_tracer.py /data/foundation/export
     GET /batches/{id}/files

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse, Response
@@ -25,20 +25,35 @@ FILE = "/batches/{batch_id}/datasets/{dataset_id}/files/{name:path}"
 Part = Annotated[str | None, Header(alias="Content-Range")]
 
 
-class CreateBatch(BaseModel):
-    """Body of POST /batches; keys we do not know are accepted."""
+class Replay(BaseModel):
+    """Which batches a new one takes the place of."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    predecessors: list[str] = Field(min_length=1)
+    reason: Literal["replace"] = "replace"
+
+
+class CreateBatch(BaseModel):
+    """Body of POST /batches; keys we do not know are kept."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="allow")
 
     dataset_id: str = Field(alias="datasetId")
     input_format: dict[str, Any] = Field(alias="inputFormat", default={"format": "json"})
+    tags: dict[str, Any] = {}
+    replay: Replay | None = None
 
 
 @router.post("/batches", status_code=201)
+@router.patch("/batches", status_code=201)
 def create_batch(caller: Writing, body: CreateBatch) -> dict[str, Any]:
-    """POST /batches: a batch in status `loading`."""
+    """POST /batches: a batch in status `loading`. A replay comes by PATCH, too, with a `$` before each id."""
     dataset = caller.platform.lake.datasets.get(caller.sandbox, body.dataset_id)
-    made = caller.platform.ingest.open(dataset, body.input_format, caller.principal.client_id)
+    kept = {key: value for key, value in (body.model_extra or {}).items() if key not in shapes.BATCH_KEYS}
+    kept |= {"tags": body.tags}
+    if body.replay is not None:
+        before = dict.fromkeys(batch_id.removeprefix("$") for batch_id in body.replay.predecessors)
+        kept["replay"] = {"predecessors": list(before), "reason": body.replay.reason}
+    made = caller.platform.ingest.open(dataset, body.input_format, caller.principal.client_id, kept)
     return shapes.batch(made, caller.principal.org_id)
 
 

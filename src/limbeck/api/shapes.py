@@ -225,6 +225,13 @@ def series(
     return {"metric": metric, "filters": list(filters), "datapoints": datapoints, "granularity": granularity}
 
 
+BATCH_KEYS = frozenset(
+    {"id", "imsOrg", "status", "created", "updated", "completed", "createdUser", "relatedObjects", "version"}
+    | {"inputFormat", "metrics", "errors"}
+)
+"""Keys of a batch that are told here, whatever was sent."""
+
+
 def batch(value: Batch, org_id: str) -> dict[str, Any]:
     """Return a batch as Catalog and Batch Ingestion show it (section 5.2)."""
     shape: dict[str, Any] = {
