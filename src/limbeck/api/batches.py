@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from limbeck.api import shapes
+from limbeck.api import flowshapes, shapes
 from limbeck.api.bodies import body_of
 from limbeck.api.context import Caller, Reading, Writing
 from limbeck.api.document import FILE as FILE_BODY
 from limbeck.errors import InvalidInput, NotFound
 from limbeck.ingest.parts import Span
+from limbeck.ingest.preview import Csv
 from limbeck.lake import Batch
 
 router = APIRouter(prefix="/data/foundation/import")
@@ -122,6 +123,25 @@ def act_on_batch(caller: Writing, batch_id: str, action: str) -> Response:
         case _:
             raise InvalidInput(f"a batch takes action=COMPLETE, ABORT, FAIL or REVERT, not {action!r}")
     return JSONResponse({})
+
+
+@router.get("/batches/{batch_id}/datasets/{dataset_id}/preview")
+def preview_batch(
+    caller: Reading,
+    batch_id: str,
+    dataset_id: str,
+    delimiter: str | None = None,
+    quote: str = '"',
+    escape: str = '"',
+    charset: str = "utf-8",
+    header: bool = True,
+    nrow: Annotated[int, Query(ge=1, le=100)] = 5,
+) -> dict[str, Any]:
+    """GET …/preview: the first rows of the files that have come so far, as texts."""
+    batch = _batch(caller, batch_id, dataset_id)
+    delimiter = delimiter or str(batch.input_format.get("delimiter", ","))
+    csv = Csv(delimiter, quote, escape, charset, header)
+    return flowshapes.preview(caller.platform.ingest.preview(batch, csv, nrow))
 
 
 def _batch(caller: Caller, batch_id: str, dataset_id: str) -> Batch:

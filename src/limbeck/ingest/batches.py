@@ -17,6 +17,7 @@ from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound, Wrong
 from limbeck.files import Folder
 from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
 from limbeck.ingest.parts import Parts, Span
+from limbeck.ingest.preview import Csv, Preview, preview_of
 from limbeck.lake import Batch, Dataset, Lake, batches
 from limbeck.lake.revert import Reverting, require_success
 from limbeck.store import Store
@@ -93,6 +94,16 @@ class Ingest:
         parts = Parts(self._staging, batch.id, name)
         self._keep(batch, self.stage(batch.id, name, parts.joined()))
         parts.forget()
+
+    def preview(self, batch: Batch, csv: Csv, rows: int) -> Preview:
+        """Return the first *rows* of the files that have come so far, as they were written.
+
+        Raise `WrongState` once the batch has ended, and `InvalidFile` for a file that cannot be read.
+        """
+        if batch.status in ENDED:
+            raise WrongState(f"batch {batch.id} is in status {batch.status}: its files as they came are gone")
+        form = InputFormat.parse(batch.input_format)
+        return preview_of(self._engine, self._staged(batch.id), form, csv, rows)
 
     def size(self, batch: Batch, name: str) -> int:
         """Return how many bytes of a file are staged; raise `NotFound` for a file that is not."""
