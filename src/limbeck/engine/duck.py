@@ -226,8 +226,8 @@ class Session:
         try:
             with self._interrupt.repeating(self._connection.interrupt):
                 yield
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
-            self._interrupt.check()
+        except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            self._interrupt.check()  # UnicodeDecodeError: DuckDB cuts values in its messages, inside characters too
             raise translated(error, self._timeout) from error
         finally:
             if timer:
