@@ -206,7 +206,8 @@ def running(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
         thread.join()
 
 
-def test_a_wire_and_a_landing_zone_that_cannot_be_reached(home: Path, tmp_path: Path) -> None:
+def test_a_wire_and_a_landing_zone_that_cannot_be_reached(tmp_path: Path) -> None:
+    home = tmp_path / "home"
     with served(home, pg="127.0.0.1:0"):
         good = (home / "tester.ini").read_text()
         (tmp_path / "config.ini").write_text(good)
