@@ -131,10 +131,10 @@ class _Steps:
         self._tell(step)
 
     def _clean(self, text: str) -> str:
-        """Return a text without secrets, signatures and tokens, which libraries put into addresses that they name."""
+        """Return a text in one line, without secrets, signatures and tokens: libraries name addresses that hold them."""
         for secret in filter(None, self.secrets):
             text = text.replace(secret, "…")
-        return _SECRET.sub(r"\1…", text)
+        return " ".join(_SECRET.sub(r"\1…", text).split())
 
 
 _SECRET = re.compile(r"(\bsig=|\b(?=eyJ))[\w.%+/-]+")
