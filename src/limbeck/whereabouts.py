@@ -131,7 +131,7 @@ class _Steps:
         self._tell(step)
 
     def _clean(self, text: str) -> str:
-        """Return a text in one line, without secrets, signatures and tokens: libraries name addresses that hold them."""
+        """Return a text in one line, without secrets: libraries name addresses that hold signatures and tokens."""
         for secret in filter(None, self.secrets):
             text = text.replace(secret, "…")
         return " ".join(_SECRET.sub(r"\1…", text).split())
