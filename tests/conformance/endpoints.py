@@ -115,7 +115,7 @@ Flow Service (8.2) tests/behaviour/test_flow_api.py /data/foundation/flowservice
     GET /runs/{id}
 Ad-hoc activation (8.6) tests/behaviour/test_flow_api.py /data/core/activation/disflowprovider
     POST /adhocrun
-Data Prep (8.5) tests/behaviour/test_flow_api.py /data/foundation/conversion
+Data Prep (8.5) tests/behaviour/test_flow_mappings.py /data/foundation/conversion
     POST /mappingSets
     GET /mappingSets
     GET /mappingSets/{id}
@@ -123,8 +123,9 @@ Data Prep (8.5) tests/behaviour/test_flow_api.py /data/foundation/conversion
     DELETE /mappingSets/{id}
     GET /mappingSets/{id}/mappings
     - POST /mappingSets/preview: files are previewed by explore
-    - GET /languages/el/functions: mappings name columns, without expressions
-    - POST /languages/el/validate: mappings name columns, without expressions
+    GET /languages/el/functions
+    GET /languages/el/operators
+    - POST /languages/el/validate: POST /mappingSets refuses an expression with its position
 Landing zone (9.1) tests/rest/test_blobs.py /data/foundation/connectors/landingzone
     GET /
     GET /credentials

@@ -8,6 +8,8 @@ from typing import Any
 
 from limbeck import clock
 from limbeck.flow import Resource, Run
+from limbeck.flow.expressions.model import Function
+from limbeck.flow.expressions.syntax import PRECEDENCE
 from limbeck.flow.preview import Preview
 from limbeck.flow.specs import LANDING_ZONE_TARGET, PROFILE_STORE, ConnectionSpec, FlowSpec
 from limbeck.scope import Sandbox
@@ -141,6 +143,31 @@ def mapping_set(value: Resource) -> dict[str, Any]:
         "createdDate": clock.millis(value.created),
         "modifiedDate": clock.millis(value.updated),
     }
+
+
+def function(value: Function) -> dict[str, Any]:
+    """Return a function of expressions (section 8.5): how it is called, and what its example gives."""
+    arguments = [
+        {"name": p.name, "type": p.kind or "same", "required": not p.is_optional, "repeats": p.repeats}
+        for p in value.parameters
+    ]
+    return {
+        "name": value.name,
+        "aliases": list(value.aliases),
+        "category": value.category,
+        "description": value.says,
+        "syntax": value.syntax,
+        "arguments": arguments,
+        "returnType": value.gives or "same",
+        "exampleUsage": value.example,
+        "exampleResult": None if value.result is ... else value.result,
+    }
+
+
+def operator(value: Function) -> dict[str, Any]:
+    """Return an operator of expressions (section 8.5)."""
+    shown = {key: v for key, v in function(value).items() if key not in ("aliases", "syntax")}
+    return {**shown, "precedence": PRECEDENCE[value.name]}
 
 
 def preview(value: Preview) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from limbeck.api import flowshapes
 from limbeck.api.context import Caller, Reading, Writing
 from limbeck.api.etags import IfMatch, show
 from limbeck.flow import Resource
+from limbeck.flow.expressions.operators import OPERATORS
+from limbeck.flow.expressions.table import FUNCTIONS
 
 router = APIRouter(prefix="/data/foundation/conversion")
 
@@ -64,6 +66,18 @@ def delete_mapping_set(caller: Writing, mapping_set_id: str, etag: IfMatch = Non
     """DELETE /mappingSets/{id}, unless a flow needs it."""
     caller.platform.flows.delete(caller.sandbox, "mappingSet", mapping_set_id, etag)
     return Response(status_code=204)
+
+
+@router.get("/languages/el/functions")
+def list_functions(_caller: Reading) -> list[dict[str, Any]]:
+    """GET /languages/el/functions: what expressions may call."""
+    return [flowshapes.function(f) for f in FUNCTIONS]
+
+
+@router.get("/languages/el/operators")
+def list_operators(_caller: Reading) -> list[dict[str, Any]]:
+    """GET /languages/el/operators."""
+    return [flowshapes.operator(f) for f in OPERATORS]
 
 
 def _found(caller: Caller, mapping_set_id: str) -> Resource:

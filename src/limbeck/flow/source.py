@@ -67,7 +67,7 @@ class FilePickup(Runner):
 
     def run(self, sandbox: Sandbox, flow: Resource, run: Run) -> Metrics:
         """Take the new files and ingest them as one batch; raise the error that failed it."""
-        mapping = mappings.columns(self._resources.get(sandbox, "mappingSet", mapping_id(flow)))
+        mapping = mappings.sources(self._resources.get(sandbox, "mappingSet", mapping_id(flow)).body)
         picked = _before(run) or self._pick(sandbox, flow, run)
         if picked.batch_id is None:
             return Metrics(messages=picked.messages)

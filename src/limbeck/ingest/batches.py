@@ -16,6 +16,7 @@ from limbeck.engine import Engine
 from limbeck.errors import Internal, InvalidInput, LimbeckError, WrongState
 from limbeck.files import Folder
 from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
+from limbeck.ingest.formats.mapped import Sources
 from limbeck.ingest.parts import Parts, Span
 from limbeck.lake import Batch, Dataset, Lake, batches
 from limbeck.store import Store
@@ -147,12 +148,12 @@ class Ingest:
                 _end(connection, batch.id, status="failed", errors=json.dumps([told]))
         self._staging.delete(batch.id)
 
-    def promote(self, batch_id: str, mapping: Mapping[str, str] | None = None) -> None:
+    def promote(self, batch_id: str, mapping: Sources | None = None) -> None:
         """Validate each staged row, then publish the batch or fail it whole. Only the worker calls this.
 
-        With *mapping*, of dotted XDM paths to columns, the files are read by the endings of their names. A failed
-        batch keeps up to 100 samples: file, row, field path, what was found, what the schema wants. A crash leaves
-        it in status `staging`; the next call begins anew.
+        With *mapping*, of dotted XDM paths to columns or what is calculated from them, the files are read by the
+        endings of their names. A failed batch keeps up to 100 samples: file, row, field path, what was found, what
+        the schema wants. A crash leaves it in status `staging`; the next call begins anew.
         """
         batch = self._lake.batches.by_id(batch_id)
         if batch.status in ENDED:
@@ -174,7 +175,7 @@ class Ingest:
             self._fail(batch_id, Internal(f"batch {batch_id} was given up: {reason}"))
             self._staging.delete(batch_id)
 
-    def _publish(self, batch: Batch, mapping: Mapping[str, str] | None) -> None:
+    def _publish(self, batch: Batch, mapping: Sources | None) -> None:
         dataset = self._lake.datasets.by_id(batch.dataset_id)
         files = self._staged(batch.id)
         if not files:
