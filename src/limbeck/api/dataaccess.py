@@ -36,7 +36,7 @@ def list_files(caller: Reading, batch_id: str) -> dict[str, Any]:
     return {"data": found, "_page": {"limit": len(found), "count": len(found)}}
 
 
-@router.get("/files/{file_id}")
+@router.get("/files/{file_id}", responses={200: {"content": {"application/octet-stream": {}}}})
 def get_file(caller: Reading, file_id: str, path: str | None = None) -> Response:
     """GET /files/{id}: what it holds; with *path* its bytes."""
     file = _find(caller, file_id)
