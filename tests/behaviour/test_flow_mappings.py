@@ -10,7 +10,7 @@ import pytest
 
 import limbeck
 from limbeck.client import Client
-from limbeck.errors import ExpressionError, InvalidFile, RowsRejected
+from limbeck.errors import ExpressionError, InvalidFile, InvalidInput, NotFound, RowsRejected, StaleEtag
 from tests import expression_table
 from tests.behaviour.flow_scores import csv, lines, parquet, put, score_dataset
 
@@ -156,3 +156,128 @@ def test_the_functions_are_listed_with_examples_that_hold(aep: Client) -> None:
 
 def test_the_page_tells_of_the_functions_that_there_are() -> None:
     assert expression_table.PAGE.read_text(encoding="utf-8") == expression_table.page()
+
+
+# -- mapping sets ------------------------------------------------------------------------------------------------------
+
+
+def call(aep: Client, method: str, path: str, body: Any = None, **how: Any) -> Any:
+    return aep._transport.call(method, f"{PREP}{path}", json=body, **how)
+
+
+def test_a_flow_keeps_to_the_version_that_it_names(aep: Client) -> None:
+    dataset, schema = score_dataset(aep, "pinned")
+    made = mapping(aep, schema.id, {"userid": "@id"})
+    named = aep.create_pickup("pinned", dataset, schema, made, "pinned/in")
+    other = mapping_set(aep, schema.id, {"userid": "concat(id, '!')"})
+    assert call(aep, "PUT", f"/mappingSets/{made}", other)["version"] == 1
+    newest, _ = pinned_to(aep, named, {"mappingId": made})
+    with pytest.raises(InvalidInput, match="has no version 7; its newest is 1"):
+        pinned_to(aep, named, {"mappingId": made, "mappingVersion": 7})
+    put(aep, "pinned/in/a.csv", csv(("a",), header="id"))
+
+    for flow in (named, newest):
+        aep.wait_run(aep.run_flow(flow))
+
+    assert table(aep, "pinned") == [{"userid": "a"}, {"userid": "a!"}]
+    assert call(aep, "GET", f"/mappingSets/{made}")["mappings"][0]["source"] == "concat(id, '!')"
+
+
+def pinned_to(aep: Client, flow: str, params: dict[str, Any]) -> tuple[str, str]:
+    """The same flow again, with other parameters of its mapping."""
+    path = "/data/foundation/flowservice/flows"
+    (body,) = aep._transport.call("GET", f"{path}/{flow}")["items"]
+    kept = {k: body[k] for k in ("name", "flowSpec", "sourceConnectionIds", "targetConnectionIds")}
+    made = aep._transport.call("POST", path, json={**kept, "transformations": [{"name": "Mapping", "params": params}]})
+    return made["id"], made["etag"]
+
+
+def test_single_mappings_make_new_versions(aep: Client) -> None:
+    _, schema = score_dataset(aep, "single")
+    made = mapping(aep, schema.id, {"userid": "@id", "score": "clicks / 2"})
+    path = f"/mappingSets/{made}/mappings"
+    first, second = call(aep, "GET", path)["data"]
+    assert call(aep, "GET", f"{path}/{second['id']}") == second
+
+    rank = {"sourceType": "EXPRESSION", "source": "to_integer(r)", "destination": f"_{aep.tenant}.rank"}
+    added = call(aep, "POST", path, rank)
+    changed = call(aep, "PUT", f"{path}/{second['id']}", {**second, "source": "clicks / 3"})
+    call(aep, "DELETE", f"{path}/{first['id']}")
+
+    found = call(aep, "GET", f"/mappingSets/{made}")
+    assert (found["version"], found["mappings"]) == (3, [changed, added])
+    assert "earlierVersions" not in found
+    with pytest.raises(NotFound, match="no mapping"):
+        call(aep, "GET", f"{path}/{first['id']}")
+    with pytest.raises(ExpressionError, match="there is no function half"):
+        call(aep, "PUT", f"{path}/{second['id']}", {**second, "source": "half(clicks)"})
+    with pytest.raises(InvalidInput, match="two mappings lead to"):
+        call(aep, "POST", path, rank)
+    with pytest.raises(StaleEtag):
+        call(aep, "DELETE", f"{path}/{added['id']}", headers={"If-Match": "x"})
+    call(aep, "DELETE", f"{path}/{added['id']}")
+    with pytest.raises(InvalidInput, match="needs mappings"):
+        call(aep, "DELETE", f"{path}/{second['id']}")
+    assert call(aep, "GET", f"/mappingSets/{made}")["version"] == 4
+
+
+def test_mapping_sets_are_listed_by_schema_and_page_by_page(aep: Client) -> None:
+    _, schema = score_dataset(aep, "listed")
+    body = mapping_set(aep, schema.id, {"userid": "@id"})
+    made = [call(aep, "POST", "/mappingSets", {**body, "name": f"listed {n}"})["id"] for n in range(3)]
+    of_schema = {"property": f"xdmSchema=={schema.id}"}
+    pages = [call(aep, "GET", "/mappingSets", params={**of_schema, "limit": 2, "start": start}) for start in (0, 2)]
+    assert [[m["id"] for m in page["data"]] for page in pages] == [made[:2], made[2:]]
+    assert [(p["_page"]["total"], p["_page"]["next"], "next" in p["_links"]) for p in pages] == [
+        (3, 2, True),
+        (3, None, False),
+    ]
+    assert [m["id"] for m in call(aep, "GET", "/mappingSets", params={"name": "listed 1"})["data"]] == made[1:2]
+    last_first = call(aep, "GET", "/mappingSets", params={**of_schema, "orderBy": "-name"})["data"]
+    assert [m["id"] for m in last_first] == made[::-1]
+
+
+def test_a_preview_maps_rows_and_tells_what_is_wrong(aep: Client) -> None:
+    _, schema = score_dataset(aep, "previewed")
+    body = mapping_set(aep, schema.id, {"userid": "upper(p.id)", "score": "1 / n", "since": "@day"})
+    rows = [{"p": {"id": "a"}, "n": 4, "day": "2020-01-31"}, {"n": 0, "day": "31.1.2020"}, {"n": None}]
+    good, broken, empty = call(aep, "POST", "/mappingSets/preview", {"data": rows, "mappingSet": body})
+    ours = f"_{aep.tenant}"
+    assert good == {"data": {ours: {"userid": "A", "score": 0.25, "since": "2020-01-31"}}, "errors": []}
+    assert [e["path"] for e in broken["errors"]] == [f"{ours}.score", f"{ours}.since"]
+    assert broken["errors"][1]["found"] == '"31.1.2020"'
+    assert empty == {"data": {}, "errors": []}
+    assert call(aep, "POST", "/mappingSets/preview", {"data": rows[0], "mappingSet": body}) == [good]
+    with pytest.raises(InvalidInput, match="has 0 rows"):
+        call(aep, "POST", "/mappingSets/preview", {"data": [], "mappingSet": body})
+    wrong = mapping_set(aep, schema.id, {"scores": "1"})
+    with pytest.raises(InvalidInput, match="did you mean"):
+        call(aep, "POST", "/mappingSets/preview", {"data": rows, "mappingSet": wrong})
+
+
+def test_columns_of_a_known_input_are_checked(aep: Client) -> None:
+    _, schema = score_dataset(aep, "checked")
+    known = {"inputSchema": {"schemaRef": {"id": schema.id}}}
+    ours = f"_{aep.tenant}"
+    call(aep, "POST", "/mappingSets", {**mapping_set(aep, schema.id, {"userid": f"lower({ours}.userid)"}), **known})
+    with pytest.raises(InvalidInput, match=r'filled from "personId", which the input schema does not have; did you'):
+        call(aep, "POST", "/mappingSets", {**mapping_set(aep, schema.id, {"userid": "lower(personId)"}), **known})
+
+
+def test_an_expression_is_validated_and_tried(aep: Client) -> None:
+    def ask(**body: Any) -> Any:
+        return call(aep, "POST", "/languages/el/validate", body)
+
+    fine = ask(expression="concat(person.first, ' ', names[0])")
+    assert (fine["valid"], fine["returnType"], fine["columns"]) == (True, "text", ["person.first", "names[0]"])
+    (error,) = ask(expression="concat(a, lowr(b))")["errors"]
+    assert (error["position"], "did you mean" in error["message"]) == (10, True)
+    sample = '{"person": {"first": "A"}, "names": ["B"], "n": 0}'
+    tried = ask(expression="concat(person.first, ' ', names[0])", sampleData=sample, sampleDataType="JSON")
+    assert (tried["result"], tried["fails"]) == ("A B", False)
+    assert ask(expression="1 / n", sampleData=sample)["fails"]
+    for wrong, said in (({"sampleData": "x"}, "no JSON"), ({"sampleData": "[]"}, "is an object")):
+        with pytest.raises(InvalidInput, match=said):
+            ask(expression="n", **wrong)
+    with pytest.raises(NotFound):
+        ask(expression="n", mappingSetId="x")

@@ -493,12 +493,13 @@ def test_only_an_enabled_flow_with_a_schedule_is_due(platform: tuple[Platform, S
 @pytest.mark.parametrize(
     ("raw", "first", "after"),
     [
-        ({"startTime": 100, "interval": 1, "timeUnit": "hour"}, 200_000, 200_000 + 3_600_000),
+        ({"startTime": 100, "interval": 1, "timeUnit": "hour"}, 200_000, 100_000 + 3_600_000),
         ({"startTime": 300, "interval": "2", "frequency": "DAY"}, 300_000, 300_000 + 2 * 86_400_000),
         ({"startTime": 300}, 300_000, None),
         ({"startTime": "", "frequency": "once", "interval": 0}, 200_000, None),
         ({"startTime": 100, "endTime": 150, "interval": 1, "timeUnit": "day"}, None, None),
         ({"interval": 1, "timeUnit": "minute", "endTime": 230}, 200_000, None),
+        ({"startTime": 150, "interval": "1", "timeUnit": "month"}, 200_000, 150_000 + 31 * 86_400_000),
     ],
 )
 def test_schedules_are_read_as_aep_writes_them(raw: Mapping[str, Any], first: int | None, after: int | None) -> None:

@@ -131,10 +131,14 @@ Data Prep (8.5) tests/behaviour/test_flow_mappings.py /data/foundation/conversio
     PUT /mappingSets/{id}
     DELETE /mappingSets/{id}
     GET /mappingSets/{id}/mappings
-    - POST /mappingSets/preview: files are previewed by explore
+    POST /mappingSets/{id}/mappings
+    GET /mappingSets/{id}/mappings/{mapping}
+    PUT /mappingSets/{id}/mappings/{mapping}
+    DELETE /mappingSets/{id}/mappings/{mapping}
+    POST /mappingSets/preview
     GET /languages/el/functions
     GET /languages/el/operators
-    - POST /languages/el/validate: POST /mappingSets refuses an expression with its position
+    POST /languages/el/validate
 Landing zone (9.1) tests/rest/test_blobs.py /data/foundation/connectors/landingzone
     GET /
     GET /credentials

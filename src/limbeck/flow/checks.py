@@ -41,6 +41,9 @@ class Checks:
             case "mappingSet":
                 schema_id = mappings.schema_id(found.body)
                 mappings.check(found.body, self._schema(schema_id))
+                input_id = mappings.input_schema_id(found.body)
+                if input_id is not None:
+                    mappings.check_columns(found.body, self._schema(input_id))
             case _:
                 self._connection_of(found)
 
@@ -96,7 +99,8 @@ class Checks:
     def _mapping(self, flow: Resource, target: Resource) -> None:
         mapping_set = self._lookup("mappingSet", source.mapping_id(flow))
         dataset = self._dataset(source.dataset_id(target))
-        filled = self._schema(mappings.schema_id(mapping_set.body)).id
+        version = mappings.at_version(mapping_set.body, source.mapping_version(flow))
+        filled = self._schema(mappings.schema_id(version)).id
         if filled != dataset.schema.id:
             raise InvalidInput(
                 f"mapping set {mapping_set.id} fills schema {filled}, the dataset {dataset.name} has the schema "

@@ -18,11 +18,13 @@ from limbeck.files import Folder
 from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
 from limbeck.ingest.formats.mapped import Sources
 from limbeck.ingest.parts import Parts, Span
+from limbeck.ingest.preview import Mapped, preview
 from limbeck.lake import Batch, Dataset, Lake, batches
 from limbeck.lake.revert import Reverting
 from limbeck.store import Store
 from limbeck.store.queue import enqueue
 from limbeck.store.tables import staged_files
+from limbeck.xdm.types import Schema
 
 PROMOTE = "ingest.promote"
 """The kind of the job that validates and publishes a completed batch."""
@@ -177,6 +179,10 @@ class Ingest:
             self._fail(batch_id, Internal(f"batch {batch_id} could not be read: {type(error).__name__}"))
             raise
         self._staging.delete(batch_id)
+
+    def preview(self, schema: Schema, rows: Sequence[Mapping[str, Any]], mapping: Sources) -> list[Mapped]:
+        """Return what `promote` would make of *rows* of JSON by a mapping, and what it would say of each."""
+        return preview(self._engine, rows, schema, self._scratch.path(f"preview-{ids.new_uuid()}"), mapping)
 
     def give_up(self, batch_id: str, reason: str) -> None:
         """Fail a batch that cannot be promoted, and delete its staged files; one that has ended stays as it is."""

@@ -47,7 +47,7 @@ def sources(files: Sequence[StagedFile], multi_line: bool, folder: Path) -> list
     """Return the rows of *files* for a mapping that calculates; raise what `readings` does."""
     row = f"CASE WHEN {_IS_OBJECT} THEN {{}} ELSE raw END"
     found = [(group, _source(group, layout, multi_line)) for layout, group in _alike(files, multi_line, folder)]
-    return [mapped.Source(group, source, _Cells(), row=row, held=_held(source)) for group, source in found]
+    return [mapped.Source(group, source, Cells(), row=row, held=_held(source)) for group, source in found]
 
 
 def _alike(files: Sequence[StagedFile], multi_line: bool, folder: Path) -> list[tuple[Layout, list[StagedFile]]]:
@@ -76,7 +76,7 @@ def _cell(column: str) -> str:
     return f"nullif(raw -> {literal(_quoted('$', column))}, 'null'::JSON)"
 
 
-class _Cells:
+class Cells:
     """What a row holds at a path, or under the name that has the dots in it."""
 
     def text(self, path: mapped.Path) -> str:
