@@ -12,10 +12,10 @@ from limbeck.flow import Resource, Run, mappings
 from limbeck.flow.expressions import Expression
 from limbeck.flow.expressions.model import Function
 from limbeck.flow.expressions.syntax import PRECEDENCE
-from limbeck.flow.preview import Preview
 from limbeck.flow.specs import LANDING_ZONE_TARGET, PROFILE_STORE, ConnectionSpec, FlowSpec
 from limbeck.ingest.formats.mapped import shown as path_shown
-from limbeck.ingest.preview import Mapped
+from limbeck.ingest.preview import Preview
+from limbeck.ingest.trial import Mapped
 from limbeck.scope import Sandbox
 
 VERSION = "1.0"

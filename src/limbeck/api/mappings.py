@@ -81,7 +81,7 @@ def preview_mapping_set(caller: Reading, body: Preview) -> list[dict[str, Any]]:
         raise InvalidInput(f"data has {len(rows)} rows; a preview takes 1 to {MOST_ROWS}")
     schema = caller.platform.registry.schema(caller.sandbox, mappings.schema_id(body.mapping_set))
     mappings.check(body.mapping_set, schema)
-    found = caller.platform.ingest.preview(schema, rows, mappings.sources(body.mapping_set))
+    found = caller.platform.ingest.tried(schema, rows, mappings.sources(body.mapping_set))
     return [flowshapes.mapped_row(row) for row in found]
 
 
