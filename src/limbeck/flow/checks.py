@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from limbeck.errors import InvalidInput, NotFound, NotServed
+from limbeck.errors import InvalidInput, NotFound
 from limbeck.flow import export, mappings, source, specs
 from limbeck.flow.forms import Form
 from limbeck.flow.landingzone import relative
@@ -18,8 +18,6 @@ from limbeck.lake import Dataset, Lake
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.xdm.types import Schema
-
-FULL = "DAILY_FULL_EXPORT"
 
 
 class Checks:
@@ -94,7 +92,7 @@ class Checks:
         if kind == "ingest":
             self._mapping(flow, target)
         if kind == "export":
-            _require_full(flow)
+            export.is_incremental(flow)
 
     def _mapping(self, flow: Resource, target: Resource) -> None:
         mapping_set = self._lookup("mappingSet", source.mapping_id(flow))
@@ -130,13 +128,6 @@ class Checks:
             return self._registry.schema(self._sandbox, schema_id)
         except NotFound as error:
             raise InvalidInput(str(error)) from error
-
-
-def _require_full(flow: Resource) -> None:
-    """Raise `NotServed` for an export that shall leave out what it has exported before."""
-    mode = (flow.body.get("scheduleParams") or {}).get("exportMode", FULL)
-    if mode != FULL:
-        raise NotServed(f"exportMode is {mode!r}; this version exports datasets whole, {FULL}")
 
 
 def _check_files(target: Resource) -> None:
