@@ -70,9 +70,8 @@ def _served(platform: Platform, sandbox: str | None) -> Iterator[tuple[Unserved,
         config = _configuration(platform, folder, url, sandbox)
         own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="limbeck-exec-"))) / "config.ini"
         _write(own, config.text())
-        signed = platform.access.account_key().connection_string(url)
         named = {
-            "AZURE_STORAGE_CONNECTION_STRING": signed,
+            **_landing_zone(platform, url),
             "LIMBECK_CONFIG": str(own),
             "ADOBE_HOME": os.environ.get("ADOBE_HOME") or str(folder),
         }
@@ -89,6 +88,15 @@ def variables(proxy: str, bundle: Path, environ: Mapping[str, str]) -> dict[str,
     found = {"HTTPS_PROXY": proxy, "NO_PROXY": ",".join(dict.fromkeys([*filter(None, listed), *LOOPBACK]))}
     found |= {name.lower(): value for name, value in found.items()}
     return found | dict.fromkeys(BUNDLE_VARIABLES, str(bundle))
+
+
+def _landing_zone(platform: Platform, url: str) -> Mapping[str, str]:
+    """Return the variables by which programs' libraries find the landing zone; *url* serves one that is a folder."""
+    from limbeck.flow.storage import FolderStorage
+
+    if isinstance(platform.zone.storage, FolderStorage):
+        return {"AZURE_STORAGE_CONNECTION_STRING": platform.access.account_key().connection_string(url)}
+    return platform.zone.storage.environment()
 
 
 def _configuration(platform: Platform, folder: Path, url: str, sandbox: str | None) -> Config:
