@@ -4,6 +4,7 @@
     ├── InvalidInput                 the caller sent something that cannot be used
     │   ├── DefinitionError          a key of a definition file, with its line
     │   ├── InvalidSchema            an XDM resource that cannot be composed
+    │   │   └── TitleTaken           its title is another one's, where titles are to be unique
     │   ├── InvalidFile              an uploaded or source file that cannot be read
     │   ├── NotAcceptable            a form of an answer that there is not
     │   ├── PqlError                 a rule that is not PQL, or does not fit the schema; has a position
@@ -32,6 +33,7 @@
     │   └── SessionLimit  SessionIdle  ShuttingDown
     ├── NotServed                    AEP has it, this version does not
     ├── NotServedHere                a program asked Adobe's hosts for what is not served
+    ├── Unreachable                  the proxy cannot reach a host that is not Adobe's
     ├── MissingExtra                 an optional library is not installed
     ├── LandingZoneError             the landing zone cannot be reached or used
     ├── HomeError                    the home folder cannot be used
@@ -86,6 +88,14 @@ class InvalidSchema(InvalidInput):
 
     code = "LIMB-1003-400"
     sqlstate = "42P16"
+
+
+class TitleTaken(InvalidSchema):
+    """Another resource of the kind has the title already, and this home wants titles to be unique."""
+
+    code = "LIMB-1013-400"
+    title = "TitleNotUniqueError"
+    sqlstate = "42710"
 
 
 class InvalidFile(InvalidInput):
@@ -495,6 +505,14 @@ class NotServedHere(LimbeckError):
     title = "BadGatewayError"
     status = 502
     exit_code = 70
+
+
+class Unreachable(LimbeckError):
+    """A host that is not Adobe's, or the proxy that leads there, cannot be reached from the proxy."""
+
+    code = "LIMB-1028-502"
+    title = "BadGatewayError"
+    status = 502
 
 
 class MissingExtra(LimbeckError):

@@ -70,7 +70,7 @@ class Platform:
             settings.engine_threads,
             settings.engine_spill_mib,
         )
-        self.registry = Registry(self.store)
+        self.registry = Registry(self.store, unique_titles=settings.unique_titles)
         self.lake = Lake(self.store, self.registry, settings.lake)
         self.insights = Insights(self.store)
         self.delta = DeltaLogs(self.store, self.lake)
