@@ -35,7 +35,7 @@ def create_batch(caller: Writing, body: CreateBatch) -> dict[str, Any]:
     """POST /batches: a batch in status `loading`."""
     dataset = caller.platform.lake.datasets.get(caller.sandbox, body.dataset_id)
     made = caller.platform.ingest.open(dataset, body.input_format, caller.principal.client_id)
-    return shapes.batch(made, caller.principal.org_id)
+    return shapes.batch(made, caller.sandbox)
 
 
 @router.put(FILE)

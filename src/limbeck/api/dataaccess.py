@@ -36,9 +36,10 @@ def list_files(caller: Reading, batch_id: str) -> dict[str, Any]:
     return {"data": found, "_page": {"limit": len(found), "count": len(found)}}
 
 
+@router.head("/files/{file_id}")
 @router.get("/files/{file_id}")
 def get_file(caller: Reading, file_id: str, path: str | None = None) -> Response:
-    """GET /files/{id}: what it holds; with *path* its bytes."""
+    """GET and HEAD /files/{id}: what it holds; with *path* its bytes, or how many they are."""
     file = _find(caller, file_id)
     name = file.path.rpartition("/")[2]
     if path is None:

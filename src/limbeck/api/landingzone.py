@@ -18,6 +18,9 @@ router = APIRouter(prefix="/data/foundation/connectors/landingzone")
 
 TYPES: dict[str, Area] = {"user_drop_zone": "upload", "dlz_destination": "export"}
 
+FOREVER = "36500"
+"""Days that files stay, for clients that want a number: nothing but their owner removes them."""
+
 PERMISSIONS: dict[Area, str] = {"upload": "racwdl", "export": "rl"}
 LIFETIME = timedelta(days=7)
 
@@ -26,8 +29,8 @@ Type = Annotated[str, Query(alias="type")]
 
 @router.get("")
 def get_container(_caller: Reading, kind: Type = "user_drop_zone") -> dict[str, Any]:
-    """GET /landingzone: the name of an area; its files stay until somebody deletes them, so there is no TTL."""
-    return {"containerName": CONTAINERS[_area(kind)], "containerTTL": None}
+    """GET /landingzone: the name of an area, and how many days its files stay: until somebody deletes them."""
+    return {"containerName": CONTAINERS[_area(kind)], "containerTTL": FOREVER}
 
 
 @router.get("/credentials")

@@ -225,11 +225,12 @@ def series(
     return {"metric": metric, "filters": list(filters), "datapoints": datapoints, "granularity": granularity}
 
 
-def batch(value: Batch, org_id: str) -> dict[str, Any]:
+def batch(value: Batch, where: Sandbox) -> dict[str, Any]:
     """Return a batch as Catalog and Batch Ingestion show it (section 5.2)."""
     shape: dict[str, Any] = {
         "id": value.id,
-        "imsOrg": org_id,
+        "imsOrg": where.org_id,
+        "sandboxId": where.id,
         "status": value.status,
         "created": clock.millis(value.created),
         "updated": clock.millis(value.updated),

@@ -62,9 +62,11 @@ def _period(raw: Mapping[str, Any]) -> int | None:
         raise InvalidInput(
             f'scheduleParams has the frequency "{unit}"; known are {", ".join(known)}. {nearest(unit, known)}'.rstrip()
         )
-    interval = _whole(raw, "interval") or 0 if "interval" in raw else 1
-    if interval < 1:
-        raise InvalidInput(f"scheduleParams.interval is {raw['interval']!r}; it is a whole number from 1")
+    interval = _whole(raw, "interval") if "interval" in raw else 1
+    if interval == 0:
+        return None  # as aepp asks for an export once
+    if interval is None or interval < 1:
+        raise InvalidInput(f"scheduleParams.interval is {raw['interval']!r}; it is a whole number, 0 for once")
     return interval * _UNITS[unit]
 
 

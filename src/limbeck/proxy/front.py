@@ -1,4 +1,7 @@
-"""The application as Adobe's hosts: what it does not serve is answered 502, by name, and noted."""
+"""The application as Adobe's hosts: what it does not serve is answered 501, by name, and noted.
+
+Clients of AEP try again after a 502, and hide what it says; a 501 is final.
+"""
 
 from __future__ import annotations
 
@@ -64,15 +67,15 @@ class Front:
         body = json.dumps(
             {
                 "type": "about:blank",
-                "status": 502,
-                "title": "NotServedError",
+                "status": 501,
+                "title": "NotImplementedError",
                 "detail": f"{told}; limbeck compatibility lists what is",
-                "error_code": "LIMB-1020-502",
+                "error_code": "LIMB-1020-501",
                 "message": told,
             }
         ).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 502, "headers": headers})
+        await send({"type": "http.response.start", "status": 501, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
 
 

@@ -1,0 +1,207 @@
+"""The methods of aepp's classes that no script calls: those of endpoints that are missing, and others for a reason.
+
+A line without an indent is an endpoint of `tests/conformance/endpoints.py`, or a reason after `refused:` (by name, at
+an endpoint that is served) or `aepp:` (the fault is its own). The methods below it are not called for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.conformance.endpoints import endpoints
+
+MODULES = (
+    "accesscontrol",
+    "catalog",
+    "customerprofile",
+    "dataaccess",
+    "dataprep",
+    "destinationinstanceservice",
+    "flowservice",
+    "identity",
+    "ingestion",
+    "observability",
+    "queryservice",
+    "sandboxes",
+    "segmentation",
+)
+"""Of aepp, whose classes call services that are served. The Schema Registry's have tests of their own."""
+
+TABLE = """
+GET /data/foundation/access-control/acl/reference
+    AccessControl.createPolicy AccessControl.deletePolicy AccessControl.deleteRole AccessControl.getEffectivePolicies
+    AccessControl.getPermissionCategories AccessControl.getPermissionSets AccessControl.getPermissions
+    AccessControl.getPolicies AccessControl.getPolicy AccessControl.getProducts AccessControl.getRole
+    AccessControl.getRoles AccessControl.getSubjects AccessControl.patchPolicy AccessControl.patchRole
+    AccessControl.patchSubjects AccessControl.putPolicy AccessControl.putRole
+POST /data/foundation/catalog/batches
+    Catalog.createBatch
+GET /data/foundation/catalog/ttl/{id}
+    Catalog.getDataSetExpiration
+GET /data/foundation/catalog/dataSets/{id}/views
+    Catalog.getDataSetViews Catalog.getDataSetView Catalog.getDataSetViewFiles
+GET /data/foundation/catalog/lastBatches
+    Catalog.getLastBatches
+GET /data/foundation/catalog
+    Catalog.getResources
+refused: a dataset has a schema of its own, not a union of all
+    Catalog.createUnionProfileDataset
+refused: rows do not expire
+    Catalog.setDatasetTTL
+aepp: it asks for a name, `url`, that it has never given
+    Catalog.getResourceToFile
+GET /data/foundation/export/batches/{id}/failed
+    DataAccess.getBatchFailed
+GET /data/foundation/export/batches/{id}/meta
+    DataAccess.getBatchMeta
+GET /data/foundation/export/datasets/{id}/preview
+    DataAccess.getPreview
+aepp: it takes each line of a Parquet file for a file; getFiles and transformDataToDataFrame do it
+    DataAccess.getParquetFilesToDataFrame
+refused: a batch that has succeeded is not taken back
+    DataIngestion.deleteBatch
+GET /data/foundation/import/batches/{id}/datasets/{dataset}/preview
+    DataIngestion.getPreviewBatchDataset
+PATCH /data/foundation/import/batches
+    DataIngestion.replayBatch
+POST /collection/{id}
+    DataIngestion.streamMessage
+POST /collection/batch/{id}
+    DataIngestion.streamMessages
+refused: rows come in batches, not in streams
+    FlowService.createConnectionStreaming FlowService.createFlowStreaming FlowService.createSourceConnectionStreaming
+refused: files go to the landing zone
+    FlowService.createBaseConnectionBlobTarget FlowService.createBaseConnectionS3Target
+aepp: it asks for an etag that it has never been given
+    FlowService.updatePolicy
+POST /data/foundation/conversion/mappingSets/{id}/mappings
+    DataPrep.createMappingSetMapping
+GET /data/foundation/conversion/mappingSets/{id}/mappings/{mapping}
+    DataPrep.getMappingSetMapping DataPrep.deleteMappingSetMapping DataPrep.updateMappingSetMapping
+GET /data/foundation/conversion/mappingSets/suggestion
+    DataPrep.getMappingSuggestions
+GET /data/foundation/conversion/xdmBatchConversions
+    DataPrep.createXDMConversion DataPrep.getXDMBatchConversion DataPrep.getXDMBatchConversionActivities
+    DataPrep.getXDMBatchConversionRequestActivities DataPrep.getXDMBatchConversions
+POST /data/foundation/conversion/mappingSets/preview
+    DataPrep.previewDataOutput
+GET /data/foundation/conversion/languages/el/functions
+    DataPrep.getMappingSetFunctions DataPrep.getMappingSetOperators
+POST /data/foundation/conversion/languages/el/validate
+    DataPrep.validateExpression
+refused: namespaces are of people
+    Identity.createB2BIdentities
+GET /data/core/idnamespace/orgs/{id}/identities
+    Identity.getIdentitiesIMS
+GET /data/core/identity/identity
+    Identity.getIdentity
+GET /data/core/identity/mapping
+    Identity.getIdentityMapping
+POST /data/core/identity/mapping
+    Identity.postIdentityMapping
+POST /data/core/identity/v2/graph
+    Identity.getLinkedIdentities
+PUT /data/core/idnamespace/identities/{id}
+    Identity.updateIdentity
+GET /data/core/identity/cluster/members
+    Identity.getClustersMembers Identity.postClustersMembers
+GET /data/core/identity/cluster/history
+    Identity.getClusterHistory
+refused: of qsaccel there are merge policies and namespaces, without counts by day
+    InteractiveQuery.queryNamespacesDistribution InteractiveQuery.queryNamespacesTrend
+    InteractiveQuery.queryProfilesTrend InteractiveQuery.querySegmentPopulationTrend
+    InteractiveQuery2.queryNamespacesDistribution InteractiveQuery2.queryNamespacesTrend
+    InteractiveQuery2.queryProfilesTrend InteractiveQuery2.queryAudiencePopulationTrend
+POST /data/foundation/query/accelerated-queries
+    QueryService.createAcceleratedQuery
+GET /data/foundation/query/statistics
+    QueryService.getDatasetStatistics
+GET /data/foundation/query/alert-subscriptions
+    QueryService.createAlertSubscription QueryService.deleteAlertSubscription QueryService.getAlertSubscriptions
+    QueryService.getAlertSubscriptionsTypeId QueryService.getUserAlerts QueryService.patchAlert
+GET /data/core/ca/attributes
+    Profile.createComputedAttribute Profile.deleteComputedAttribute Profile.getComputedAttribute
+    Profile.getComputedAttributes Profile.patchComputedAttribute
+GET /data/core/ups/config/destinations
+    Profile.createDestination Profile.deleteDestination Profile.getDestination Profile.getDestinations
+    Profile.updateDestination
+GET /data/core/ups/config/projections
+    Profile.createProjection Profile.deleteProjection Profile.getProjection Profile.getProjections
+    Profile.updateProjection
+GET /data/core/ups/system/jobs
+    Profile.createDeleteSystemJob Profile.deleteDeleteSystemJob Profile.getDeleteSystemJob
+    Profile.getDeleteSystemJobs
+GET /data/core/ups/export/jobs
+    Profile.createExportJob Profile.deleteExportJob Profile.getExportJob Profile.getExportJobs
+    Segmentation.createExport Segmentation.deleteExport Segmentation.getExport Segmentation.getExportJobs
+POST /data/core/ups/config/mergePolicies
+    Profile.createMergePolicy Profile.deleteMergePolicy Profile.patchMergePolicy Profile.updateMergePolicy
+GET /data/core/ups/config/mergePolicies
+    Profile.getMergePolicies Profile.getMergePolicy Profile.getMergePolicyActiveOnEdge
+DELETE /data/core/ups/access/entities
+    Profile.deleteEntity
+POST /data/core/ups/access/entities
+    Profile.getEntities
+GET /data/core/ups/previewsamplestatus
+    Profile.getPreviewDataSet Profile.getPreviewDataSetOverlap Profile.getPreviewNamespace Profile.getPreviewStatus
+GET /data/foundation/exim/packages
+    PackageManager.addArtifact PackageManager.createPackage PackageManager.deleteArtifact
+    PackageManager.publishPackage PackageManager.publishPackagePublic PackageManager.setDescription
+    PackageManager.setExpiry PackageManager.setFullPackage PackageManager.setName PackageManager.updatePackageInfo
+    Sandboxes.checkPermissions Sandboxes.createPackage Sandboxes.deletePackage Sandboxes.getImportExportJobs
+    Sandboxes.getPackage Sandboxes.getPackageDependencies Sandboxes.getPackages Sandboxes.importPackage
+    Sandboxes.importPackageCheck Sandboxes.publishPackage Sandboxes.updatePackage
+GET /data/foundation/exim/transfer/list
+    Sandboxes.getPublicPackages Sandboxes.getTransfer Sandboxes.getTransfers Sandboxes.importPublicPackage
+    Sandboxes.publishPackagePublic Sandboxes.transferPackage
+GET /data/foundation/exim/handshake/list
+    Sandboxes.approvingShareRequest Sandboxes.createShareRequest Sandboxes.getShareRequests
+POST /data/core/ups/segment/conversion
+    Segmentation.convertSegmentDef
+POST /data/core/ups/segment/definitions/bulk-get
+    Segmentation.getMultipleSegments
+POST /data/core/ups/preview
+    Segmentation.createPreview Segmentation.deletePreview Segmentation.getPreview
+GET /data/core/ups/estimate/{id}
+    Segmentation.getEstimate
+aepp: its loop ends when one state is two things at once: never
+    Segmentation.estimateExpression
+GET /data/core/ups/config/schedules
+    Segmentation.createSchedule Segmentation.deleteSchedule Segmentation.getSchedule Segmentation.getSchedules
+    Segmentation.updateSchedule Segmentation.updateScheduledBatchSegmentationJob
+GET /data/core/ups/search/namespaces
+    Segmentation.searchNamespaces
+GET /data/core/ups/search/entities
+    Segmentation.searchEntities
+GET /data/core/ups/audiences
+    Segmentation.createAudience Segmentation.deleteAudience Segmentation.getAudience Segmentation.getAudiences
+    Segmentation.patchAudience Segmentation.putAudience
+POST /data/core/ais/external-audience
+    Segmentation.createExtenalAudience Segmentation.getExternalAudienceJob
+    Segmentation.getExternalAudienceStatus Segmentation.runExternalAudienceJob
+"""
+
+
+@dataclass(frozen=True)
+class Uncalled:
+    """A method, and why no script calls it."""
+
+    method: str
+    heading: str
+    """The endpoint, or the kind of reason."""
+    reason: str
+    """Empty if the endpoint is served by now."""
+
+
+def uncalled() -> Iterator[Uncalled]:
+    """All of them, in the table's order."""
+    missing = {f"{e.method} {e.path}": e.missing for e in endpoints() if e.missing}
+    heading = reason = ""
+    for line in TABLE.strip().splitlines():
+        if line.startswith(" "):
+            yield from (Uncalled(method, heading, reason) for method in line.split())
+        elif line.startswith(("refused: ", "aepp: ")):
+            heading, _, reason = line.partition(": ")
+        else:
+            heading, reason = line, missing.get(line, "")
