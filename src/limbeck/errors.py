@@ -4,6 +4,7 @@
     ├── InvalidInput                 the caller sent something that cannot be used
     │   ├── DefinitionError          a key of a definition file, with its line
     │   ├── InvalidSchema            an XDM resource that cannot be composed
+    │   │   └── TitleTaken           its title is another one's, where titles are to be unique
     │   ├── InvalidFile              an uploaded or source file that cannot be read
     │   ├── NotAcceptable            a form of an answer that there is not
     │   ├── PqlError                 a rule that is not PQL, or does not fit the schema; has a position
@@ -86,6 +87,14 @@ class InvalidSchema(InvalidInput):
 
     code = "LIMB-1003-400"
     sqlstate = "42P16"
+
+
+class TitleTaken(InvalidSchema):
+    """Another resource of the kind has the title already, and this home wants titles to be unique."""
+
+    code = "LIMB-1013-400"
+    title = "TitleNotUniqueError"
+    sqlstate = "42710"
 
 
 class InvalidFile(InvalidInput):

@@ -68,7 +68,7 @@ def clean(home: Path | str | None = None, older_than: timedelta = AGE, *, dry_ru
 
 def sizes(home: Path | str | None = None) -> dict[str, int]:
     """Return the bytes that each kind of thing takes in *home* (`./.limbeck`), landing zone included."""
-    from limbeck.flow.landingzone import CONTAINERS
+    from limbeck.flow.storage import CONTAINERS
     from limbeck.settings import Settings
 
     settings = Settings.load(home)

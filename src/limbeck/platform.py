@@ -25,6 +25,7 @@ from limbeck.flow.runs import RUN
 from limbeck.flow.service import DUE
 from limbeck.flow.source import FilePickup
 from limbeck.flow.specs import Kind
+from limbeck.flow.storage import FolderStorage
 from limbeck.identity import Identities
 from limbeck.identity.service import CURSOR as IDENTITY_CURSOR
 from limbeck.ingest import batches
@@ -69,7 +70,7 @@ class Platform:
             settings.engine_threads,
             settings.engine_spill_mib,
         )
-        self.registry = Registry(self.store)
+        self.registry = Registry(self.store, unique_titles=settings.unique_titles)
         self.lake = Lake(self.store, self.registry, settings.lake)
         self.insights = Insights(self.store)
         self.delta = DeltaLogs(self.store, self.lake)
@@ -89,7 +90,7 @@ class Platform:
         self.profiles = Profiles(self.lake, self.registry, self.identities, self.engine, settings.scratch)
         self.audiences = Audiences(self.store, self.profiles, self.engine, Folder(settings.home / "audiences"))
         self.segment_jobs = SegmentJobs(self.store, self.audiences, self.profiles, self.engine, settings.scratch)
-        self.zone = LandingZone(settings.zone)
+        self.zone = LandingZone(FolderStorage(settings.zone), settings.scratch)
         self.flows = self._flows()
         self.worker = Worker(
             self.store,
@@ -111,8 +112,9 @@ class Platform:
     def start(self) -> None:
         """Begin to run queued work, after removing what crashes left behind."""
         sweep(self.store, self.settings)
-        self.zone.prepare()
-        Blobs(self.zone).sweep()
+        self.zone.storage.prepare()
+        if isinstance(self.zone.storage, FolderStorage):
+            Blobs(self.zone.storage).sweep()
         self.flows.sweep()
         self.worker.start()
         self.query_worker.start()
@@ -158,8 +160,9 @@ class Platform:
     def _flows(self) -> FlowService:
         resources = Resources(self.store)
         pickup = FilePickup(self.store, resources, self.lake, self.ingest, self.zone, self.settings.scratch)
-        export = DatasetExport(resources, self.lake, self.engine, self.zone)
-        delivery = ActivationRunner(Deliveries(self.audiences, self.profiles, self.engine), resources, self.zone)
+        export = DatasetExport(resources, self.lake, self.engine, self.zone, self.settings.scratch)
+        deliveries = Deliveries(self.audiences, self.profiles, self.engine, self.zone, self.settings.scratch)
+        delivery = ActivationRunner(deliveries, resources)
         runners: Mapping[Kind, Runner] = {"export": export, "ingest": pickup, "activation": delivery}
         return FlowService(
             self.store, self.lake, self.registry, self.ingest, self.zone, runners, self.settings.flow_retry_s

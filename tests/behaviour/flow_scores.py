@@ -100,7 +100,7 @@ def scores(aep: Client, dataset: Dataset) -> list[tuple[Any, ...]]:
 def idle(home: Path) -> Iterator[tuple[Platform, Sandbox]]:
     """The platform of a home whose worker does not run."""
     platform = Platform(Settings(home=home, engine_memory_mib=512, engine_threads=2))
-    platform.zone.prepare()
+    platform.zone.storage.prepare()
     try:
         yield platform, platform.access.sandbox(platform.access.ensure_organisation(), "prod")
     finally:

@@ -1116,10 +1116,10 @@ def deliver(home: Path, flow: str) -> None:
 
 
 KILLED = {
-    "activation.file-hidden": (0, 1),
-    "activation.file-hidden:2": (1, 1),
+    "flow.file-hidden": (0, 1),
+    "flow.file-hidden:2": (1, 1),
     "activation.files-written": (2, 0),
-    "activation.file-hidden:3": (2, 1),
+    "flow.file-hidden:3": (2, 1),
     "activation.manifest-written": (3, 0),
 }
 """Where it is killed, and how many files are to be seen then, and how many are hidden; the manifest is the last."""

@@ -29,6 +29,7 @@ from limbeck.errors import (
     WrongState,
 )
 from limbeck.flow import LandingZone
+from limbeck.flow.storage import FolderStorage
 from tests.behaviour.flow_scores import ECID, score_dataset
 from tests.disks import disk
 
@@ -401,14 +402,15 @@ def test_what_killed_exports_left_behind_is_swept_at_the_next_start(tmp_path: Pa
 
 
 def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path: Path) -> None:
-    zone = LandingZone(tmp_path)
-    file = zone.area("upload") / "in" / "a.csv"
+    storage = FolderStorage(tmp_path)
+    zone = LandingZone(storage, tmp_path)
+    file = storage.area("upload") / "in" / "a.csv"
     file.parent.mkdir()
     file.write_bytes(b"userId\n1\n")
-    (found,) = zone.files("in")
-    assert zone.copy(found, tmp_path / "copy")
+    (found,) = zone.files("upload", "in")
+    assert zone.copy("upload", found, tmp_path / "copy")
     with file.open("ab") as more:
         more.write(b"2\n")
-    assert not zone.copy(found, tmp_path / "copy")
+    assert not zone.copy("upload", found, tmp_path / "copy")
     file.unlink()
-    assert not zone.copy(found, tmp_path / "copy")
+    assert not zone.copy("upload", found, tmp_path / "copy")

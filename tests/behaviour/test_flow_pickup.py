@@ -521,7 +521,7 @@ def test_a_run_by_schedule_leaves_fresh_files_and_one_on_demand_takes_them(
 ) -> None:
     opened, sandbox = platform
     flow = scheduled(opened, sandbox, **QUARTER)
-    folder = opened.zone.area("upload") / "in"
+    folder = opened.zone.storage.area("upload") / "in"
     folder.mkdir()
     (folder / "fresh.csv").write_bytes(csv(("fresh", 1)))
     (folder / "old.csv").write_bytes(csv(("old", 1)))
@@ -559,7 +559,7 @@ def work_elsewhere(home: Path, run_id: str) -> None:
 def test_runs_at_the_same_time_take_each_file_once(platform: tuple[Platform, Sandbox]) -> None:
     opened, sandbox = platform
     flow = scheduled(opened, sandbox)
-    folder = opened.zone.area("upload") / "in"
+    folder = opened.zone.storage.area("upload") / "in"
     folder.mkdir()
     for n in range(30):
         (folder / f"{n:02d}.csv").write_bytes(csv((f"u{n}", n)))

@@ -102,9 +102,9 @@ def people(api: Api) -> None:
     api.ok("PATCH", f"{SCHEMAS}/schemas/{quote(made, safe='')}", tag)
 
 
-def dataset(api: Api) -> str:
-    """An empty dataset; its id."""
-    body = {"name": _name("dataset"), "schemaRef": {"id": schema(api)}}
+def dataset(api: Api, schema_id: str | None = None) -> str:
+    """An empty dataset of a schema, or of a new one; its id."""
+    body = {"name": _name("dataset"), "schemaRef": {"id": schema_id or schema(api)}}
     return str(api.ok("POST", f"{CATALOG}/dataSets", body)[0].rpartition("/")[2])
 
 

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from limbeck.ids import ulid
 from tests.rest.api import Api, served
-from tests.rest.resources import CATALOG, dataset
+from tests.rest.resources import CATALOG, PROFILE, SCHEMAS, dataset, schema
 
 IMPORT = "/data/foundation/import"
 ROWS = [{"_id": str(n), "personID": f"p{n}"} for n in range(200)]
@@ -131,14 +132,48 @@ def test_lists_of_batches_and_datasets_are_filtered_and_ordered(api: Api) -> Non
     assert len(newest) == 1
 
 
-def test_the_observable_schema_has_what_was_seen(api: Api) -> None:
-    batch, files = opened(api)
-    made = files.split("/")[-2]
-    asked = f"{CATALOG}/dataSets/{made}?properties=observableSchema"
-    assert api.ok("GET", asked)[made] == {"observableSchema": {"type": "object", "properties": {}}}
-    rows = [{"_id": "1", "personID": None, "identityMap": {"ECID": [{"id": "e", "primary": None}]}}]
-    api.send("PUT", f"{files}/a.json", content=json.dumps(rows).encode())
+def seen(api: Api, made: str) -> dict[str, Any]:
+    found = api.ok("GET", f"{CATALOG}/dataSets/{made}?properties=observableSchema")[made]["observableSchema"]
+    assert found["type"] == "object"
+    return dict(found["properties"])
+
+
+def ingest(api: Api, made: str, rows: list[dict[str, Any]]) -> None:
+    batch = api.ok("POST", f"{IMPORT}/batches", {"datasetId": made, "inputFormat": {"format": "json"}})["id"]
+    api.send("PUT", f"{IMPORT}/batches/{batch}/datasets/{made}/files/a.json", content=json.dumps(rows).encode())
     api.ok("POST", f"{IMPORT}/batches/{batch}?action=COMPLETE")
     assert ended(api, batch)["status"] == "success"
-    seen = api.ok("GET", asked)[made]["observableSchema"]
-    assert (seen["type"], sorted(seen["properties"])) == ("object", ["_id", "identityMap"])
+
+
+def test_the_observable_schema_has_what_was_seen(api: Api) -> None:
+    made = dataset(api)
+    assert seen(api, made) == {}
+    ingest(api, made, [{"_id": "1", "personID": None, "identityMap": {"ECID": [{"id": "e", "primary": None}]}}])
+    assert sorted(seen(api, made)) == ["_id", "identityMap"]
+
+
+def test_fields_that_are_called_like_parquets_own_are_seen(api: Api) -> None:
+    text = {"type": "string"}
+    names = ("list", "element", "key_value", "key", "value")
+    struct = {"type": "object", "properties": dict.fromkeys((*names, "other"), text)}
+    inside = {"list": {"type": "object", "properties": {"element": {"type": "object", "properties": {"value": text}}}}}
+    fields = {
+        "flat": struct,
+        "lost": struct,
+        "deep": {"type": "object", "properties": inside},
+        "many": {"type": "array", "items": struct},
+        "none": {"type": "array", "items": struct},
+        "map": {"type": "object", "additionalProperties": struct},
+    }
+    own = {"type": "object", "properties": {"_acme": {"type": "object", "properties": fields}}}
+    body = {"title": "Parquet's names", "type": "object", "meta:intendedToExtend": [PROFILE]}
+    body |= {"definitions": {"own": own}, "allOf": [{"$ref": "#/definitions/own"}]}
+    group = api.ok("POST", f"{SCHEMAS}/fieldgroups", body)["$id"]
+    made = dataset(api, schema(api, PROFILE, group))
+    value = dict.fromkeys(names, "x")
+    row = {"flat": value, "deep": {"list": {"element": {"value": "x"}}}, "many": [value], "map": {"k": value}}
+    ingest(api, made, [{"_id": "1", "_acme": row}, {"_id": "2", "_acme": {"lost": {"other": None}}}])
+    found = seen(api, made)["_acme"]["properties"]
+    assert sorted(found) == ["deep", "flat", "many", "map"]
+    assert sorted(found["flat"]["properties"]) == sorted(names)
+    assert list(found["deep"]["properties"]["list"]["properties"]["element"]["properties"]) == ["value"]

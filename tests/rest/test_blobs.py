@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import adlfs
 import httpx
@@ -290,6 +291,22 @@ def test_without_a_signature_nothing_is_shown(ours: Account) -> None:
             answer = client.request(method, f"{ours.url}{path}")
             assert (answer.status_code, answer.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
             assert answer.text.startswith("<?xml")
+
+
+@pytest.mark.parametrize("changed", [{"sig": "gefälscht"}, {"se": "tomorrow"}, {"st": "🌙"}, {"se": ""}])
+def test_an_odd_signature_is_refused(ours: Account, changed: dict[str, str]) -> None:
+    asked = dict(parse_qsl(ours.sas())) | {"restype": "container", "comp": "list"} | changed
+    answer = httpx.get(f"{ours.url}/{CONTAINER}?{urlencode(asked)}", trust_env=False)
+    assert (answer.status_code, answer.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
+
+
+def test_a_signature_for_addresses_is_not_taken_for_one_without(ours: Account) -> None:
+    signature = generate_container_sas(
+        ours.name, CONTAINER, ours.key, permission="rl", expiry=datetime.now(UTC) + timedelta(hours=1), ip="10.0.0.1"
+    )
+    answer = httpx.get(f"{ours.url}/{CONTAINER}?restype=container&comp=list&{signature}", trust_env=False)
+    assert answer.status_code == 403
+    assert "sip" in answer.text
 
 
 def test_two_containers_and_no_more(ours: Account) -> None:

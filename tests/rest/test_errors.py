@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from limbeck.api.app import SERVICES
 from limbeck.api.context import administrator, caller, writer
+from limbeck.api.document import OPEN
 from tests.rest.api import Api, served
 
 STATS = "/data/foundation/schemaregistry/stats"
@@ -77,10 +78,6 @@ def test_an_unknown_form_is_not_acceptable(api: Api) -> None:
     assert (answer.status_code, answer.json()["status"]) == (406, 406)
     for accept in ("application/vnd.adobe.xed-id+json", "application/vnd.adobe.xdm-v2+json; version=1", "*/*", ""):
         assert api.send("GET", path, {"Accept": accept}).status_code == 200
-
-
-OPEN = {"/ims/token/v3", "/ims/exchange/jwt", "/health"}
-"""Paths for everybody."""
 
 
 def test_every_route_says_what_it_needs_and_only_administrators_change_sandboxes() -> None:

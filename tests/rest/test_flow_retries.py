@@ -32,7 +32,7 @@ def until(api: Api, run: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[s
 def test_a_landing_zone_that_comes_back_in_time_costs_a_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIMBECK_FLOW_RETRY_S", "1")
     with served(tmp_path / "home") as api:
-        zone = api.platform.zone.root
+        zone = api.platform.zone.storage.root
         away = zone.rename(zone.with_name("away"))
         run = api.ok("POST", f"{FLOW}/runs", {"flowId": export(api), "status": "active"})["id"]
         waiting = until(api, run, lambda found: bool(found["activities"]))
@@ -45,7 +45,7 @@ def test_a_landing_zone_that_comes_back_in_time_costs_a_try(tmp_path: Path, monk
 
 def test_one_that_stays_away_fails_the_run_after_three_tries(tmp_path: Path) -> None:
     with served(tmp_path / "home") as api:
-        zone = api.platform.zone.root
+        zone = api.platform.zone.storage.root
         zone.rename(zone.with_name("away"))
         run = api.ok("POST", f"{FLOW}/runs", {"flowId": export(api), "status": "active"})["id"]
         done = until(api, run, lambda found: "metrics" in found)

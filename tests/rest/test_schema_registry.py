@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.ids import new_uuid
-from limbeck.registry.views import sample
+from limbeck.registry.samples import sample
 from limbeck.xdm.json_schema import emit, parse_object
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar
 from tests.rest.api import Api, served
-from tests.rest.resources import CATALOG, PROFILE
+from tests.rest.resources import CATALOG, PROFILE, dataset
 
 REGISTRY = "/data/foundation/schemaregistry"
 TENANT = f"{REGISTRY}/tenant"
+EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 PERSON = "https://ns.adobe.com/xdm/context/profile-person-details"
+PERSON_TYPE = "https://ns.adobe.com/xdm/context/person"
 UNION = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
 
 
@@ -34,8 +39,9 @@ def accept(form: str, version: str = "1") -> dict[str, str]:
     return {"Accept": f"application/vnd.adobe.{form}+json; version={version}"}
 
 
-def group(api: Api, name: str, **fields: Any) -> dict[str, Any]:
-    definition = {"type": "object", "properties": {"_acme": {"type": "object", "properties": fields}}}
+def custom(api: Api, name: str, own: dict[str, Any], *required: str) -> dict[str, Any]:
+    """A field group with this node under the tenant's name."""
+    definition = {"type": "object", "properties": {"_acme": own}, "required": list(required)}
     body = {
         "title": name,
         "description": "Fields of a test",
@@ -45,6 +51,10 @@ def group(api: Api, name: str, **fields: Any) -> dict[str, Any]:
         "definitions": {"customFields": definition},
     }
     return dict(api.ok("POST", f"{TENANT}/fieldgroups", body))
+
+
+def group(api: Api, name: str, **fields: Any) -> dict[str, Any]:
+    return custom(api, name, {"type": "object", "properties": fields})
 
 
 def schema(api: Api, name: str, *parts: str) -> dict[str, Any]:
@@ -98,6 +108,40 @@ def test_standard_resources_are_found_in_either_container(api: Api) -> None:
     assert refused.status_code == 403
 
 
+def test_standard_data_types_are_listed_looked_up_and_referred_to(api: Api) -> None:
+    ids = [t["$id"] for t in api.ok("GET", f"{REGISTRY}/global/datatypes", headers=accept("xdm-id"))["results"]]
+    assert {PERSON_TYPE, "https://ns.adobe.com/xdm/common/address", "https://ns.adobe.com/xdm/data/measure"} <= set(ids)
+    assert api.ok("GET", f"{REGISTRY}/global/datatypes", params={"property": "title==Person"})["results"]
+    for id in ids:
+        at_one = f"{REGISTRY}/global/datatypes/{quote(id, safe='')}"
+        forms = ("xdm-full", "xed-full-flat", "xdm-full-notext", "xed")
+        whole, flat, bare, raw = (api.ok("GET", at_one, headers=accept(form)) for form in forms)
+        assert (whole["$id"], whole["meta:resourceType"], "$ref" in json.dumps(whole)) == (id, "datatypes", False)
+        assert all("properties" not in leaf for leaf in flat["properties"].values())
+        assert "title" not in bare
+        assert raw["allOf"]
+        assert api.ok("GET", f"{TENANT}/datatypes/{raw['meta:altId']}", headers=accept("xed")) == raw
+    person = api.ok("GET", f"{REGISTRY}/global/datatypes/_xdm.context.person", headers=accept("xdm-full-flat"))
+    assert {"name/firstName", "gender", "birthDate"} <= person["properties"].keys()
+    refused = api.send("DELETE", f"{TENANT}/datatypes/_xdm.context.person")
+    assert refused.status_code == 403
+    made = group(
+        api,
+        "referring",
+        partner={"$ref": PERSON_TYPE, "title": "Partner"},
+        many={"type": "array", "items": {"$ref": PERSON_TYPE}},
+    )
+    whole = schema(api, "referring", made["$id"])
+    found = api.ok("GET", at(whole), headers=accept("xdm-full"))["properties"]["_acme"]["properties"]
+    standard = api.ok("GET", f"{REGISTRY}/global/datatypes/_xdm.context.person", headers=accept("xdm-full"))
+    assert found["partner"]["properties"] == found["many"]["items"]["properties"] == standard["properties"]
+    assert found["partner"]["title"] == "Partner"
+    row = api.ok("GET", f"{REGISTRY}/rpc/sampledata/{whole['meta:altId']}")
+    assert row["_acme"]["partner"].keys() == standard["properties"].keys()
+    parcel = api.ok("GET", f"{REGISTRY}/rpc/export/{quote(whole['$id'], safe='')}")
+    assert [body["$id"] for body in parcel] == [made["$id"], whole["$id"]]
+
+
 def test_lists_are_filtered_ordered_and_cut(api: Api) -> None:
     mark = new_uuid()
     made = [schema(api, f"{mark} {n}", *parts) for n, parts in enumerate([(), (PERSON,), ()])]
@@ -132,6 +176,8 @@ def test_descriptors_are_listed_by_their_form(api: Api) -> None:
     asked = {"property": f"@type==xdm:descriptorIdentity,xdm:sourceSchema=={made['$id']}"}
     found = api.ok("GET", f"{TENANT}/descriptors", params=asked, headers=accept("xdm-v2"))
     assert found["results"] == [one]
+    sought = {"property": f"@type~Identity$,xdm:sourceProperty~^/p[er]{{1,2}}son,xdm:sourceSchema=={made['$id']}"}
+    assert api.ok("GET", f"{TENANT}/descriptors", params=sought, headers=accept("xdm-v2"))["results"] == [one]
     linked = api.ok("GET", f"{TENANT}/descriptors", params=asked, headers=accept("xdm-v2-link"))
     assert linked["results"][0].keys() == {"@id", "@type", "xdm:sourceSchema"}
     assert api.ok("GET", f"{TENANT}/descriptors", params=asked, headers=accept("xdm")) == {one["@type"]: [one]}
@@ -178,6 +224,42 @@ def test_putting_back_what_was_got_changes_nothing(api: Api) -> None:
     assert "description" not in api.ok("PUT", at(whole), {**kept, "title": "put"})
 
 
+def test_titles_are_unique_where_that_is_set(tmp_path: Path) -> None:
+    with served(tmp_path) as api:
+        one, same = schema(api, "same"), schema(api, "same")
+        group(api, "same", a={"type": "string"})
+    told = {"type": "object", "properties": {"amount": {"type": "number"}}}
+    with served(tmp_path, unique_titles=True) as api:
+        refused = api.send("POST", f"{TENANT}/schemas", json={"title": "same", "allOf": [{"$ref": PROFILE}]})
+        found = refused.json()
+        assert (refused.status_code, found["error_code"], one["$id"] in found["detail"]) == (400, "LIMB-1013-400", True)
+        assert "already exists" in found["report"]["detailed-message"]
+        other = schema(api, "other")
+        renamed = [{"op": "replace", "path": "/title", "value": "same"}]
+        assert api.send("PATCH", at(other), json=renamed).json()["error_code"] == "LIMB-1013-400"
+        assert api.send("PUT", at(other), json={**other, "title": "same"}).status_code == 400
+        assert api.ok("GET", at(other)) == other
+        assert api.ok("PATCH", at(same), UNION)["version"] == "1.1"  # its title was there before
+        assert api.ok("PATCH", at(other), [{**renamed[0], "value": "Same"}])["title"] == "Same"
+        assert api.ok("POST", f"{TENANT}/datatypes", {"title": "same", **told})
+        assert api.send("POST", f"{TENANT}/datatypes", json={"title": "same", **told}).status_code == 400
+        assert (
+            api.send(
+                "POST", f"{TENANT}/fieldgroups", json=api.ok("GET", f"{TENANT}/fieldgroups")["results"][0]
+            ).status_code
+            == 400
+        )
+        assert api.on("dev").ok("POST", f"{TENANT}/datatypes", {"title": "same", **told})
+        parcel = api.on("dev").ok("POST", f"{TENANT}/datatypes", {"title": "carried", **told})
+        api.ok("POST", f"{TENANT}/datatypes", {"title": "carried", **told})
+        assert api.send("POST", f"{REGISTRY}/rpc/import", json=[parcel]).json()["error_code"] == "LIMB-1013-400"
+        for kind in ("schemas", "datatypes"):
+            ids = [r["$id"] for r in api.ok("GET", f"{TENANT}/{kind}", params={"property": "title==same"})["results"]]
+            for id in ids:
+                api.ok("DELETE", f"{TENANT}/{kind}/{quote(id, safe='')}")
+        schema(api, "same")
+
+
 def test_every_change_is_told(api: Api) -> None:
     whole = schema(api, "history")
     api.as_("editor").ok("PATCH", at(whole), [{"op": "replace", "path": "/title", "value": "told"}])
@@ -219,65 +301,140 @@ def test_stats_count(api: Api) -> None:
     assert after["classUsage"][PROFILE] == before["classUsage"].get(PROFILE, 0) + 1
 
 
-def test_a_sample_can_be_ingested(api: Api) -> None:
-    parts = [
-        g["$id"]
-        for g in api.ok("GET", f"{REGISTRY}/global/fieldgroups")["results"]
-        if PROFILE in g["meta:intendedToExtend"]
-    ]
-    whole = schema(api, "sampled", *parts)
+@pytest.mark.parametrize("of", [PROFILE, EVENT])
+def test_a_sample_of_all_standard_field_groups_is_ingested(api: Api, of: str) -> None:
+    standard = api.ok("GET", f"{REGISTRY}/global/fieldgroups")["results"]
+    parts = [g["$id"] for g in standard if of in g["meta:intendedToExtend"]]
+    body = {"title": "sampled", "allOf": [{"$ref": ref} for ref in (of, *parts)]}
+    whole = api.ok("POST", f"{TENANT}/schemas", body)
     row = api.ok("GET", f"{REGISTRY}/rpc/sampledata/{quote(whole['$id'], safe='')}")
-    table = api.ok("POST", f"{CATALOG}/dataSets", {"name": "sampled", "schemaRef": {"id": whole["$id"]}})[0].split("/")[
-        -1
-    ]
+    check(row, api.ok("GET", at(whole), headers=accept("xdm-full")))
+    ingest(api, whole["$id"], [row])
+
+
+def ingest(api: Api, schema_id: str, rows: list[Any]) -> None:
+    table = dataset(api, schema_id)
     imports = "/data/foundation/import/batches"
     batch = api.ok("POST", imports, {"datasetId": table, "inputFormat": {"format": "json"}})["id"]
-    api.send("PUT", f"{imports}/{batch}/datasets/{table}/files/a.json", content=json.dumps([row]).encode())
+    api.send("PUT", f"{imports}/{batch}/datasets/{table}/files/a.json", content=json.dumps(rows).encode())
     api.ok("POST", f"{imports}/{batch}?action=COMPLETE")
     while (found := api.ok("GET", f"{CATALOG}/batches/{batch}")[batch])["status"] not in ("success", "failed"):
         api.platform.worker.wake()
     assert (found["status"], found["errors"]) == ("success", [])
 
 
+def texts(**constraints: Any) -> Scalar:
+    return Scalar("string", **constraints)
+
+
+PATTERNS = (
+    *(r"^[A-Z]{2}-\d{3,}$", r"^(foo|ba[rz])+$", "a|b", r"^\S+\s\w*$", r"^[^@0-9]+@[a-z]+\.[a-z]{2,4}$", "^.{5}$"),
+    *(r"^[A-Z][a-z]+$", r"^\d{4}-(0[1-9]|1[0-2])$", "^$", r"^((a*b?)*)*c$", r"[^\w]", r"^\\z\.$", r"(?i)^x"),
+)
 SCALARS = st.sampled_from(
     [
-        *(Scalar(name) for name in ("string", "boolean", "number", "int", "byte", "long", "date", "date-time")),
-        *(Scalar("string", format=form) for form in ("email", "uri")),
-        Scalar("string", enum=("a", "b")),
-        Scalar("string", min_length=5, max_length=6),
-        Scalar("int", minimum=3, maximum=4),
+        *(
+            Scalar(name)
+            for name in ("string", "boolean", "number", "int", "byte", "short", "long", "date", "date-time")
+        ),
+        *(texts(format=form) for form in ("email", "uri", "uri-reference", "ipv4", "ipv6", "hostname", "time", "uuid")),
+        *(texts(pattern=pattern) for pattern in PATTERNS),
+        *(texts(enum=("a", "b")), texts(enum=("x1", "x22"), pattern="[0-9]{2}"), texts(enum=("", "äöü"), min_length=1)),
+        *(
+            texts(min_length=5, max_length=6),
+            texts(max_length=0),
+            texts(min_length=900),
+            texts(max_length=3, format="email"),
+        ),
+        *(
+            texts(min_length=40, format="email"),
+            texts(min_length=60, format="uri"),
+            texts(min_length=20, pattern="^[ab]+$"),
+        ),
+        *(
+            texts(min_length=30, pattern="@"),
+            texts(pattern="^https:", format="uri"),
+            texts(max_length=4, pattern="^a*b*$"),
+        ),
+        *(Scalar("int", minimum=3, maximum=4), Scalar("long", minimum=2**52), Scalar("byte", maximum=-100)),
+        *(Scalar("int", minimum=-7.5, maximum=-6.5), Scalar("number", minimum=0.001, maximum=0.002)),
+        *(
+            Scalar("number", maximum=-1e300),
+            Scalar("number", minimum=-1e308, maximum=1e308),
+            Scalar("number", minimum=0),
+        ),
     ]
 )
-NAMES = st.sampled_from(["a", "b", "c_d", "e1"])
+NAMES = st.sampled_from(["a", "b", "c_d", "e1", "value", "key"])
 
 
 def objects(types: st.SearchStrategy[Any]) -> st.SearchStrategy[Object]:
-    fields = st.dictionaries(NAMES, types, min_size=1, max_size=4)
-    return fields.map(lambda found: Object(tuple(Field(name, t) for name, t in found.items())))
+    fields = st.dictionaries(NAMES, st.tuples(types, st.booleans()), min_size=1, max_size=4)
+    return fields.map(lambda found: Object(tuple(Field(name, t, must) for name, (t, must) in found.items())))
 
 
 TYPES = st.recursive(SCALARS, lambda inner: inner.map(Array) | inner.map(Map) | objects(inner), max_leaves=6)
 
 
-@settings(max_examples=50, deadline=None)
-@given(fields=objects(TYPES), seed=st.text(max_size=3))
-def test_samples_have_every_field_with_a_value_of_its_type(fields: Object, seed: str) -> None:
-    def fits(t: Any, value: Any) -> bool:
-        match t:
-            case Object():
-                return value.keys() == {f.name for f in t.fields} and all(fits(f.type, value[f.name]) for f in t.fields)
-            case Array():
-                return isinstance(value, list) and all(fits(t.items, v) for v in value)
-            case Map():
-                return isinstance(value, dict) and all(fits(t.values, v) for v in value.values())
-        kinds = {"boolean": bool, "number": float | int, "int": int, "byte": int, "long": int}
-        if not isinstance(value, kinds.get(t.name, str)):
-            return False
-        if isinstance(value, str):
-            return (t.enum is None or value in t.enum) and (t.min_length or 0) <= len(value) <= (t.max_length or 999)
-        return (t.minimum is None or value >= t.minimum) and (t.maximum is None or value <= t.maximum)
+def check(record: Any, schema: dict[str, Any]) -> None:
+    known = jsonschema.Draft202012Validator
+    known(schema, format_checker=known.FORMAT_CHECKER).validate(record)
 
+
+def is_whole(t: Any, value: Any) -> bool:
+    """Tell whether a value has all fields of its type, all the way down."""
+    match t:
+        case Object():
+            return value.keys() == {f.name for f in t.fields} and all(is_whole(f.type, value[f.name]) for f in t.fields)
+        case Array():
+            return value != [] and all(is_whole(t.items, v) for v in value)
+        case Map():
+            return value != {} and all(is_whole(t.values, v) for v in value.values())
+    return True
+
+
+@settings(max_examples=150, deadline=None)
+@given(fields=objects(TYPES), seed=st.text(max_size=3))
+def test_samples_have_every_field_and_fit(fields: Object, seed: str) -> None:
     found = sample(fields, seed)
-    assert fits(fields, found)
+    assert found is not None
+    assert is_whole(fields, found)
+    check(found, emit(fields))
     assert found == sample(fields, seed)
     assert sample(parse_object(emit(fields)), seed) == found
+
+
+@settings(max_examples=15, deadline=None)
+@given(fields=objects(TYPES))
+def test_samples_of_any_schema_are_ingested(api: Api, fields: Object) -> None:
+    whole = schema(api, "random", custom(api, "random", emit(fields))["$id"])
+    row = api.ok("GET", f"{REGISTRY}/rpc/sampledata/{whole['meta:altId']}")
+    check(row, api.ok("GET", at(whole), headers=accept("xdm-full")))
+    assert is_whole(fields, row["_acme"])
+    ingest(api, whole["$id"], [row])
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        {"type": "string", "pattern": "^a$", "minLength": 3},
+        {"type": "string", "enum": ["a"], "pattern": "b"},
+        {"type": "string", "minLength": 2, "maxLength": 1},
+        {"type": "number", "minimum": 2, "maximum": 1},
+        {"type": "integer", "minimum": 2.2, "maximum": 2.8},
+    ],
+    ids=str,
+)
+def test_what_no_value_fits_is_left_out_unless_it_is_required(api: Api, impossible: dict[str, Any]) -> None:
+    def sampled(own: dict[str, Any], *required: str) -> httpx.Response:
+        whole = schema(api, "impossible", custom(api, "impossible", own, *required)["$id"])
+        return api.send("GET", f"{REGISTRY}/rpc/sampledata/{whole['meta:altId']}")
+
+    optional = {"type": "object", "properties": {"no": impossible, "yes": {"type": "string"}}}
+    assert list(sampled(optional, "_acme").json()["_acme"]) == ["yes"]
+    needed = {**optional, "required": ["no"]}
+    many = {"type": "object", "properties": {"many": {"type": "array", "items": needed}}}
+    assert "_acme" not in sampled(many).json()
+    assert "_acme" not in sampled(needed).json()
+    refused = sampled(needed, "_acme")
+    assert (refused.status_code, 'schema "impossible"' in refused.json()["detail"]) == (400, True)

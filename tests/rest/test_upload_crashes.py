@@ -21,12 +21,12 @@ OLD, NEW = b"before", b"after" * 1000
 
 def put(home: Path) -> None:
     """Write a blob over another, in the process that is killed."""
-    Blobs(Platform(Settings.load(home)).zone).put(CONTAINER, "a/b", BytesIO(NEW))
+    Blobs(Platform(Settings.load(home)).zone.storage).put(CONTAINER, "a/b", BytesIO(NEW))
 
 
 def commit(home: Path, block: str) -> None:
     """Make a blob of a block, in the process that is killed."""
-    Blobs(Platform(Settings.load(home)).zone).commit(CONTAINER, "a/b", [block])
+    Blobs(Platform(Settings.load(home)).zone.storage).commit(CONTAINER, "a/b", [block])
 
 
 def join(home: Path, batch_id: str) -> None:
@@ -38,18 +38,18 @@ def join(home: Path, batch_id: str) -> None:
 def test_a_blob_is_the_old_one_until_it_is_the_new_one(tmp_path: Path) -> None:
     home, block = tmp_path / "home", "MDAwMQ=="
     with served(home) as api:
-        blobs = Blobs(api.platform.zone)
+        blobs = Blobs(api.platform.zone.storage)
         blobs.put(CONTAINER, "a/b", BytesIO(OLD))
         blobs.put_block(CONTAINER, "a/b", block, BytesIO(NEW))
     for act in ((put,), (commit, block)):
         children.killed(act[0], home, *act[1:], crash_at="flow.blob-written")
         with served(home) as api:
-            blobs = Blobs(api.platform.zone)
+            blobs = Blobs(api.platform.zone.storage)
             assert blobs.get(CONTAINER, "a/b").path.read_bytes() == OLD
             assert [b.name for b in blobs.page(CONTAINER, "", "", "", 10).blobs] == ["a/b"]
     children.finish(children.start(commit, home, block))
     with served(home) as api:
-        assert Blobs(api.platform.zone).get(CONTAINER, "a/b").path.read_bytes() == NEW
+        assert Blobs(api.platform.zone.storage).get(CONTAINER, "a/b").path.read_bytes() == NEW
 
 
 def test_parts_are_joined_again(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def _deep(levels: int) -> dict:
         ({"type": "array"}, 'without "items"'),
         ({"type": "object", "meta:xdmType": "map"}, "additionalProperties"),
         ({"type": "string", "pattern": "("}, "regular expression"),
+        ({"type": "string", "pattern": "(?=a)"}, "regular expression"),
         ({"type": "string", "enum": "y"}, "list of strings"),
         ({"type": "number", "enum": [1]}, "only strings"),
         ({"type": "number", "minimum": "0"}, "must be a number"),

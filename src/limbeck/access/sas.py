@@ -80,11 +80,13 @@ class AccountKey:
                 _service_text(sent, _signed_resource(sent, container, blob)),
                 "co" if sent.get("sr") == "c" else "o",
             )
-        if not hmac.compare_digest(self._sign(text), sent["sig"]):
+        if not hmac.compare_digest(self._sign(text).encode(), sent["sig"].encode("utf-8", "replace")):
             raise Unauthenticated(
                 "the shared access signature does not match; fetch the landing zone's credentials anew"
             )
         _require_time(sent)
+        if sent.get("sip"):
+            raise NotAllowed("the shared access signature is for addresses (sip), which are not compared here")
         if sent.get("spr") == "https" and not secure:
             raise NotAllowed("the shared access signature allows HTTPS only")
         if sent.get("ss", "b") and "b" not in sent.get("ss", "b"):
@@ -127,9 +129,16 @@ def _require_time(sent: Mapping[str, str]) -> None:
     for key, early in (("st", True), ("se", False)):
         if not sent.get(key):
             continue
-        moment = datetime.fromisoformat(sent[key].replace("Z", "+00:00"))
+        moment = _moment(key, sent[key])
         moment = moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
         if (moment > now) if early else (moment <= now):
             raise Unauthenticated(f"the shared access signature is good from {sent.get('st')} to {sent.get('se')}")
     if not sent.get("se"):
         raise Unauthenticated("the shared access signature has no end (se)")
+
+
+def _moment(key: str, text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError as error:
+        raise Unauthenticated(f"{key} of the shared access signature is {text!r}; it is a time in UTC") from error

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import crash
-from limbeck.activation import files, rows
+from limbeck.activation import rows
+from limbeck.activation.files import BATCH_ROWS, File, Outbox
 from limbeck.activation.plan import Plan, Selected
 from limbeck.audience import Audiences
 from limbeck.audience.statements import MEMBERSHIP
 from limbeck.engine import Engine, Table
 from limbeck.errors import InvalidInput
+from limbeck.flow import LandingZone
 from limbeck.profile import Profiles
 from limbeck.profile.people import People
 from limbeck.scope import Sandbox
@@ -25,11 +27,9 @@ from limbeck.scope import Sandbox
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be delivered, where, and for which run."""
+    """What is to be delivered, and for which run."""
 
     plan: Plan
-    folder: Path
-    """It is made."""
     run_id: str
     at: datetime
     """The time in the files' names: a run's own, so that one that is done again writes the same."""
@@ -43,17 +43,20 @@ class Delivered:
     records: int
     """Members; with a namespace as key, each counts once for each of its identities there."""
     rows: int
-    files: tuple[tuple[Path, int], ...]
-    """Each with its rows."""
+    files: tuple[File, ...]
 
 
 class Deliveries:
-    """Writes the members of audiences as files."""
+    """Writes the members of audiences as files of the export area. *scratch* is for files on the way."""
 
-    def __init__(self, audiences: Audiences, profiles: Profiles, engine: Engine) -> None:
+    def __init__(
+        self, audiences: Audiences, profiles: Profiles, engine: Engine, zone: LandingZone, scratch: Path
+    ) -> None:
         self._audiences = audiences
         self._profiles = profiles
         self._engine = engine
+        self._zone = zone
+        self._scratch = scratch
 
     def deliver(self, sandbox: Sandbox, order: Order) -> list[Delivered]:
         """Write the files of a run; return what was written, by audience.
@@ -63,13 +66,14 @@ class Deliveries:
         `DiskFull` if the folder cannot be written: then no manifest is there.
         """
         self._require(sandbox, order)
-        files.make(order.folder)
-        with self._profiles.people(sandbox) as people:
-            found = [self._one(sandbox, order, people, selected) for selected in order.plan.audiences]
-        crash.point("activation.files-written")
-        files.write_manifest(
-            order.folder / order.plan.manifest_name(order.run_id), _manifest(order, found), order.run_id
-        )
+        self._zone.ready("export", order.plan.path)
+        with (
+            Outbox.opened(self._zone, order.plan.path, order.run_id, self._scratch) as outbox,
+            self._profiles.people(sandbox) as people,
+        ):
+            found = [self._one(sandbox, order, people, selected, outbox) for selected in order.plan.audiences]
+            crash.point("activation.files-written")
+            outbox.write_manifest(order.plan.manifest_name(order.run_id), _manifest(order, found))
         crash.point("activation.manifest-written")
         return found
 
@@ -93,24 +97,24 @@ class Deliveries:
                 )
             names.add(name)
 
-    def _one(self, sandbox: Sandbox, order: Order, people: People, selected: Selected) -> Delivered:
+    def _one(self, sandbox: Sandbox, order: Order, people: People, selected: Selected, outbox: Outbox) -> Delivered:
         plan = order.plan
         audience = self._audiences.definitions.get(sandbox, selected.audience_id)
         file = self._audiences.folder.path(self._audiences.membership(audience.id).path)
-        target = order.folder / plan.file_name(selected, audience.name, order.at)
+        name = plan.file_name(selected, audience.name, order.at)
         tables = [Table(rows.DELIVERED, MEMBERSHIP, (str(file),)), *people.tables()]
         with self._engine.session(tables, ordered=True) as session:
             ((records, wanted),) = session.fetch(rows.count(people, plan))
-            reader = session.reader(rows.statement(people, plan), files.BATCH_ROWS)
-            written = tuple(files.write(reader, plan.form, target, order.run_id))
+            reader = session.reader(rows.statement(people, plan), BATCH_ROWS)
+            written = tuple(outbox.write(reader, plan.form, name))
         return Delivered(audience.id, int(records), int(wanted), written)
 
 
 def _manifest(order: Order, found: Sequence[Delivered]) -> Mapping[str, Any]:
     listed = [
-        {"sinkPath": path.name, "name": path.name, "size": path.stat().st_size, "rows": count}
+        {"sinkPath": file.name, "name": file.name, "size": file.bytes, "rows": file.rows}
         for delivered in found
-        for path, count in delivered.files
+        for file in delivered.files
     ]
     moment = order.at.isoformat(timespec="seconds")
     return {"flowRunId": order.run_id, "scheduledTime": moment, "exportResults": listed}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,12 +15,10 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from limbeck import crash
 from limbeck.activation.csv_text import CsvText
 from limbeck.activation.form import Form
-from limbeck.errors import LandingZoneError
-from limbeck.files.folder import sync
-from limbeck.flow.landingzone import zone_named
+from limbeck.files.folder import disk_full_named
+from limbeck.flow import LandingZone
 
 SPLIT_ROWS = 5_000_000
 """Rows at which a file is split."""
@@ -27,36 +26,65 @@ SPLIT_ROWS = 5_000_000
 BATCH_ROWS = 65_536
 
 
-def make(folder: Path) -> None:
-    """Make the folder of a delivery; raise `LandingZoneError` if nothing can be written there."""
-    with zone_named(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise LandingZoneError(f"the folder {folder} is not writable; give it rights, or choose another path")
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that was delivered."""
+
+    name: str
+    """Inside the folder of the delivery."""
+    bytes: int
+    rows: int
 
 
-def write(reader: pa.RecordBatchReader, form: Form, target: Path, run_id: str) -> Iterator[tuple[Path, int]]:
-    """Write rows into files called after *target*, of at most `SPLIT_ROWS`; yield each with its rows.
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Where the files of one run are made, and the folder of the landing zone into which they go."""
 
-    An audience of nobody still gets a file, with a header.
-    """
-    batches, number = iter(reader), 0
-    while (first := next(batches, None)) is not None or number == 0:
-        number += 1
-        part = chain([] if first is None else [first], islice(batches, SPLIT_ROWS // BATCH_ROWS - 1))
-        path = target.with_name(f"{target.name}{'' if number == 1 else f'_{number}'}.{form.ending}")
-        with _whole(path, run_id) as beside:
-            if form.file_type == "PARQUET":
-                count = _write_parquet(part, reader.schema, "gzip" if form.gzip else "snappy", beside)
-            else:
-                count = _write_csv(part, reader.schema, form.csv, form.gzip, beside)
-        yield path, count
+    zone: LandingZone
+    folder: str
+    run_id: str
+    work: Path
 
+    @classmethod
+    @contextmanager
+    def opened(cls, zone: LandingZone, folder: str, run_id: str, scratch: Path) -> Iterator[Outbox]:
+        """Give an outbox for as long as the block lasts; what a killed run left in it is gone."""
+        work = scratch / f"delivery-{run_id}"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        try:
+            yield cls(zone, folder, run_id, work)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
-def write_manifest(path: Path, body: Mapping[str, Any], run_id: str) -> None:
-    """Write the manifest of a run."""
-    with _whole(path, run_id) as beside:
-        beside.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
+    def write(self, reader: pa.RecordBatchReader, form: Form, name: str) -> Iterator[File]:
+        """Write rows into files called after *name*, of at most `SPLIT_ROWS`; yield each when it has appeared.
+
+        An audience of nobody still gets a file, with a header.
+        """
+        batches, number = iter(reader), 0
+        while (first := next(batches, None)) is not None or number == 0:
+            number += 1
+            part = chain([] if first is None else [first], islice(batches, SPLIT_ROWS // BATCH_ROWS - 1))
+            path = self.work / f"{name}{'' if number == 1 else f'_{number}'}.{form.ending}"
+            with disk_full_named():
+                if form.file_type == "PARQUET":
+                    count = _write_parquet(part, reader.schema, "gzip" if form.gzip else "snappy", path)
+                else:
+                    count = _write_csv(part, reader.schema, form.csv, form.gzip, path)
+            yield File(path.name, self._send(path), count)
+
+    def write_manifest(self, name: str, body: Mapping[str, Any]) -> None:
+        """Write the manifest of a run."""
+        path = self.work / name
+        path.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
+        self._send(path)
+
+    def _send(self, path: Path) -> int:
+        """Have a file appear in the landing zone; return its bytes."""
+        size = path.stat().st_size
+        self.zone.write("export", f"{self.folder}/{path.name}" if self.folder else path.name, path, self.run_id)
+        return size
 
 
 def _write_parquet(part: Iterator[pa.RecordBatch], schema: pa.Schema, compression: str, path: Path) -> int:
@@ -81,18 +109,3 @@ def _write_csv(part: Iterator[pa.RecordBatch], schema: pa.Schema, text: CsvText,
 def _zipped(raw: BinaryIO) -> gzip.GzipFile:
     """Return a compressed file without name and time in its head: the same rows are the same bytes."""
     return gzip.GzipFile("", "wb", fileobj=raw, mtime=0)
-
-
-@contextmanager
-def _whole(path: Path, run_id: str) -> Iterator[Path]:
-    """Give a hidden name to write to, the run's own; the file appears under its name when the block ends well."""
-    beside = path.with_name(f".{path.name}.{run_id}.part")
-    try:
-        with zone_named(path.parent):
-            yield beside
-            sync(beside)
-            crash.point("activation.file-hidden")
-            beside.replace(path)
-            sync(path.parent)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -9,7 +9,6 @@ from typing import Any
 from limbeck.activation.delivery import Deliveries, Order
 from limbeck.activation.plan import Plan, selected_audiences
 from limbeck.errors import InvalidInput
-from limbeck.flow.landingzone import LandingZone
 from limbeck.flow.model import Metrics, Resource, Run, Runner
 from limbeck.flow.resources import Resources
 from limbeck.scope import Sandbox
@@ -18,10 +17,9 @@ from limbeck.scope import Sandbox
 class ActivationRunner(Runner):
     """Delivers the audiences that a flow selects, or those of them that a run asks for."""
 
-    def __init__(self, deliveries: Deliveries, resources: Resources, zone: LandingZone) -> None:
+    def __init__(self, deliveries: Deliveries, resources: Resources) -> None:
         self._deliveries = deliveries
         self._resources = resources
-        self._zone = zone
 
     def check(self, flow: Resource, target: Resource) -> None:
         """Raise `InvalidInput` or `NotServed` for a flow that could not be delivered as it says."""
@@ -40,12 +38,11 @@ class ActivationRunner(Runner):
         plan = Plan.of(flow.body, target.body)
         wanted = _asked([s.audience_id for s in plan.audiences], run.payload)
         plan = replace(plan, audiences=tuple(s for s in plan.audiences if s.audience_id in wanted))
-        folder = self._zone.path("export", plan.path)
-        found = self._deliveries.deliver(sandbox, Order(plan, folder, run.id, run.created))
-        files = [path for delivered in found for path, _ in delivered.files]
+        found = self._deliveries.deliver(sandbox, Order(plan, run.id, run.created))
+        files = [file for delivered in found for file in delivered.files]
         return Metrics(
             output_files=len(files),
-            output_bytes=sum(path.stat().st_size for path in files),
+            output_bytes=sum(file.bytes for file in files),
             input_records=sum(d.records for d in found),
             output_records=sum(d.rows for d in found),
             skipped_records=sum(d.records - d.rows for d in found),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from limbeck.api import shapes
 from limbeck.api.bodies import body_of
 from limbeck.api.context import Caller, Reading, Writing
+from limbeck.api.document import FILE as FILE_BODY
 from limbeck.errors import InvalidInput, NotFound, NotServed
 from limbeck.ingest.parts import Span
 from limbeck.lake import Batch
@@ -19,6 +20,9 @@ from limbeck.lake import Batch
 router = APIRouter(prefix="/data/foundation/import")
 
 FILE = "/batches/{batch_id}/datasets/{dataset_id}/files/{name:path}"
+
+
+Part = Annotated[str | None, Header(alias="Content-Range")]
 
 
 class CreateBatch(BaseModel):
@@ -38,7 +42,7 @@ def create_batch(caller: Writing, body: CreateBatch) -> dict[str, Any]:
     return shapes.batch(made, caller.sandbox)
 
 
-@router.put(FILE)
+@router.put(FILE, openapi_extra=FILE_BODY)
 async def upload_file(caller: Writing, request: Request, batch_id: str, dataset_id: str, name: str) -> JSONResponse:
     """PUT …/files/{name}: one file of the batch, streamed to the staging folder."""
     body = body_of(request)
@@ -64,13 +68,15 @@ def act_on_file(caller: Writing, batch_id: str, dataset_id: str, name: str, acti
     return JSONResponse({}, 201)
 
 
-@router.patch(FILE)
-async def upload_part(caller: Writing, request: Request, batch_id: str, dataset_id: str, name: str) -> JSONResponse:
+@router.patch(FILE, openapi_extra=FILE_BODY)
+async def upload_part(
+    caller: Writing, request: Request, batch_id: str, dataset_id: str, name: str, span: Part = None
+) -> JSONResponse:
     """PATCH …/files/{name}: the bytes that the header `Content-Range` names, in any order."""
-    body, span = body_of(request), Span.parse(request.headers.get("content-range"))
+    body, parsed = body_of(request), Span.parse(span)
 
     def upload() -> None:
-        caller.platform.ingest.put_part(_batch(caller, batch_id, dataset_id), name, span, body)
+        caller.platform.ingest.put_part(_batch(caller, batch_id, dataset_id), name, parsed, body)
 
     await run_in_threadpool(upload)
     return JSONResponse({})

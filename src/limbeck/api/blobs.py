@@ -37,7 +37,7 @@ from limbeck.errors import (
     Unauthenticated,
 )
 from limbeck.flow.blobs import Blob, BlobExists, Blobs, NoContainer
-from limbeck.flow.landingzone import CONTAINERS
+from limbeck.flow.storage import CONTAINERS
 
 log = logging.getLogger("limbeck.api.blobs")
 
@@ -116,7 +116,7 @@ class _Call:
 
 def application(platform: Any) -> Starlette:
     """Return the application that serves the containers of a platform's landing zone under `ROOT`."""
-    blobs = Blobs(platform.zone)
+    blobs = Blobs(platform.zone.storage)
 
     async def answer(request: Request) -> Response:
         parts = request.path_params

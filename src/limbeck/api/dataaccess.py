@@ -36,8 +36,8 @@ def list_files(caller: Reading, batch_id: str) -> dict[str, Any]:
     return {"data": found, "_page": {"limit": len(found), "count": len(found)}}
 
 
-@router.head("/files/{file_id}")
-@router.get("/files/{file_id}")
+@router.head("/files/{file_id}", include_in_schema=False)
+@router.get("/files/{file_id}", responses={200: {"content": {"application/octet-stream": {}}}})
 def get_file(caller: Reading, file_id: str, path: str | None = None) -> Response:
     """GET and HEAD /files/{id}: what it holds; with *path* its bytes, or how many they are."""
     file = _find(caller, file_id)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +18,7 @@ from limbeck.flow import Resource, Run
 from limbeck.flow.model import ResourceKind
 from limbeck.flow.preview import preview
 from limbeck.flow.specs import CONNECTIONS, FLOWS, LANDING_ZONE_SOURCE, connection_spec, flow_spec
+from limbeck.flow.storage import Entry
 
 router = APIRouter()
 
@@ -30,6 +30,8 @@ KINDS: dict[str, ResourceKind] = {
     "targetConnections": "targetConnection",
     "flows": "flow",
 }
+
+KindName = Annotated[str, Path(json_schema_extra={"enum": list(KINDS)})]
 
 PAGE = 100
 
@@ -115,21 +117,18 @@ def explore(
         raise NotServed(f"connection spec {spec_id} cannot be explored; {LANDING_ZONE_SOURCE} can")
     zone = caller.platform.zone
     if object_type == "file":
-        path = zone.path("upload", object_path)
-        if not path.is_file():
-            raise NotFound(f"there is no file {object_path!r} in the upload area")
-        return flowshapes.preview(preview(caller.platform.engine, path))
-    found = zone.entries("" if object_type == "root" else object_path)
-    return [_entry(path, zone.path("upload", "")) for path in found]
+        with zone.local("upload", object_path) as path:
+            return flowshapes.preview(preview(caller.platform.engine, path))
+    return [_entry(found) for found in zone.entries("upload", "" if object_type == "root" else object_path)]
 
 
-def _entry(path: Path, root: Path) -> dict[str, Any]:
+def _entry(found: Entry) -> dict[str, Any]:
     return {
-        "type": "folder" if path.is_dir() else "file",
-        "name": path.name,
-        "path": path.relative_to(root).as_posix(),
-        "canPreview": path.is_file(),
-        "canFetchSchema": path.is_file(),
+        "type": "folder" if found.is_folder else "file",
+        "name": found.name,
+        "path": found.path,
+        "canPreview": not found.is_folder,
+        "canFetchSchema": not found.is_folder,
     }
 
 
@@ -229,12 +228,12 @@ def act_on_flow(caller: Writing, flow_id: str, op: str) -> dict[str, Any]:
 def test_connection(caller: Reading, connection_id: str) -> dict[str, Any]:
     """GET /connections/{id}/test: whether what it leads to can be reached."""
     caller.platform.flows.resources.get(caller.sandbox, "connection", connection_id)
-    caller.platform.zone.area("upload")
+    caller.platform.zone.storage.check("upload")
     return {"state": "enabled"}
 
 
 @router.post(f"{BASE}/{{kind}}", status_code=201)
-def create_resource(caller: Writing, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+def create_resource(caller: Writing, kind: KindName, body: dict[str, Any]) -> dict[str, Any]:
     """POST /connections, /sourceConnections, /targetConnections or /flows."""
     made = caller.platform.flows.create(caller.sandbox, _kind(kind), body)
     caller.platform.worker.wake()
@@ -243,7 +242,12 @@ def create_resource(caller: Writing, kind: str, body: dict[str, Any]) -> dict[st
 
 @router.get(f"{BASE}/{{kind}}")
 def list_resources(
-    caller: Reading, kind: str, prop: Properties = None, limit: int = PAGE, token: Token = None, order: OrderBy = None
+    caller: Reading,
+    kind: KindName,
+    prop: Properties = None,
+    limit: int = PAGE,
+    token: Token = None,
+    order: OrderBy = None,
 ) -> dict[str, Any]:
     """GET /{kind}: oldest first."""
     shape = _shape(caller, _kind(kind))
@@ -252,7 +256,7 @@ def list_resources(
 
 
 @router.get(f"{BASE}/{{kind}}/{{resource_id}}")
-def get_resource(caller: Reading, kind: str, resource_id: str, response: Response) -> dict[str, Any]:
+def get_resource(caller: Reading, kind: KindName, resource_id: str, response: Response) -> dict[str, Any]:
     """GET /{kind}/{id}: `items` with the one object."""
     found = caller.platform.flows.resources.get(caller.sandbox, _kind(kind), resource_id)
     show(response, found.etag)
@@ -261,7 +265,7 @@ def get_resource(caller: Reading, kind: str, resource_id: str, response: Respons
 
 @router.patch(f"{BASE}/{{kind}}/{{resource_id}}")
 def patch_resource(
-    caller: Writing, kind: str, resource_id: str, operations: list[dict[str, Any]], etag: IfMatch = None
+    caller: Writing, kind: KindName, resource_id: str, operations: list[dict[str, Any]], etag: IfMatch = None
 ) -> dict[str, Any]:
     """PATCH /{kind}/{id}: JSON Patch under the etag of `If-Match`."""
     changed = caller.platform.flows.patch(caller.sandbox, _kind(kind), resource_id, operations, etag)
@@ -270,7 +274,7 @@ def patch_resource(
 
 
 @router.delete(f"{BASE}/{{kind}}/{{resource_id}}", status_code=204)
-def delete_resource(caller: Writing, kind: str, resource_id: str, etag: IfMatch = None) -> Response:
+def delete_resource(caller: Writing, kind: KindName, resource_id: str, etag: IfMatch = None) -> Response:
     """DELETE /{kind}/{id}."""
     caller.platform.flows.delete(caller.sandbox, _kind(kind), resource_id, etag)
     return Response(status_code=204)

@@ -12,7 +12,7 @@ from limbeck.access.service import may_write
 from limbeck.api.context import Caller, Reading
 from limbeck.api.shapes import iso
 from limbeck.errors import InvalidInput
-from limbeck.flow.landingzone import CONTAINERS, Area
+from limbeck.flow.storage import CONTAINERS, Area
 
 router = APIRouter(prefix="/data/foundation/connectors/landingzone")
 
@@ -58,7 +58,12 @@ def _credentials(caller: Caller, request: Request, kind: str) -> dict[str, Any]:
     told = {"containerName": CONTAINERS[area], "storageAccountName": ACCOUNT}
     http: str | None = request.app.state.http
     if http is None:
-        return {**told, "SASToken": "", "SASUri": caller.platform.zone.area(area).as_uri(), "expiryDate": None}
+        return {
+            **told,
+            "SASToken": "",
+            "SASUri": caller.platform.zone.storage.access(area, True).place["url"],
+            "expiryDate": None,
+        }
     key = caller.platform.access.account_key()
     allowed = PERMISSIONS[area] if may_write(caller.principal) else PERMISSIONS["export"]
     signed, ends = key.container(CONTAINERS[area], allowed, LIFETIME)

@@ -9,26 +9,33 @@ from typing import Any
 from urllib.parse import urlencode
 
 from limbeck.errors import InvalidInput
+from limbeck.xdm.patterns import check, is_found
 
 Item = dict[str, Any]
 
 _CONDITION = re.compile(r"(?P<key>[^=!<>~]+)(?P<operator>==|!=|<=|>=|<|>|~)(?P<value>.*)", re.DOTALL)
 _KEY = re.compile(r"[\w.:$@-]+")
+
+
+def _matches(value: Any, pattern: Any) -> bool:
+    return is_found(pattern, value)
+
+
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "!=": operator.ne,
     "<": operator.lt,
     ">": operator.gt,
     "<=": operator.le,
     ">=": operator.ge,
-    "~": lambda value, pattern: pattern in value,
+    "~": _matches,
 }
 
 
 def filtered(items: Sequence[Item], conditions: Sequence[str] | None) -> list[Item]:
     """Return the items that fulfil conditions like `name==x`; of several `==` about one key, one of them.
 
-    Operators are `==`, `!=`, `<`, `>`, `<=`, `>=` and `~` (contains); a key alone asks whether it is there. Of a list,
-    one entry has to be equal, and none for `!=`. Raise `InvalidInput` for anything else.
+    Operators are `==`, `!=`, `<`, `>`, `<=`, `>=` and `~`, which looks for a regular expression; a key alone asks
+    whether it is there. Of a list, one entry has to be equal, none for `!=`. Raise `InvalidInput` for anything else.
     """
     wanted: dict[str, list[str]] = {}
     others: list[tuple[str, Callable[[Any, Any], bool], str]] = []
@@ -42,7 +49,8 @@ def filtered(items: Sequence[Item], conditions: Sequence[str] | None) -> list[It
         elif found["operator"] == "==":
             wanted.setdefault(found["key"], []).append(_text(found["value"]))
         else:
-            others.append((found["key"], _OPERATORS[found["operator"]], found["value"]))
+            value = check(found["value"]) if found["operator"] == "~" else found["value"]
+            others.append((found["key"], _OPERATORS[found["operator"]], value))
     kept = [i for i in items if all(_at(i, key) is not None for key in there)]
     kept = [i for i in kept if all(_is_one_of(_at(i, key), values) for key, values in wanted.items())]
     return [i for i in kept if all(_holds(_at(i, key), compare, value) for key, compare, value in others)]
@@ -74,7 +82,7 @@ def page(
 
 
 def _holds(value: Any, compare: Callable[[Any, Any], bool], wanted: str) -> bool:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and compare is not _matches:
         try:
             return compare(value, float(wanted))
         except (ValueError, TypeError):

@@ -45,6 +45,9 @@ _GOOD, _BAD = ("success", "active"), ("failed", "failure", "aborted", "abandoned
 
 CHUNK = 1024 * 1024
 
+PART_BYTES = 128 * CHUNK
+"""Larger files are sent in parts: AEP takes 256 MB in one request (REST contract, section 14.3)."""
+
 
 class Client:
     """A sandbox of a platform: Limbeck in this process, a Limbeck server, or AEP.
@@ -200,7 +203,7 @@ class Client:
         batch_id = self.open_batch(dataset, format or _format_of(files))
         for count, file in enumerate(map(Path, files)):
             try:
-                self.put_file(batch_id, dataset, f"{count:05d}-{file.name}", _chunks(file))
+                self.put_file(batch_id, dataset, f"{count:05d}-{file.name}", file)
             except BaseException:
                 self.abort_batch(batch_id)
                 raise
@@ -212,11 +215,20 @@ class Client:
         body = {"datasetId": dataset.id, "inputFormat": {"format": format, "isMultiLineJson": False}}
         return str(self._transport.call("POST", f"{IMPORT}/batches", json=body)["id"])
 
-    def put_file(self, batch_id: str, dataset: Dataset, name: str, content: Iterator[bytes]) -> None:
-        """Stream one file into an open batch."""
+    def put_file(self, batch_id: str, dataset: Dataset, name: str, file: Path, part_bytes: int = PART_BYTES) -> None:
+        """Stream one file into an open batch: whole, or in parts if it is larger than *part_bytes*."""
         path = f"{IMPORT}/batches/{batch_id}/datasets/{dataset.id}/files/{quote(name)}"
         headers = {"Content-Type": "application/octet-stream"}
-        self._transport.call("PUT", path, content=content, headers=headers)
+        size = _size(file)
+        if size <= part_bytes:
+            self._transport.call("PUT", path, content=_chunks(file, 0, size), headers=headers)
+            return
+        self._transport.call("POST", path, params={"action": "INITIALIZE"})
+        for first in range(0, size, part_bytes):
+            end = min(first + part_bytes, size)
+            span = {**headers, "Content-Range": f"bytes {first}-{end - 1}/{size}"}
+            self._transport.call("PATCH", path, content=_chunks(file, first, end), headers=span)
+        self._transport.call("POST", path, params={"action": "COMPLETE"})
 
     def complete_batch(self, batch_id: str) -> None:
         """Say that all files of a batch are there."""
@@ -401,10 +413,18 @@ def _batches(reader: pa.RecordBatchReader, stack: ExitStack) -> Iterator[pa.Reco
             raise RowCapReached(f"the result was cut after {trailer['rows']} rows: add a LIMIT, or export the dataset")
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _chunks(path: Path, first: int, end: int) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
+            file.seek(first)
+            while chunk := file.read(min(CHUNK, end - file.tell())):
                 yield chunk
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error

@@ -190,16 +190,19 @@ class Session:
         """Run one SELECT into Parquet files, as `write` does."""
         return self.write(sql, "parquet", compression)
 
-    def write(self, sql: str, form: str, compression: Compression, options: str = "") -> list[Path]:
+    def write(
+        self, sql: str, form: str, compression: Compression, options: str = "", *, one_file: bool = False
+    ) -> list[Path]:
         """Run one SELECT into files in the session's scratch folder; move them before it ends.
 
         *form* is `parquet`, `json` (a row a line) or `csv`, *options* what COPY shall be told besides. In an ordered
-        session it is one file, with the rows in order.
+        session it is one file, with the rows in order; with *one_file*, too, but in any order.
         """
         _check_select(self._connection, sql)
         target = self._folder / f"out-{ids.new_uuid()}"
         target.mkdir(parents=True)
-        place, parts = (target / f"0.{form}", "") if self._ordered else (target, f", FILE_SIZE_BYTES {PART_BYTES}")
+        is_one = self._ordered or one_file
+        place, parts = (target / f"0.{form}", "") if is_one else (target, f", FILE_SIZE_BYTES {PART_BYTES}")
         packed = "none" if compression == "uncompressed" and form != "parquet" else compression
         with self._guard():  # several parts are never in order, whatever the setting says
             told = f"FORMAT {form}, COMPRESSION {packed}{parts}{options}"

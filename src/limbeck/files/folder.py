@@ -40,10 +40,8 @@ class Folder:
                 if error.errno != errno.EXDEV:
                     raise
                 beside = target.with_name(f".{target.name}.{ids.new_uuid()}")
-                shutil.copyfile(source, beside)
-                sync(beside)
+                bring(source, beside)
                 beside.replace(target)
-                source.unlink()
             sync(target.parent)
 
     def write(self, name: str, body: BinaryIO) -> int:
@@ -74,6 +72,23 @@ class Folder:
         for parent, _, files in os.walk(self.root):
             for name in files:
                 yield (Path(parent) / name).relative_to(self.root).as_posix()
+
+
+def bring(source: Path, target: Path) -> None:
+    """Move a finished file to *target*, durably. From another disk it is copied: *target* is hidden until then."""
+    sync(source)
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        try:
+            shutil.copyfile(source, target)
+            sync(target)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        source.unlink()
 
 
 class disk_full_named:  # noqa: N801 - reads as the statement it is: `with disk_full_named():`

@@ -17,7 +17,8 @@ from typing import BinaryIO
 from limbeck import crash, ids
 from limbeck.errors import Conflict, InvalidInput, NotFound
 from limbeck.files.folder import COPY_BYTES, sync
-from limbeck.flow.landingzone import CONTAINERS, Area, LandingZone, zone_named
+from limbeck.flow.storage import CONTAINERS, Area, FolderStorage
+from limbeck.flow.storage.folder import zone_named
 
 BLOCK_AGE_S = 7 * 86_400
 """Blocks that were never committed go after a week, as in Azure."""
@@ -58,7 +59,7 @@ class Listed:
 class Blobs:
     """The blobs of a landing zone's two areas; hidden files (`.…`) are none."""
 
-    def __init__(self, zone: LandingZone) -> None:
+    def __init__(self, zone: FolderStorage) -> None:
         self._zone = zone
 
     def area(self, container: str) -> Area:

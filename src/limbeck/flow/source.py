@@ -22,9 +22,10 @@ from limbeck import clock, crash
 from limbeck.errors import InvalidInput
 from limbeck.files.folder import disk_full_named
 from limbeck.flow import mappings, runs
-from limbeck.flow.landingzone import Found, LandingZone
+from limbeck.flow.landingzone import LandingZone
 from limbeck.flow.model import Metrics, Resource, Run, Runner
 from limbeck.flow.resources import Resources
+from limbeck.flow.storage import Found
 from limbeck.ingest import Ingest, InputFormat
 from limbeck.ingest.batches import Upload
 from limbeck.ingest.formats import ENDINGS
@@ -108,7 +109,7 @@ class FilePickup(Runner):
             known = _taken(connection, flow)
         now, taken = clock.millis(clock.now()), 0
         young: list[Found] = []
-        for found in self._zone.files(source_path(source), _is_recursive(source)):
+        for found in self._zone.files("upload", source_path(source), _is_recursive(source)):
             row = known.get(found.path)
             if row is not None:
                 if (row.bytes, row.modified) != (found.bytes, found.modified_ms):
@@ -133,7 +134,7 @@ class FilePickup(Runner):
             for found in files:
                 copy = work / "copy"
                 with disk_full_named():
-                    is_whole = self._zone.copy(found, copy)
+                    is_whole = self._zone.copy("upload", found, copy)
                 if not is_whole:
                     messages.append(f"the file {found.path} is left for the next run: it changed while it was read")
                 elif found.path.lower().endswith(".parquet") and not _has_footer(copy):

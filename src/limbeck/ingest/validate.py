@@ -16,6 +16,7 @@ from typing import Any
 from limbeck.errors import nearest
 from limbeck.ingest import columns
 from limbeck.ingest.rules import MANGLED, Identifier
+from limbeck.xdm.patterns import is_found
 from limbeck.xdm.types import INTEGER_BOUNDS, Array, Map, Object, Scalar, Type
 
 FOUND_LENGTH = 200
@@ -247,7 +248,7 @@ def _limits(value: float, s: Scalar) -> Iterator[tuple[bool, str]]:
 
 def _text_rules(value: str, s: Scalar) -> Iterator[tuple[bool, str]]:
     yield s.enum is None or value in s.enum, f"one of {', '.join(s.enum or ())}"
-    yield s.pattern is None or re.search(s.pattern, value) is not None, f"a text like {s.pattern}"
+    yield s.pattern is None or is_found(s.pattern, value), f"a text like {s.pattern}"
     yield s.min_length is None or len(value) >= s.min_length, f"at least {s.min_length} characters"
     yield s.max_length is None or len(value) <= s.max_length, f"at most {s.max_length} characters"
     yield s.format != "email" or value.count("@") == 1, "an e-mail address, with one @"

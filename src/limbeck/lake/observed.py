@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.types as pt
 
-from limbeck.xdm.types import Array, Map, Object, Type
+from limbeck.xdm.types import Object, Type
 
 
 def observed(fields: Object, paths: Sequence[Path]) -> Object:
     """Return the part of *fields* of which at least one leaf has a value in one of the Parquet files *paths*."""
-    seen: set[str] = set()
+    seen: set[tuple[str, ...]] = set()
     for path in paths:
         metadata = pq.read_metadata(path)
+        leaves = list(_leaves(metadata.schema.to_arrow_schema(), ()))
         for group in range(metadata.num_row_groups):
             rows = metadata.row_group(group)
-            columns = (rows.column(number) for number in range(rows.num_columns))
-            seen |= {_dotted(c.path_in_schema) for c in columns if _has_values(c)}
-    found = _kept(fields, "", seen)
+            seen |= {leaf for number, leaf in enumerate(leaves) if _has_values(rows.column(number))}
+    found = _kept(fields, (), seen)
     return found if isinstance(found, Object) else Object(())
+
+
+def _leaves(fields: Iterable[pa.Field], below: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield for each column of a Parquet file the path of its field, or of the list or map around it."""
+    for field in fields:
+        path = (*below, field.name)
+        if pt.is_struct(field.type):
+            yield from _leaves(field.type, path)
+        elif pt.is_nested(field.type):
+            inside = [field.type.field(number) for number in range(field.type.num_fields)]
+            yield from (path for _ in _leaves(inside, ()))
+        else:
+            yield path
 
 
 def _has_values(column: pq.ColumnChunkMetaData) -> bool:
@@ -31,19 +46,12 @@ def _has_values(column: pq.ColumnChunkMetaData) -> bool:
     return bool(statistics.null_count < column.num_values)
 
 
-def _dotted(path: str) -> str:
-    """Return a leaf's path without what Parquet puts between a list or map and its entries."""
-    return ".".join(part for part in path.split(".") if part not in ("list", "element", "key_value", "value", "key"))
-
-
-def _kept(t: Type, path: str, seen: set[str]) -> Type | None:
+def _kept(t: Type, path: tuple[str, ...], seen: set[tuple[str, ...]]) -> Type | None:
     if not isinstance(t, Object):
-        inside = f"{path}."
-        lists = isinstance(t, Array | Map)
-        return t if path in seen or (lists and any(s.startswith(inside) for s in seen)) else None
+        return t if path in seen else None
     fields = []
     for field in t.fields:
-        found = _kept(field.type, f"{path}.{field.name}" if path else field.name, seen)
+        found = _kept(field.type, (*path, field.name), seen)
         if found is not None:
             fields.append(replace(field, type=found))
     return Object(tuple(fields)) if fields else None

@@ -5,11 +5,12 @@ Only resolved nodes are read here: `$ref` and `allOf` are the registry's busines
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from limbeck.errors import InvalidSchema, nearest
+from limbeck.errors import InvalidInput, InvalidSchema, nearest
+from limbeck.xdm import patterns
 from limbeck.xdm.names import check_names
 from limbeck.xdm.types import INTEGER_BOUNDS, Array, Field, Map, Object, Scalar, ScalarName, Type
 
@@ -162,9 +163,9 @@ def _pattern(text: object, path: str) -> str | None:
     if text is None:
         return None
     try:
-        return re.compile(str(text)).pattern
-    except re.error as error:
-        raise InvalidSchema(f'{_place(path)} has a "pattern" that is no regular expression: {error}') from error
+        return patterns.check(str(text))
+    except InvalidInput as error:
+        raise InvalidSchema(f'{_place(path)} has a wrong "pattern": {error}') from error
 
 
 def _number(node: Node, name: ScalarName, path: str) -> Scalar:
@@ -177,13 +178,16 @@ def _number(node: Node, name: ScalarName, path: str) -> Scalar:
 
 def _bound(node: Node, key: str, path: str) -> float | None:
     value = node.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (is_number and abs(value) <= sys.float_info.max):
         raise InvalidSchema(f'{_place(path)} has "{key}": {value!r}; it must be a number')
     return value
 
 
 def _length(node: Node, key: str, path: str) -> int | None:
     value = _bound(node, key, path)
+    if value is not None and (value < 0 or value != int(value)):
+        raise InvalidSchema(f'{_place(path)} has "{key}": {value!r}; it must be a number of characters')
     return None if value is None else int(value)
 
 
