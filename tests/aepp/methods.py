@@ -29,12 +29,13 @@ MODULES = (
 """Of aepp, whose classes call services that are served. The Schema Registry's have tests of their own."""
 
 TABLE = """
-GET /data/foundation/access-control/acl/reference
-    AccessControl.createPolicy AccessControl.deletePolicy AccessControl.deleteRole AccessControl.getEffectivePolicies
-    AccessControl.getPermissionCategories AccessControl.getPermissionSets AccessControl.getPermissions
-    AccessControl.getPolicies AccessControl.getPolicy AccessControl.getProducts AccessControl.getRole
-    AccessControl.getRoles AccessControl.getSubjects AccessControl.patchPolicy AccessControl.patchRole
-    AccessControl.patchSubjects AccessControl.putPolicy AccessControl.putRole
+POST /data/foundation/access-control/administration/roles
+    AccessControl.deleteRole AccessControl.patchRole AccessControl.patchSubjects AccessControl.putRole
+GET /data/foundation/access-control/administration/policies
+    AccessControl.createPolicy AccessControl.deletePolicy AccessControl.getPolicies AccessControl.getPolicy
+    AccessControl.patchPolicy AccessControl.putPolicy
+GET /data/foundation/access-control/administration/products
+    AccessControl.getPermissionCategories AccessControl.getPermissionSets AccessControl.getProducts
 POST /data/foundation/catalog/batches
     Catalog.createBatch
 GET /data/foundation/catalog/ttl/{id}

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limbeck import ids
 from limbeck.api import (
+    accesscontrol,
     batches,
     blobs,
     catalog,
@@ -47,6 +48,7 @@ log = logging.getLogger("limbeck.api")
 SERVICES = (
     ims,
     sandboxes,
+    accesscontrol,
     schemaregistry,
     catalog,
     batches,

@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING
 from limbeck.cli import output
 from limbeck.client.config import AEP, IMS
 from limbeck.errors import InvalidInput, NotServedHere, Unauthenticated
-from limbeck.proxy.authority import BUNDLE_VARIABLES
 
 if TYPE_CHECKING:
     from limbeck.client.config import Config
     from limbeck.platform import Platform
     from limbeck.proxy import Unserved
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHOWN = 20
 """Requests that are not served, of which the end tells."""
 
@@ -49,7 +47,7 @@ def _served(platform: Platform, sandbox: str | None) -> Iterator[tuple[Unserved,
     from limbeck.api.app import create_app
     from limbeck.api.server import ThreadServer, listen, url_of
     from limbeck.pgwire import PgServer
-    from limbeck.proxy import Authority, ProxyServer
+    from limbeck.proxy import Authority, ProxyServer, trust, way
 
     with ExitStack() as stack:
         wire = listen("127.0.0.1", 0, "--pg")
@@ -63,32 +61,20 @@ def _served(platform: Platform, sandbox: str | None) -> Iterator[tuple[Unserved,
         authority = Authority(platform.settings.home / "proxy")
         door = listen("127.0.0.1", 0, "--proxy")
         proxy = ProxyServer(create_app(platform, address, url), door, authority, os.environ)
-        where = url_of(door)
         proxy.start()
         stack.callback(proxy.stop)
         folder = platform.settings.home / "exec"
         config = _configuration(platform, folder, url, sandbox)
-        own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="limbeck-exec-"))) / "config.ini"
-        _write(own, config.text())
+        own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="limbeck-exec-")))
+        _write(own / "config.ini", config.text())
         signed = platform.access.account_key().connection_string(url)
         named = {
             "AZURE_STORAGE_CONNECTION_STRING": signed,
-            "LIMBECK_CONFIG": str(own),
+            "LIMBECK_CONFIG": str(own / "config.ini"),
             "ADOBE_HOME": os.environ.get("ADOBE_HOME") or str(folder),
         }
-        yield proxy.unserved, {**variables(where, authority.bundle(os.environ), os.environ), **named}
-
-
-def variables(proxy: str, bundle: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables by which programs reach the platform behind *proxy*, trusting those in *bundle*.
-
-    Lower-case and upper-case names are both set, for libraries differ in which they read. What *environ* says of
-    hosts that need no proxy stays.
-    """
-    listed = (environ.get("no_proxy") or environ.get("NO_PROXY") or "").split(",")
-    found = {"HTTPS_PROXY": proxy, "NO_PROXY": ",".join(dict.fromkeys([*filter(None, listed), *LOOPBACK]))}
-    found |= {name.lower(): value for name, value in found.items()}
-    return found | dict.fromkeys(BUNDLE_VARIABLES, str(bundle))
+        led = way(url_of(door), os.environ) | trust(authority.text(), os.environ, own)
+        yield proxy.unserved, {**led, **named}
 
 
 def _configuration(platform: Platform, folder: Path, url: str, sandbox: str | None) -> Config:

@@ -88,26 +88,33 @@ def create(
     home: HomeOption = None,
     id: Annotated[str | None, typer.Option(help="Client id; a random one if not given.")] = None,
     secret: Annotated[str | None, typer.Option(help="Client secret; a random one if not given.")] = None,
-    sandbox: Annotated[str, typer.Option(help="Sandbox; made if there is none such.")] = "prod",
+    sandbox: Annotated[
+        list[str] | None,
+        typer.Option(help="The only sandbox it may work in, made if need be; may be repeated. All if not given."),
+    ] = None,
     role: Annotated[list[str] | None, typer.Option(help="admin, editor or viewer; may be repeated.")] = None,
     public_key: Annotated[Path | None, typer.Option(help="PEM file, for clients that log in with JWTs.")] = None,
     endpoint: Annotated[str, typer.Option(help="Server's address, for the printed config.ini.")] = "",
     json: JsonOption = False,
 ) -> None:
     """Make a credential and print it as a config.ini; the secret is shown this once."""
+    from limbeck.access.sandboxes import DEFAULT_SANDBOX
+
     shown = output.choose(json)
     with _opened(home) as platform:
         platform.access.ensure_organisation(org)
-        platform.access.ensure_sandbox(org, sandbox)
+        for name in sandbox or ():
+            platform.access.ensure_sandbox(org, name)
         made = platform.access.create_credential(
             org,
             client_id=id,
             client_secret=secret,
-            sandbox=sandbox,
+            sandbox=sandbox[0] if sandbox else DEFAULT_SANDBOX,
+            only=sandbox or None,
             roles=role or ["admin"],
             public_key=None if public_key is None else _text_of(public_key),
         )
-    value = {"client_id": made.client_id, "client_secret": made.client_secret, "org_id": org, "sandbox": sandbox}
+    value = {"client_id": made.client_id, "client_secret": made.client_secret, "org_id": org, "sandbox": made.sandbox}
     shown.result(value, _config_text(made, endpoint or "http://127.0.0.1:8086"))
 
 
@@ -124,8 +131,12 @@ def list_credentials(home: HomeOption = None, json: JsonOption = False) -> None:
     shown = output.choose(json)
     with _opened(home) as platform:
         found = platform.access.credentials()
-    columns = ("client_id", "org_id", "roles", "created", "revoked")
-    shown.table(columns, [(c.client_id, c.org_id, ", ".join(c.roles), c.created, c.revoked) for c in found])
+    columns = ("client_id", "org_id", "roles", "sandboxes", "created", "revoked")
+    rows = [
+        (c.client_id, c.org_id, ", ".join(c.roles), ", ".join(sorted(c.sandboxes or ["all"])), c.created, c.revoked)
+        for c in found
+    ]
+    shown.table(columns, rows)
 
 
 @credentials.command()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import re
 import shutil
 import socket
 import ssl
@@ -17,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -35,6 +37,12 @@ HEAD_S = 60.0
 """How long a client may take to say what it wants."""
 
 CONNECT_S = 30.0
+
+HOSTS = 256
+"""Hosts whose certificates are kept."""
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
 CHUNK = 256 * 1024
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -46,11 +54,10 @@ class ProxyServer:
     def __init__(self, app: ASGIApp, bound: socket.socket, authority: Authority, environ: Mapping[str, str]) -> None:
         self.unserved = Unserved()
         self._bound = bound
-        self._authority = authority
         self._upstream = Upstream(environ)
         self._folder = Path(tempfile.mkdtemp(prefix="limbeck-proxy-"))
         self._private = _private_socket(self._folder)
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._contexts = lru_cache(HOSTS)(authority.context)
         self._app = Front(app, self.unserved)
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -101,18 +108,15 @@ class ProxyServer:
             self._app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5
         )
         config.load()
-        context = self._authority.context("platform.adobe.io")
+        context = self._contexts("platform.adobe.io")
         context.sni_callback = self._named
         config.ssl = context
         return config
 
     def _named(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         """Show the certificate of the host that the client asks for."""
-        if name is None or not hosts.is_adobes(name):
-            return
-        if name not in self._contexts:
-            self._contexts[name] = self._authority.context(name)
-        connection.context = self._contexts[name]
+        if name is not None and hosts.is_adobes(name) and _NAME.fullmatch(name):
+            connection.context = self._contexts(name.lower())
 
     # -- connections -------------------------------------------------------------------------------------------
 

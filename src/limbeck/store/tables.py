@@ -62,6 +62,7 @@ credentials = Table(
     Column("secret_hash", String, nullable=False),
     Column("roles", Text, nullable=False),
     Column("public_key", Text),
+    Column("sandboxes", Text),
     Column("created", BigInteger, nullable=False),
     Column("revoked", BigInteger),
 )
@@ -182,6 +183,7 @@ data_files = Table(
     Column("made_by", String),
     Column("replaced_by", String),
     Column("created", BigInteger, nullable=False),
+    Column("shares", Text),
     Index("ix_data_files_dataset", "dataset_id", "first_snapshot"),
 )
 
@@ -220,6 +222,7 @@ batches = Table(
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
     Column("completed", BigInteger),
+    Column("body", Text, nullable=False, server_default="{}"),
 )
 
 staged_files = Table(

@@ -60,7 +60,7 @@ equal(content["data"][3]["userId"], user(3))
 
 # -- connections
 base = flows.createConnection(name="base", connectionSpec={"id": ZONE_TARGET, "version": "1.0"})["id"]
-equal(flows.getConnection(base)["connectionSpec"]["id"], ZONE_TARGET)
+equal(only(flows.getConnection(base))["connectionSpec"]["id"], ZONE_TARGET)
 equal(flows.connectionTest(base)["state"], "enabled")
 if hasattr(flows, "patchConnection"):
     flows.patchConnection(base, rename("renamed"))
