@@ -1,6 +1,5 @@
-from service.world import equal, refused
-
 from aepp import accesscontrol
+from service.world import equal, refused
 
 access = accesscontrol.AccessControl()
 equal([role["id"] for role in access.getRoles()], ["admin", "editor", "viewer"])
