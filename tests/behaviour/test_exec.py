@@ -221,7 +221,7 @@ def test_the_proxy_before_this_one_is_asked(tmp_path: Path, other: HTTPServer, p
         (b"CONNECT x:99999 HTTP/1.1\r\n\r\n", 400),
         (b"GET ftp://x/ HTTP/1.1\r\n\r\n", 400),
         (b"CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n", 502),
-        (b"GET http://platform.adobe.io/x HTTP/1.1\r\n\r\n", 502),
+        (b"GET http://platform.adobe.io/x HTTP/1.1\r\n\r\n", 501),
     ],
 )
 def test_what_is_no_request_is_refused(proxy: str, said: bytes, status: int) -> None:
