@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.conformance.endpoints import endpoints
 
@@ -160,17 +161,8 @@ GET /data/foundation/exim/handshake/list
     Sandboxes.approvingShareRequest Sandboxes.createShareRequest Sandboxes.getShareRequests
 POST /data/core/ups/segment/conversion
     Segmentation.convertSegmentDef
-POST /data/core/ups/segment/definitions/bulk-get
-    Segmentation.getMultipleSegments
-POST /data/core/ups/preview
-    Segmentation.createPreview Segmentation.deletePreview Segmentation.getPreview
-GET /data/core/ups/estimate/{id}
-    Segmentation.getEstimate
 aepp: its loop ends when one state is two things at once: never
     Segmentation.estimateExpression
-GET /data/core/ups/config/schedules
-    Segmentation.createSchedule Segmentation.deleteSchedule Segmentation.getSchedule Segmentation.getSchedules
-    Segmentation.updateSchedule Segmentation.updateScheduledBatchSegmentationJob
 GET /data/core/ups/search/namespaces
     Segmentation.searchNamespaces
 GET /data/core/ups/search/entities
@@ -206,3 +198,26 @@ def uncalled() -> Iterator[Uncalled]:
             heading, _, reason = line.partition(": ")
         else:
             heading, reason = line, missing.get(line, "")
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "aepp.md"
+BEGIN, END = (
+    "<!-- from tests/aepp/methods.py by `python -m tests.conformance.compatibility --write` -->\n",
+    "<!-- end -->\n",
+)
+
+
+def table() -> str:
+    """The methods with their reasons, as docs/aepp.md has them."""
+    reasons: dict[str, list[str]] = {}
+    for one in uncalled():
+        if one.reason and one.heading != "aepp":
+            reasons.setdefault(one.reason, []).append(one.method)
+    lines = [f"| {', '.join(f'`{name}`' for name in names)} | {reason} |" for reason, names in reasons.items()]
+    return "\n".join(["| Methods | Why |", "|---|---|", *lines]) + "\n"
+
+
+def written(text: str) -> str:
+    """The text of docs/aepp.md with the table as it is now."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}{table()}{END}{rest.partition(END)[2]}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.aepp.clients import RELEASES, aep
-from tests.aepp.methods import MODULES, uncalled
+from tests.aepp.methods import DOCS, MODULES, uncalled, written
 
 HAS_PG = importlib.util.find_spec("pg") is not None
 
@@ -33,3 +33,7 @@ def test_the_reasons_are_true_and_told_once() -> None:
     served = sorted({u.heading for u in found if not u.reason})
     assert served == [], "these are served now, or stand in no table: call their methods in scripts/service"
     assert len({u.method for u in found}) == len(found)
+
+
+def test_the_page_for_users_lists_them() -> None:
+    assert written(DOCS.read_text()) == DOCS.read_text(), "python -m tests.conformance.compatibility --write"

@@ -164,10 +164,16 @@ Segmentation (10.1) tests/behaviour/test_audiences.py /data/core/ups
     GET /segment/jobs
     GET /segment/jobs/{id}
     DELETE /segment/jobs/{id}
-    - POST /segment/definitions/bulk-get: the list gives all
-    - POST /preview: a segment job counts
-    - GET /estimate/{id}: a segment job counts
-    - GET /config/schedules: segment jobs are started when they are wanted
+    POST /segment/definitions/bulk-get
+    POST /preview
+    GET /preview/{id}
+    DELETE /preview/{id}
+    GET /estimate/{id}
+    POST /config/schedules
+    GET /config/schedules
+    GET /config/schedules/{id}
+    PATCH /config/schedules/{id}
+    DELETE /config/schedules/{id}
     - GET /export/jobs: audiences are delivered by flows
     - POST /segment/conversion: rules are texts (pql/text)
     - GET /search/namespaces: definitions are listed by their properties

@@ -11,7 +11,7 @@ from limbeck import clock
 from limbeck.access.permissions import PERMISSIONS, ROLES
 from limbeck.access.sandboxes import DEFAULT_SANDBOX, Described
 from limbeck.access.service import Credential
-from limbeck.audience import Audience, Membership, SegmentJob, Status
+from limbeck.audience import Audience, Membership, Preview, SegmentJob, SegmentSchedule, Status
 from limbeck.errors import LimbeckError
 from limbeck.identity import Identity
 from limbeck.lake import Batch, DataFile, Dataset, Measure
@@ -334,12 +334,7 @@ def segment(value: Audience, where: Sandbox, membership: Membership | None) -> d
         "id": value.id,
         "name": value.name,
         "imsOrgId": where.org_id,
-        "sandbox": {
-            "sandboxId": where.id,
-            "sandboxName": where.name,
-            "type": where.type,
-            "default": where.name == "prod",
-        },
+        "sandbox": _sandbox_of(where),
         "expression": {"type": "PQL", "format": "pql/text", "value": value.rule},
         "evaluationInfo": batch_only,
         "mergePolicyId": DEFAULT_MERGE_POLICY,
@@ -355,6 +350,79 @@ def segment(value: Audience, where: Sandbox, membership: Membership | None) -> d
             "data": {"totalProfiles": membership.realized, "evaluatedAt": clock.millis(membership.evaluated)}
         }
     return shape
+
+
+def children(items: Sequence[dict[str, Any]], start: int, limit: int, path: str) -> dict[str, Any]:
+    """Return one page of a list of Segmentation, with the way to the next (sections 5.3 and 5.5).
+
+    aepp steps `start` by one as long as there is `_links.href`: there is none.
+    """
+    shown = items[start : start + limit]
+    more = start + limit < len(items)
+    following = {"href": f"{path}?start={start + limit}&limit={limit}"} if more else {}
+    return {
+        "_page": {"totalCount": len(items), "pageSize": len(shown)},
+        "children": list(shown),
+        "_links": {"next": following},
+    }
+
+
+def preview(value: Preview) -> dict[str, Any]:
+    """Return a preview (section 5.4): some of the people, each by all identities that are theirs."""
+    results = [
+        {xid(person[0].namespace, person[0].value): {"endCustomerIds": _identity_map(person)}}
+        for person in value.people
+    ]
+    return {
+        "state": value.state,
+        "previewId": value.id,
+        "previewQueryId": value.id,
+        "previewQueryStatus": value.state,
+        "previewExecutionId": value.id,
+        "results": results,
+        "page": {"offset": 0, "size": len(results)},
+        "links": {"estimate": {"href": f"/estimate/{value.id}"}},
+    }
+
+
+def estimate(value: Preview, namespaces: Mapping[str, int]) -> dict[str, Any]:
+    """Return how many people a rule is about (section 5.4): everybody was asked, so nothing is estimated."""
+    by_namespace = [
+        {"namespaceId": namespaces.get(code, code), "profilesMatchedSoFar": count}
+        for code, count in sorted(value.by_namespace.items())
+    ]
+    return {
+        "state": value.state,
+        "estimatedSize": value.matched,
+        "profilesMatchedSoFar": value.matched,
+        "numRowsToRead": value.everybody,
+        "profilesReadSoFar": value.everybody,
+        "totalRows": value.everybody,
+        "estimatedNamespaceDistribution": by_namespace,
+        "standardError": 0,
+        "confidenceInterval": "95%",
+        "error": {"description": value.error, "traceback": ""},
+        "_links": {"preview": {"href": f"/preview/{value.id}"}},
+    }
+
+
+def segment_schedule(value: SegmentSchedule, where: Sandbox) -> dict[str, Any]:
+    """Return a schedule of segment jobs (section 5.5)."""
+    return {
+        **value.body,
+        "id": value.id,
+        "imsOrgId": where.org_id,
+        "sandbox": _sandbox_of(where),
+        "frequency": "daily",
+        "createEpoch": clock.millis(value.created) // 1000,
+        "updateEpoch": clock.millis(value.updated) // 1000,
+        "_etag": value.etag,
+    }
+
+
+def _sandbox_of(where: Sandbox) -> dict[str, Any]:
+    named = where.name == DEFAULT_SANDBOX
+    return {"sandboxId": where.id, "sandboxName": where.name, "type": where.type, "default": named}
 
 
 def segment_job(value: SegmentJob, known: Mapping[str, Audience]) -> dict[str, Any]:
@@ -376,7 +444,8 @@ def segment_job(value: SegmentJob, known: Mapping[str, Audience]) -> dict[str, A
     return {
         "id": value.id,
         "status": value.status,
-        "source": "api",
+        "source": "api" if value.schedule_id is None else "scheduler",
+        "properties": {} if value.schedule_id is None else {"scheduleId": value.schedule_id, "runId": value.id},
         "segments": segments,
         "metrics": metrics,
         "errors": [dict(e) for e in value.errors],

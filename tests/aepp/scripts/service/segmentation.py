@@ -34,6 +34,31 @@ equal(segments.getSegment(likely)["metrics"]["data"]["totalProfiles"], PEOPLE //
 equal(segments.getResource(f"{segments.endpoint}/segment/jobs/{job}", params={})["status"], "SUCCEEDED")
 equal(segments.extractPaths(segments.getSegment(likely)), [])  # aepp finds paths in rules of events only
 equal(segments.extractAudiences(segments.getSegment(likely)), [])
+several = segments.getMultipleSegments([likely, "nothing"])
+equal((several[likely]["name"], several["nothing"]["status"]), ("likely", 404))
+
+# -- previews
+preview = segments.createPreview(f"{OURS}.propensity >= 0.3")["previewId"]
+shown = poll(lambda: segments.getPreview(preview), lambda p: p["state"] in ("RESULT_READY", "FAILED"))
+equal((shown["state"], len(shown["results"])), ("RESULT_READY", PEOPLE - 3))
+estimate = segments.getEstimate(preview)
+equal((estimate["state"], estimate["estimatedSize"], estimate["totalRows"]), ("RESULT_READY", PEOPLE - 3, PEOPLE))
+equal(segments.deletePreview(preview), 200)
+refused(segments.getEstimate(preview), preview)
+refused(segments.createPreview("person.nothing = 1"), "nothing")
+
+# -- schedules
+daily = {"name": "daily", "type": "batch_segmentation", "properties": {"segments": ["*"]}, "schedule": "0 0 1 * * ?"}
+schedule = segments.createSchedule(daily)["id"]
+equal(segments.getSchedule(schedule)["state"], "inactive")
+segments.updateSchedule(schedule, [{"op": "add", "path": "/state", "value": "active"}])
+equal([(s["id"], s["state"]) for s in segments.getSchedules()], [(schedule, "active")])
+if hasattr(segments, "updateScheduledBatchSegmentationJob"):
+    segments.updateScheduledBatchSegmentationJob("0 30 2 * * ?")
+    equal(segments.getSchedule(schedule)["schedule"], "0 30 2 * * ?")
+equal(segments.deleteSchedule(schedule), 204)
+refused(segments.getSchedule(schedule), schedule)
+
 equal(segments.deleteSegment(women), 200)
 refused(segments.getSegment(women), women)
 equal([s["id"] for s in segments.getSegments()], [likely])
