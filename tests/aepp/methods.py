@@ -41,36 +41,22 @@ POST /data/foundation/catalog/batches
     Catalog.createBatch
 GET /data/foundation/catalog/ttl/{id}
     Catalog.getDataSetExpiration
-GET /data/foundation/catalog/dataSets/{id}/views
-    Catalog.getDataSetViews Catalog.getDataSetView Catalog.getDataSetViewFiles
-GET /data/foundation/catalog/lastBatches
-    Catalog.getLastBatches
-GET /data/foundation/catalog
-    Catalog.getResources
 refused: a dataset has a schema of its own, not a union of all
     Catalog.createUnionProfileDataset
 refused: rows do not expire
     Catalog.setDatasetTTL
 aepp: it asks for a name, `url`, that it has never given
     Catalog.getResourceToFile
-GET /data/foundation/export/batches/{id}/failed
-    DataAccess.getBatchFailed
-GET /data/foundation/export/batches/{id}/meta
-    DataAccess.getBatchMeta
-GET /data/foundation/export/datasets/{id}/preview
-    DataAccess.getPreview
 aepp: it takes each line of a Parquet file for a file; getFiles and transformDataToDataFrame do it
     DataAccess.getParquetFilesToDataFrame
-refused: a batch that has succeeded is not taken back
-    DataIngestion.deleteBatch
-GET /data/foundation/import/batches/{id}/datasets/{dataset}/preview
-    DataIngestion.getPreviewBatchDataset
-PATCH /data/foundation/import/batches
-    DataIngestion.replayBatch
 POST /collection/{id}
     DataIngestion.streamMessage
 POST /collection/batch/{id}
     DataIngestion.streamMessages
+GET /data/foundation/export/batches/{id}/failed
+    DataAccess.getBatchFailed
+GET /data/foundation/export/batches/{id}/meta
+    DataAccess.getBatchMeta
 refused: rows come in batches, not in streams
     FlowService.createConnectionStreaming FlowService.createFlowStreaming FlowService.createSourceConnectionStreaming
 refused: files go to the landing zone

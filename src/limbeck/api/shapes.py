@@ -295,7 +295,18 @@ def series(
 
 
 BATCH_KEYS = frozenset(
-    {"id", "imsOrg", "sandboxId", "status", "created", "updated", "completed", "createdUser", "relatedObjects", "version"}
+    {
+        "id",
+        "imsOrg",
+        "sandboxId",
+        "status",
+        "created",
+        "updated",
+        "completed",
+        "createdUser",
+        "relatedObjects",
+        "version",
+    }
     | {"inputFormat", "metrics", "errors"}
 )
 """Keys of a batch that are told here, whatever was sent."""

@@ -85,6 +85,11 @@ equal((list(failed.index), failed.at[wrong, "dataSetId"]), ([wrong], people))
 assert failed.at[wrong, "errorCode"], failed
 equal(len(books.getMapperErrors(dataSet=people)), 0)
 equal(books.findActiveBatch(people_batch), people_batch)
+equal([batch["id"] for batch in books.getLastBatches(people)], [wrong])
+assert "@/batches" in books.getResources()
+(view,) = books.getDataSetViews(people)
+equal(books.getDataSetView(people, view), books.getDataSetViews(people))
+equal(len(books.getDataSetViewFiles(people, view)), 1)
 equal(set(books.getResource(f"{books.endpoint}/batches", params={"dataSet": people})), {people_batch, wrong})
 
 # -- messages of streams, which aepp takes apart itself

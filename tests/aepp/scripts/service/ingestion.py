@@ -1,5 +1,7 @@
 import json
 
+from journey import poll
+
 from aepp import dataaccess, ingestion
 from service.world import OURS, books, create, ended, equal, people_schema, refused, user
 
@@ -42,8 +44,18 @@ taken = [
 ]
 equal([size > 0 for size in taken], [True, True])
 
+replayed = loading.replayBatch(dataset, [large])["id"]
+loading.uploadSmallFile(replayed, dataset, "part", rows(7))
+shown = loading.getPreviewBatchDataset(replayed, dataset)
+equal([row["_id"] for row in shown["data"]], ["7"])
+loading.uploadSmallFileFinish(replayed)
+ended(replayed)
+equal(books.findActiveBatch(large), replayed)
+loading.deleteBatch(replayed)
+poll(lambda: files.getPreview(dataset), lambda told: sorted(row["_id"] for row in told) == ["1", "2"])
+
 aborted = loading.createBatch(dataset)["id"]
 loading.uploadSmallFileFinish(aborted, action="ABORT")
 ended(aborted, "aborted")
 refused(loading.uploadSmallFile(aborted, dataset, "part", rows(6)), "aborted")
-equal(set(books.getBatches(dataSet=dataset, status="success")), {batch, large})
+equal(set(books.getBatches(dataSet=dataset, status="success")), {batch})
