@@ -63,21 +63,11 @@ refused: files go to the landing zone
     FlowService.createBaseConnectionBlobTarget FlowService.createBaseConnectionS3Target
 aepp: it asks for an etag that it has never been given
     FlowService.updatePolicy
-POST /data/foundation/conversion/mappingSets/{id}/mappings
-    DataPrep.createMappingSetMapping
-GET /data/foundation/conversion/mappingSets/{id}/mappings/{mapping}
-    DataPrep.getMappingSetMapping DataPrep.deleteMappingSetMapping DataPrep.updateMappingSetMapping
 GET /data/foundation/conversion/mappingSets/suggestion
     DataPrep.getMappingSuggestions
 GET /data/foundation/conversion/xdmBatchConversions
     DataPrep.createXDMConversion DataPrep.getXDMBatchConversion DataPrep.getXDMBatchConversionActivities
     DataPrep.getXDMBatchConversionRequestActivities DataPrep.getXDMBatchConversions
-POST /data/foundation/conversion/mappingSets/preview
-    DataPrep.previewDataOutput
-GET /data/foundation/conversion/languages/el/functions
-    DataPrep.getMappingSetFunctions DataPrep.getMappingSetOperators
-POST /data/foundation/conversion/languages/el/validate
-    DataPrep.validateExpression
 refused: namespaces are of people
     Identity.createB2BIdentities
 GET /data/core/idnamespace/orgs/{id}/identities
