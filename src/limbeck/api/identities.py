@@ -1,4 +1,4 @@
-"""Identity Service: the namespaces of identities (REST contract, section 10.3)."""
+"""Identity Service: the namespaces of identities, and the XID of one (REST contract, section 10.3)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from limbeck.errors import InvalidInput, NotFound
 from limbeck.identity.namespaces import spelled
 from limbeck.registry.namespaces import Namespace
 
-router = APIRouter(prefix="/data/core/idnamespace")
-graph = APIRouter(prefix="/data/core/identity")
+router = APIRouter(prefix="/data/core")
 
 
 class CreateNamespace(BaseModel):
@@ -26,13 +25,13 @@ class CreateNamespace(BaseModel):
     description: str = ""
 
 
-@router.get("/identities")
+@router.get("/idnamespace/identities")
 def list_namespaces(caller: Reading) -> list[dict[str, Any]]:
     """GET /identities: the standard namespaces and the sandbox's own, as a bare list."""
     return [shapes.namespace(found) for found in caller.platform.registry.namespaces.all(caller.sandbox)]
 
 
-@router.post("/identities", status_code=201)
+@router.post("/idnamespace/identities", status_code=201)
 def create_namespace(caller: Writing, body: CreateNamespace) -> dict[str, Any]:
     """POST /identities."""
     who = caller.principal.client_id
@@ -42,13 +41,13 @@ def create_namespace(caller: Writing, body: CreateNamespace) -> dict[str, Any]:
     return shapes.namespace(_found(caller, made.id))
 
 
-@router.get("/identities/{namespace_id}")
+@router.get("/idnamespace/identities/{namespace_id}")
 def get_namespace(caller: Reading, namespace_id: str) -> dict[str, Any]:
     """GET /identities/{id}."""
     return shapes.namespace(_found(caller, namespace_id))
 
 
-@router.put("/identities/{namespace_id}")
+@router.put("/idnamespace/identities/{namespace_id}")
 def change_namespace(caller: Writing, namespace_id: str, body: CreateNamespace) -> dict[str, Any]:
     """PUT /identities/{id}: another name and description; code and type stay, for identities are known by them."""
     found = _found(caller, namespace_id)
@@ -58,7 +57,7 @@ def change_namespace(caller: Writing, namespace_id: str, body: CreateNamespace) 
     return shapes.namespace(_found(caller, namespace_id))
 
 
-@graph.get("/identity")
+@router.get("/identity/identity")
 def get_xid(
     caller: Reading,
     value: Annotated[str, Query(alias="id", min_length=1)],
@@ -69,7 +68,8 @@ def get_xid(
     known = caller.platform.registry.namespaces.all(caller.sandbox)
     found = [n for n in known if str(n.id) == namespace_id or (code is not None and n.code.lower() == code.lower())]
     if not found:
-        raise InvalidInput(f"no namespace {namespace_id or code!r} in sandbox {caller.sandbox.name}; send nsid or namespace")
+        told = f"no namespace {namespace_id or code!r} in sandbox {caller.sandbox.name}"
+        raise InvalidInput(f"{told}; send nsid or namespace")
     return {"xid": shapes.xid(spelled(found[0].code), value)}
 
 
