@@ -72,16 +72,12 @@ refused: namespaces are of people
     Identity.createB2BIdentities
 GET /data/core/idnamespace/orgs/{id}/identities
     Identity.getIdentitiesIMS
-GET /data/core/identity/identity
-    Identity.getIdentity
 GET /data/core/identity/mapping
     Identity.getIdentityMapping
 POST /data/core/identity/mapping
     Identity.postIdentityMapping
 POST /data/core/identity/v2/graph
     Identity.getLinkedIdentities
-PUT /data/core/idnamespace/identities/{id}
-    Identity.updateIdentity
 GET /data/core/identity/cluster/members
     Identity.getClustersMembers Identity.postClustersMembers
 GET /data/core/identity/cluster/history
@@ -115,12 +111,8 @@ GET /data/core/ups/export/jobs
     Segmentation.createExport Segmentation.deleteExport Segmentation.getExport Segmentation.getExportJobs
 POST /data/core/ups/config/mergePolicies
     Profile.createMergePolicy Profile.deleteMergePolicy Profile.patchMergePolicy Profile.updateMergePolicy
-GET /data/core/ups/config/mergePolicies
-    Profile.getMergePolicies Profile.getMergePolicy Profile.getMergePolicyActiveOnEdge
 DELETE /data/core/ups/access/entities
     Profile.deleteEntity
-POST /data/core/ups/access/entities
-    Profile.getEntities
 GET /data/core/ups/previewsamplestatus
     Profile.getPreviewDataSet Profile.getPreviewDataSetOverlap Profile.getPreviewNamespace Profile.getPreviewStatus
 GET /data/foundation/exim/packages

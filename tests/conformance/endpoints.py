@@ -184,9 +184,10 @@ Segmentation (10.1) tests/behaviour/test_audiences.py /data/core/ups
     - GET /audiences: segment definitions are the same under their older name
 Profile (10.2) tests/behaviour/test_profile.py /data/core/ups
     GET /access/entities
-    - POST /access/entities: one person at a time
+    POST /access/entities
     - DELETE /access/entities: a person goes with the rows of the lake
-    - GET /config/mergePolicies: there is one, which SQL tells (qsaccel)
+    GET /config/mergePolicies
+    GET /config/mergePolicies/{id}
     - POST /config/mergePolicies: there is one
     - GET /previewsamplestatus: SQL counts people
     - GET /system/jobs: Profile reads the lake, and a dataset that is deleted goes from it
@@ -199,9 +200,9 @@ Identity (10.3) tests/behaviour/test_identity.py /data/core
     GET /idnamespace/identities
     POST /idnamespace/identities
     GET /idnamespace/identities/{id}
-    - PUT /idnamespace/identities/{id}: a namespace stays as it was made
+    PUT /idnamespace/identities/{id}
     - GET /idnamespace/orgs/{id}/identities: each sandbox has its own
-    - GET /identity/identity: SQL and profile look-up tell who belongs together
+    GET /identity/identity
     - POST /identity/v2/graph: SQL and profile look-up tell who belongs together
     - GET /identity/mapping: SQL and profile look-up tell who belongs together
     - POST /identity/mapping: SQL and profile look-up tell who belongs together

@@ -517,6 +517,54 @@ def events(values: Sequence[Event], entity_id: str) -> dict[str, Any]:
     return {"_page": page, "children": children, "_links": {"next": {"href": ""}}}
 
 
+NOBODY: dict[str, Any] = {"entity": {}, "sources": [""], "lastModifiedAt": "1970-01-01T00:00:00Z"}
+"""What stands for an identity that nobody has, where several were asked for (profile contract, section 3.3)."""
+
+
+def picked(entity: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """Return of an entity what lies at dotted paths; all of it without paths."""
+    if not paths:
+        return dict(entity)
+    found: dict[str, Any] = {}
+    for path in paths:
+        value: Any = entity
+        for step in path.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is not None:
+            *above, last = path.split(".")
+            place = found
+            for step in above:
+                place = place.setdefault(step, {})
+            place[last] = value
+    return found
+
+
+def merge_policy(where: Sandbox) -> dict[str, Any]:
+    """Return the one merge policy of a sandbox (section 10.2)."""
+    return {
+        "id": DEFAULT_MERGE_POLICY,
+        "name": "Default Timebased",
+        "imsOrgId": where.org_id,
+        "sandbox": _sandbox_of(where),
+        "schema": {"name": "_xdm.context.profile"},
+        "version": 1,
+        "identityGraph": {"type": "pdg"},
+        "attributeMerge": {"type": "timestampOrdered"},
+        "isActiveOnEdge": False,
+        "default": True,
+        "updateEpoch": 0,
+    }
+
+
+def identity_of(text: str) -> Identity | None:
+    """Return the identity that an XID stands for, None if it is none of ours."""
+    try:
+        namespace, _, value = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
+    except ValueError:
+        return None
+    return Identity(namespace, value) if value and xid(namespace, value) == text else None
+
+
 def xid(namespace: str, value: str) -> str:
     """Return an identity's XID: opaque, safe in a URL, the same for the same identity."""
     return base64.urlsafe_b64encode(f"{namespace}|{value}".encode()).decode().rstrip("=")
