@@ -18,7 +18,7 @@ from limbeck import ids
 from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile
 from limbeck.ingest.columns import any_of, each, each_value, from_text, item, member, pack, some
-from limbeck.ingest.formats import Reading, StagedFile, mapped, path_list, strict, text
+from limbeck.ingest.formats import Reading, StagedFile, mapped, path_list, text
 from limbeck.ingest.rules import Identifier
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Type
 
@@ -40,29 +40,26 @@ def readings(
     Arrays are recognised whatever *multi_line* says; it lets objects span lines. Raise `InvalidFile` for what is not
     UTF-8.
     """
-    return [_reading(group, layout, multi_line, schema, mapping) for layout, group in _alike(files, multi_line, folder)]
+    return [_reading(group, source, schema, mapping) for group, source in _alike(files, multi_line, folder)]
 
 
 def sources(files: Sequence[StagedFile], multi_line: bool, folder: Path) -> list[mapped.Source]:
     """Return the rows of *files* for a mapping that calculates; raise what `readings` does."""
     row = f"CASE WHEN {_IS_OBJECT} THEN {{}} ELSE raw END"
-    found = [(group, _source(group, layout, multi_line)) for layout, group in _alike(files, multi_line, folder)]
+    found = _alike(files, multi_line, folder)
     return [mapped.Source(group, source, Cells(), row=row, held=_held(source)) for group, source in found]
 
 
-def _alike(files: Sequence[StagedFile], multi_line: bool, folder: Path) -> list[tuple[Layout, list[StagedFile]]]:
-    """Return layouts, each with the neighbours that have it."""
+def _alike(files: Sequence[StagedFile], multi_line: bool, folder: Path) -> list[tuple[list[StagedFile], str]]:
+    """Return neighbours of one layout, with the SELECT of their rows."""
     plain = [_without_bom(file, folder) for file in files]
-    return [(layout, list(alike)) for layout, alike in groupby(plain, lambda file: _layout(file, multi_line))]
+    groups = [(layout, list(alike)) for layout, alike in groupby(plain, lambda file: _layout(file, multi_line))]
+    return [(group, _source(group, layout, multi_line)) for layout, group in groups]
 
 
-def _reading(
-    files: list[StagedFile], layout: Layout, multi_line: bool, schema: Object, mapping: mapped.Columns | None
-) -> Reading:
-    source = _source(files, layout, multi_line)
+def _reading(files: Sequence[StagedFile], source: str, schema: Object, mapping: mapped.Columns | None) -> Reading:
     if mapping is None:
-        quick = None if layout == "mixed" else strict.quick(files, source, _FORMATS[layout], schema)
-        return Reading(files, select(source, schema), quick=quick)
+        return Reading(files, select(source, schema))
     row = mapped.document(mapped.tree(mapping), _cell)
     turned = f"SELECT CASE WHEN {_IS_OBJECT} THEN coalesce({row}, '{{}}') ELSE raw END AS raw FROM ({source})"
     return Reading(files, select(turned, schema), held=_held(source))
@@ -128,18 +125,12 @@ def _begins_value(part: bytes, first: bytes) -> bool:
     return b"\n[" in part
 
 
-_FORMATS = {
-    "array": "format = 'array'",
-    "lines": "format = 'newline_delimited'",
-    "values": "format = 'unstructured'",
-}
-
-
 def _source(files: Sequence[StagedFile], layout: Layout, multi_line: bool) -> str:
-    form = _FORMATS["values" if multi_line else "lines"] if layout == "mixed" else _FORMATS[layout]
-    ignored = ", ignore_errors = true" if form == _FORMATS["lines"] else ""
+    lines = "format = 'newline_delimited', ignore_errors = true"
+    values = "format = 'unstructured'"
+    options = {"array": "format = 'array'", "lines": lines, "values": values, "mixed": values if multi_line else lines}
     source = (
-        f"SELECT json AS raw FROM read_json_objects({path_list(files)}, {form}{ignored}, hive_partitioning = false)"
+        f"SELECT json AS raw FROM read_json_objects({path_list(files)}, {options[layout]}, hive_partitioning = false)"
     )
     if layout != "mixed":
         return source
