@@ -1,4 +1,7 @@
-"""How the files of a source are written: packed, in another encoding, with another delimiter (AEP's `data.properties`)."""
+"""How the files of a source are written: packed, in another encoding, with another delimiter.
+
+A source connection says so in its `data.properties`, by AEP's names: compressionType, encoding, columnDelimiter.
+"""
 
 from __future__ import annotations
 

@@ -223,8 +223,8 @@ class Ingest:
         work.mkdir(parents=True)
         try:
             form = InputFormat.parse(batch.input_format)
-            how = form if mapping is None else form.delimiter
-            made = convert(self._engine, files, how, dataset.schema, work, mapping)
+            how = form if mapping is None else None
+            made = convert(self._engine, files, how, dataset.schema, work, mapping, form.delimiter)
             metrics = _metrics(files, made)
             crash.point("ingest.converted")
             self._put(dataset, made.paths, batch, also=lambda c: _succeed(c, batch.id, metrics))
