@@ -183,6 +183,8 @@ Observability (12) tests/rest/test_observability.py /data/infrastructure/observa
 Limbeck's own () tests/behaviour/test_client_sql.py
     POST /limbeck/v1/sql
     GET /health
+Who calls () tests/rest/test_credential.py
+    GET /limbeck/v1/credential
 """
 
 
