@@ -28,7 +28,7 @@ from limbeck.flow.runs import RUN
 from limbeck.flow.service import DUE
 from limbeck.flow.source import FilePickup
 from limbeck.flow.specs import Kind
-from limbeck.flow.storage import FolderStorage
+from limbeck.flow.storage import FolderStorage, storage_of
 from limbeck.identity import Identities
 from limbeck.identity.service import CURSOR as IDENTITY_CURSOR
 from limbeck.ingest import batches
@@ -96,7 +96,7 @@ class Platform:
         self.segment_jobs = SegmentJobs(self.store, self.audiences, evaluation, settings.scratch)
         self.segment_schedules = SegmentSchedules(self.store, self.segment_jobs)
         self.previews = Previews(self.store, self.audiences, evaluation, self.identities, settings.scratch)
-        self.zone = LandingZone(FolderStorage(settings.zone), settings.scratch)
+        self.zone = LandingZone(storage_of(settings, os.environ), settings.scratch)
         self.flows = self._flows()
         self.worker = Worker(
             self.store,
