@@ -178,11 +178,15 @@ def test_the_zone_tells_where_it_lies(aep: Client, place: Place) -> None:
         told = aep._transport.call("GET", ZONE, params={"type": kind})
         opened = aep._transport.call("GET", f"{ZONE}/credentials", params={"type": kind})
         if place.kind in ("folder", "azure"):
-            assert told == {"containerName": area, "containerTTL": None}
+            assert told == {"containerName": area, "containerTTL": "36500"}
             assert opened["containerName"] == area
         else:
             at = {"bucketName": "company", "dlzFolder": f"our/zone/{area}"}
-            assert told == {"dlzPath": at, "dataTTL": None, "dlzProvider": "Amazon S3"}
+            assert told == {
+                "dlzPath": at,
+                "dataTTL": {"timeUnit": "days", "timeQuantity": 36500},
+                "dlzProvider": "Amazon S3",
+            }
             assert (opened["dlzPath"], opened["dlzProvider"]) == (at, "Amazon S3")
 
 
