@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import asyncssh
 import httpx
 
 from tests import environments
@@ -45,6 +47,41 @@ def gcs(bucket: str) -> Iterator[str]:
     line = [str(program), "start", "--host", "127.0.0.1", "--port", str(port), "--quiet", "--in-memory"]
     with _running([*line, "--default-bucket", bucket], port):
         yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def sftp(folder: Path, home: Path) -> Iterator[int]:
+    """An SFTP server that shows *folder* as its root; give its port.
+
+    *home* becomes one of a user who may enter: with a key, and the host's key among those that are known.
+    """
+    host, own = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+    secrets = home / ".ssh"
+    secrets.mkdir(mode=0o700, parents=True)
+    own.write_private_key(secrets / "id_ed25519")
+    allowed = asyncssh.import_authorized_keys(own.export_public_key().decode())
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def serve() -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_host_keys=[host],
+            authorized_client_keys=allowed,
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(folder).encode()),
+        )
+
+    server = asyncio.run_coroutine_threadsafe(serve(), loop).result()
+    port = server.get_port()
+    (secrets / "known_hosts").write_text(f"[127.0.0.1]:* {host.export_public_key().decode()}")
+    try:
+        yield port
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
 
 
 @contextmanager
