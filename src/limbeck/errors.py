@@ -3,7 +3,9 @@
     LimbeckError
     ├── InvalidInput                 the caller sent something that cannot be used
     │   ├── DefinitionError          a key of a definition file, with its line
+    │   ├── ExpressionError          a calculated field that cannot be; has a position
     │   ├── InvalidSchema            an XDM resource that cannot be composed
+    │   │   └── TitleTaken           its title is another one's, where titles are to be unique
     │   ├── InvalidFile              an uploaded or source file that cannot be read
     │   ├── NotAcceptable            a form of an answer that there is not
     │   ├── PqlError                 a rule that is not PQL, or does not fit the schema; has a position
@@ -32,6 +34,7 @@
     │   └── SessionLimit  SessionIdle  ShuttingDown
     ├── NotServed                    AEP has it, this version does not
     ├── NotServedHere                a program asked Adobe's hosts for what is not served
+    ├── Unreachable                  the proxy cannot reach a host that is not Adobe's
     ├── MissingExtra                 an optional library is not installed
     ├── LandingZoneError             the landing zone cannot be reached or used
     ├── HomeError                    the home folder cannot be used
@@ -88,6 +91,14 @@ class InvalidSchema(InvalidInput):
     sqlstate = "42P16"
 
 
+class TitleTaken(InvalidSchema):
+    """Another resource of the kind has the title already, and this home wants titles to be unique."""
+
+    code = "LIMB-1013-400"
+    title = "TitleNotUniqueError"
+    sqlstate = "42710"
+
+
 class InvalidFile(InvalidInput):
     """A file cannot be read in the format it claims, or holds other columns than promised."""
 
@@ -98,6 +109,16 @@ class PqlError(InvalidInput):
     """A rule is not PQL, or does not fit the union schema. `position` counts characters from 0."""
 
     code = "LIMB-1010-400"
+
+    def __init__(self, message: str, *, position: int = 0, **details: Any) -> None:
+        super().__init__(message, position=position, **details)
+        self.position = position
+
+
+class ExpressionError(InvalidInput):
+    """A calculated field is no expression, or asks for what cannot be. `position` counts characters from 0."""
+
+    code = "LIMB-1022-400"
 
     def __init__(self, message: str, *, position: int = 0, **details: Any) -> None:
         super().__init__(message, position=position, **details)
@@ -495,6 +516,14 @@ class NotServedHere(LimbeckError):
     title = "BadGatewayError"
     status = 502
     exit_code = 70
+
+
+class Unreachable(LimbeckError):
+    """A host that is not Adobe's, or the proxy that leads there, cannot be reached from the proxy."""
+
+    code = "LIMB-1028-502"
+    title = "BadGatewayError"
+    status = 502
 
 
 class MissingExtra(LimbeckError):

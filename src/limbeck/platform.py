@@ -70,7 +70,7 @@ class Platform:
             settings.engine_threads,
             settings.engine_spill_mib,
         )
-        self.registry = Registry(self.store)
+        self.registry = Registry(self.store, unique_titles=settings.unique_titles)
         self.lake = Lake(self.store, self.registry, settings.lake)
         self.insights = Insights(self.store)
         self.delta = DeltaLogs(self.store, self.lake)
@@ -103,6 +103,7 @@ class Platform:
             },
             locks=settings.home / "workers",
             after_job=self._follow,
+            tidy=self.tidy,
         )
         self.query_worker = Worker(
             self.store, {QUERY_RUN: Handler(self.query_runs.run, self.query_runs.give_up)}, settings.home / "workers"
@@ -111,10 +112,8 @@ class Platform:
 
     def start(self) -> None:
         """Begin to run queued work, after removing what crashes left behind."""
-        sweep(self.store, self.settings)
         self.zone.storage.prepare()
-        if isinstance(self.zone.storage, FolderStorage):
-            Blobs(self.zone.storage).sweep()
+        self.tidy()
         self.flows.sweep()
         self.worker.start()
         self.query_worker.start()
@@ -126,6 +125,13 @@ class Platform:
         self.worker.stop()
         self.engine.close()
         self.store.close()
+
+    def tidy(self) -> None:
+        """Remove what crashes left behind, and uploads that nobody ends; the worker does so every hour."""
+        self.ingest.abandon()
+        sweep(self.store, self.settings)
+        if isinstance(self.zone.storage, FolderStorage):
+            Blobs(self.zone.storage).sweep()
 
     def expirable(self, older_than: timedelta) -> Expired:
         """Return the old versions of tables that `expire` would forget now."""
@@ -160,7 +166,7 @@ class Platform:
     def _flows(self) -> FlowService:
         resources = Resources(self.store)
         pickup = FilePickup(self.store, resources, self.lake, self.ingest, self.zone, self.settings.scratch)
-        export = DatasetExport(resources, self.lake, self.engine, self.zone, self.settings.scratch)
+        export = DatasetExport(self.store, resources, self.lake, self.engine, self.zone, self.settings.scratch)
         deliveries = Deliveries(self.audiences, self.profiles, self.engine, self.zone, self.settings.scratch)
         delivery = ActivationRunner(deliveries, resources)
         runners: Mapping[Kind, Runner] = {"export": export, "ingest": pickup, "activation": delivery}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
@@ -48,6 +48,12 @@ class Settings:
     """How long a snapshot that is no longer current can be named (SQL contract, section 2.1)."""
     flow_retry_s: float = 2.0
     """How long a run of a flow waits before it is tried again, if what stopped it may pass; then four times as long."""
+    unique_titles: bool = False
+    """Whether no two schemas, field groups, classes or data types have one title (docs/schema-registry.md)."""
+    json_body_mib: int = 10
+    """Largest body of a request that is not a file."""
+    upload_mib: int = 256
+    """Largest file of a batch, or part of one, in one request (REST contract, section 14.3)."""
     token_lifetime_s: int = 86_399
     """Validity of an access token (REST contract, section 3.1)."""
 
@@ -107,8 +113,18 @@ _OTHER_VARIABLES = {"LIMBECK_CONFIG", "LIMBECK_CRASH_AT", "LIMBECK_REQUIRE_ALL"}
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:
-    casts = {"int": int, "float": float, "str": str, "Path": Path}
+    casts: dict[str, Callable[[str], Any]]
+    casts = {"int": int, "float": float, "str": str, "bool": _boolean, "Path": Path}
     try:
         return casts[str(kind)](text)
     except ValueError:
         raise InvalidInput(f"{name} is {text!r}; it takes a value of type {kind}") from None
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in _BOOLEANS:
+        raise ValueError(text)
+    return _BOOLEANS[text.lower()]
+
+
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}

@@ -75,11 +75,13 @@ baselines.rfm = ["views", "spend"]
 """
 SOURCE = Path(limbeck.__file__).parent
 ELSEWHERE = {
+    "certificates.keep.between",
     "disk.removed",
     "disk.removing",
     "flow.blob-written",
     "ingest.parts-joined",
     "lake.compact.placed",
+    "lake.revert.prepared",
     "workflow.data-generated",
 }
 """Points that this run does not pass: test_clean, tests/rest/test_upload_crashes.py and others kill there."""

@@ -70,6 +70,15 @@ def test_a_batch_is_counted_once_it_is_ingested(aep: Client, tmp_path: Path) -> 
     assert aep.sql(sums).table().to_pylist() == [{"u": f"{10**37}", "n": sum(range(0, 1000, 7))}]
 
 
+def test_a_large_file_is_sent_in_parts(aep: Client, tmp_path: Path) -> None:
+    dataset = aep.create_dataset("large visits", visit_schema(aep, "Large Visit"))
+    file = visits(aep, tmp_path, 1000)
+    batch = aep.open_batch(dataset, "parquet")
+    aep.put_file(batch, dataset, "visits.parquet", file, part_bytes=file.stat().st_size // 3)
+    aep.complete_batch(batch)
+    assert (aep.wait(batch).status, aep.sql("select count(*) from large_visits").scalar()) == ("success", 1000)
+
+
 def test_a_rejected_batch_leaves_nothing_to_see(aep: Client, tmp_path: Path) -> None:
     dataset = aep.create_dataset("rejected visits", visit_schema(aep, "Rejected Visit"))
 

@@ -22,6 +22,15 @@ Sandboxes (3.4) tests/rest/test_sandboxes.py /data/foundation/sandbox-management
     PATCH /sandboxes/{name}
     DELETE /sandboxes/{name}
     GET /sandboxTypes
+Access Control (3.6) tests/rest/test_access_control.py /data/foundation/access-control
+    GET /acl/reference
+    POST /acl/effective-policies
+    GET /administration/roles
+    GET /administration/roles/{id}
+    GET /administration/roles/{id}/subjects
+    - POST /administration/roles: roles are viewer, editor and admin
+    - GET /administration/policies: what a role allows does not depend on labels
+    - GET /administration/products: there are no products
 Schema Registry (4) tests/rest/test_resources.py /data/foundation/schemaregistry
     GET /stats
     GET /{container}/{kind}
@@ -54,9 +63,12 @@ Catalog (5) tests/rest/test_batches.py /data/foundation/catalog
     GET /batches/{id}
     GET /batch/{id}
     - GET /ttl/{id}: rows do not expire
-    - GET /dataSets/{id}/views: Data Access lists the files of batches
-    - GET /dataSetFiles: Data Access lists the files of batches
-    - GET /lastBatches: GET /batches is newest first
+    GET /
+    GET /dataSets/{id}/views
+    GET /dataSets/{id}/views/{view}
+    GET /dataSets/{id}/views/{view}/files
+    GET /dataSetFiles
+    GET /lastBatches
     - POST /batches: batches are opened at Batch Ingestion
 Batch Ingestion (6) tests/rest/test_batches.py /data/foundation/import
     POST /batches
@@ -65,14 +77,15 @@ Batch Ingestion (6) tests/rest/test_batches.py /data/foundation/import
     PATCH /batches/{id}/datasets/{dataset}/files/{name}
     POST /batches/{id}/datasets/{dataset}/files/{name}
     HEAD /batches/{id}/datasets/{dataset}/files/{name}
-    - PATCH /batches: batches cannot be replayed
-    - GET /batches/{id}/datasets/{dataset}/preview: SQL shows rows
-Data Access (13) tests/behaviour/test_tracer.py /data/foundation/export
+    PATCH /batches
+    GET /batches/{id}/datasets/{dataset}/preview
+Data Access (13) tests/rest/test_data_access.py /data/foundation/export
     GET /batches/{id}/files
     GET /files/{id}
+    HEAD /files/{id}
     - GET /batches/{id}/failed: a batch is taken whole or not at all
     - GET /batches/{id}/meta: Catalog's batches carry their errors
-    - GET /datasets/{id}/preview: SQL shows rows
+    GET /datasets/{id}/preview
 Query Service (7.1) tests/behaviour/test_query_runs.py /data/foundation/query
     GET /connection_parameters
     POST /queries
@@ -115,16 +128,21 @@ Flow Service (8.2) tests/behaviour/test_flow_api.py /data/foundation/flowservice
     GET /runs/{id}
 Ad-hoc activation (8.6) tests/behaviour/test_flow_api.py /data/core/activation/disflowprovider
     POST /adhocrun
-Data Prep (8.5) tests/behaviour/test_flow_api.py /data/foundation/conversion
+Data Prep (8.5) tests/behaviour/test_flow_mappings.py /data/foundation/conversion
     POST /mappingSets
     GET /mappingSets
     GET /mappingSets/{id}
     PUT /mappingSets/{id}
     DELETE /mappingSets/{id}
     GET /mappingSets/{id}/mappings
-    - POST /mappingSets/preview: files are previewed by explore
-    - GET /languages/el/functions: mappings name columns, without expressions
-    - POST /languages/el/validate: mappings name columns, without expressions
+    POST /mappingSets/{id}/mappings
+    GET /mappingSets/{id}/mappings/{mapping}
+    PUT /mappingSets/{id}/mappings/{mapping}
+    DELETE /mappingSets/{id}/mappings/{mapping}
+    POST /mappingSets/preview
+    GET /languages/el/functions
+    GET /languages/el/operators
+    POST /languages/el/validate
 Landing zone (9.1) tests/rest/test_blobs.py /data/foundation/connectors/landingzone
     GET /
     GET /credentials
@@ -160,12 +178,13 @@ Governance (11) tests/rest/test_errors.py /data/foundation
     - GET /dulepolicy/labels/core: labels are descriptors of the Schema Registry
     - GET /dataset/datasets/{id}/labels: labels are descriptors of the Schema Registry
     - GET /audit/events: the Schema Registry tells the history of its resources
-    - GET /access-control/acl/reference: roles are viewer, editor and admin
 Observability (12) tests/rest/test_observability.py /data/infrastructure/observability
     POST /insights/metrics
 Limbeck's own () tests/behaviour/test_client_sql.py
     POST /limbeck/v1/sql
     GET /health
+Who calls () tests/rest/test_credential.py
+    GET /limbeck/v1/credential
 """
 
 

@@ -26,6 +26,8 @@ class Api:
     http: httpx.Client
     platform: Platform
     tokens: Mapping[str, str]
+    socket: Path
+    """Where the server listens."""
     role: str = "admin"
     sandbox: str = "prod"
 
@@ -58,9 +60,9 @@ class Api:
 
 
 @contextmanager
-def served(home: Path) -> Iterator[Api]:
-    """The services of a home, which is made if there is none, while the block lasts."""
-    platform = Platform(Settings.load(home))
+def served(home: Path, **settings: Any) -> Iterator[Api]:
+    """The services of a home, which is made if there is none, while the block lasts; *settings* are not the usual."""
+    platform = Platform(replace(Settings.load(home), **settings))
     try:
         platform.access.ensure_organisation(ORG)
         for name in SANDBOXES:
@@ -75,7 +77,7 @@ def served(home: Path) -> Iterator[Api]:
         try:
             wire = httpx.HTTPTransport(uds=str(server.path))
             with httpx.Client(base_url=server.url, transport=wire, timeout=60, trust_env=False) as http:
-                yield Api(http, platform, tokens)
+                yield Api(http, platform, tokens, Path(str(server.path)))
         finally:
             server.stop()
     finally:

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from limbeck.api.app import SERVICES
 from limbeck.api.context import administrator, caller, writer
+from limbeck.api.document import OPEN
 from tests.rest.api import Api, served
 
 STATS = "/data/foundation/schemaregistry/stats"
@@ -79,10 +80,6 @@ def test_an_unknown_form_is_not_acceptable(api: Api) -> None:
         assert api.send("GET", path, {"Accept": accept}).status_code == 200
 
 
-OPEN = {"/ims/token/v3", "/ims/exchange/jwt", "/health"}
-"""Paths for everybody."""
-
-
 def test_every_route_says_what_it_needs_and_only_administrators_change_sandboxes() -> None:
     routes = [route for service in SERVICES for route in service.router.routes if isinstance(route, APIRoute)]
     assert {route.path for route in routes} > OPEN
@@ -97,6 +94,7 @@ def test_every_route_says_what_it_needs_and_only_administrators_change_sandboxes
 
 
 READ_BY_POST = {
+    "/data/foundation/access-control/acl/effective-policies",
     "/data/foundation/connectors/landingzone/credentials",
     "/data/infrastructure/observability/insights/metrics",
     "/data/foundation/query/queries",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ REGISTRY = "/data/foundation/schemaregistry"
 TENANT = f"{REGISTRY}/tenant"
 EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 PERSON = "https://ns.adobe.com/xdm/context/profile-person-details"
+PERSON_TYPE = "https://ns.adobe.com/xdm/context/person"
 UNION = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
 
 
@@ -106,6 +108,40 @@ def test_standard_resources_are_found_in_either_container(api: Api) -> None:
     assert refused.status_code == 403
 
 
+def test_standard_data_types_are_listed_looked_up_and_referred_to(api: Api) -> None:
+    ids = [t["$id"] for t in api.ok("GET", f"{REGISTRY}/global/datatypes", headers=accept("xdm-id"))["results"]]
+    assert {PERSON_TYPE, "https://ns.adobe.com/xdm/common/address", "https://ns.adobe.com/xdm/data/measure"} <= set(ids)
+    assert api.ok("GET", f"{REGISTRY}/global/datatypes", params={"property": "title==Person"})["results"]
+    for id in ids:
+        at_one = f"{REGISTRY}/global/datatypes/{quote(id, safe='')}"
+        forms = ("xdm-full", "xed-full-flat", "xdm-full-notext", "xed")
+        whole, flat, bare, raw = (api.ok("GET", at_one, headers=accept(form)) for form in forms)
+        assert (whole["$id"], whole["meta:resourceType"], "$ref" in json.dumps(whole)) == (id, "datatypes", False)
+        assert all("properties" not in leaf for leaf in flat["properties"].values())
+        assert "title" not in bare
+        assert raw["allOf"]
+        assert api.ok("GET", f"{TENANT}/datatypes/{raw['meta:altId']}", headers=accept("xed")) == raw
+    person = api.ok("GET", f"{REGISTRY}/global/datatypes/_xdm.context.person", headers=accept("xdm-full-flat"))
+    assert {"name/firstName", "gender", "birthDate"} <= person["properties"].keys()
+    refused = api.send("DELETE", f"{TENANT}/datatypes/_xdm.context.person")
+    assert refused.status_code == 403
+    made = group(
+        api,
+        "referring",
+        partner={"$ref": PERSON_TYPE, "title": "Partner"},
+        many={"type": "array", "items": {"$ref": PERSON_TYPE}},
+    )
+    whole = schema(api, "referring", made["$id"])
+    found = api.ok("GET", at(whole), headers=accept("xdm-full"))["properties"]["_acme"]["properties"]
+    standard = api.ok("GET", f"{REGISTRY}/global/datatypes/_xdm.context.person", headers=accept("xdm-full"))
+    assert found["partner"]["properties"] == found["many"]["items"]["properties"] == standard["properties"]
+    assert found["partner"]["title"] == "Partner"
+    row = api.ok("GET", f"{REGISTRY}/rpc/sampledata/{whole['meta:altId']}")
+    assert row["_acme"]["partner"].keys() == standard["properties"].keys()
+    parcel = api.ok("GET", f"{REGISTRY}/rpc/export/{quote(whole['$id'], safe='')}")
+    assert [body["$id"] for body in parcel] == [made["$id"], whole["$id"]]
+
+
 def test_lists_are_filtered_ordered_and_cut(api: Api) -> None:
     mark = new_uuid()
     made = [schema(api, f"{mark} {n}", *parts) for n, parts in enumerate([(), (PERSON,), ()])]
@@ -186,6 +222,42 @@ def test_putting_back_what_was_got_changes_nothing(api: Api) -> None:
     assert (changed["version"], changed["title"], changed["$id"]) == ("1.1", "put again", whole["$id"])
     kept = {k: v for k, v in whole.items() if k not in ("description", "title")}
     assert "description" not in api.ok("PUT", at(whole), {**kept, "title": "put"})
+
+
+def test_titles_are_unique_where_that_is_set(tmp_path: Path) -> None:
+    with served(tmp_path) as api:
+        one, same = schema(api, "same"), schema(api, "same")
+        group(api, "same", a={"type": "string"})
+    told = {"type": "object", "properties": {"amount": {"type": "number"}}}
+    with served(tmp_path, unique_titles=True) as api:
+        refused = api.send("POST", f"{TENANT}/schemas", json={"title": "same", "allOf": [{"$ref": PROFILE}]})
+        found = refused.json()
+        assert (refused.status_code, found["error_code"], one["$id"] in found["detail"]) == (400, "LIMB-1013-400", True)
+        assert "already exists" in found["report"]["detailed-message"]
+        other = schema(api, "other")
+        renamed = [{"op": "replace", "path": "/title", "value": "same"}]
+        assert api.send("PATCH", at(other), json=renamed).json()["error_code"] == "LIMB-1013-400"
+        assert api.send("PUT", at(other), json={**other, "title": "same"}).status_code == 400
+        assert api.ok("GET", at(other)) == other
+        assert api.ok("PATCH", at(same), UNION)["version"] == "1.1"  # its title was there before
+        assert api.ok("PATCH", at(other), [{**renamed[0], "value": "Same"}])["title"] == "Same"
+        assert api.ok("POST", f"{TENANT}/datatypes", {"title": "same", **told})
+        assert api.send("POST", f"{TENANT}/datatypes", json={"title": "same", **told}).status_code == 400
+        assert (
+            api.send(
+                "POST", f"{TENANT}/fieldgroups", json=api.ok("GET", f"{TENANT}/fieldgroups")["results"][0]
+            ).status_code
+            == 400
+        )
+        assert api.on("dev").ok("POST", f"{TENANT}/datatypes", {"title": "same", **told})
+        parcel = api.on("dev").ok("POST", f"{TENANT}/datatypes", {"title": "carried", **told})
+        api.ok("POST", f"{TENANT}/datatypes", {"title": "carried", **told})
+        assert api.send("POST", f"{REGISTRY}/rpc/import", json=[parcel]).json()["error_code"] == "LIMB-1013-400"
+        for kind in ("schemas", "datatypes"):
+            ids = [r["$id"] for r in api.ok("GET", f"{TENANT}/{kind}", params={"property": "title==same"})["results"]]
+            for id in ids:
+                api.ok("DELETE", f"{TENANT}/{kind}/{quote(id, safe='')}")
+        schema(api, "same")
 
 
 def test_every_change_is_told(api: Api) -> None:

@@ -15,6 +15,11 @@ def test_variables_are_laid_over_the_defaults(tmp_path: Path) -> None:
     assert (found.engine_memory_mib, found.engine_slots, found.home) == (2048, Settings().engine_slots, tmp_path)
 
 
+@pytest.mark.parametrize("text", ["1", "true", "YES", "on", "0", "False", "no", "off"])
+def test_what_is_on_or_off(text: str) -> None:
+    assert Settings.load(None, {"LIMBECK_UNIQUE_TITLES": text}).unique_titles == (text in ("1", "true", "YES", "on"))
+
+
 def test_the_home_that_was_asked_for_wins(tmp_path: Path) -> None:
     environ = {"LIMBECK_HOME": str(tmp_path / "other")}
     assert Settings.load(None, environ).home == tmp_path / "other"
@@ -25,6 +30,7 @@ def test_the_home_that_was_asked_for_wins(tmp_path: Path) -> None:
     ("environ", "told"),
     [
         ({"LIMBECK_ENGINE_SLOTS": "two"}, "LIMBECK_ENGINE_SLOTS is 'two'; it takes a value of type int"),
+        ({"LIMBECK_UNIQUE_TITLES": "maybe"}, "LIMBECK_UNIQUE_TITLES is 'maybe'; it takes a value of type bool"),
         ({"LIMBECK_ENGINE_SLOT": "2"}, 'did you mean "LIMBECK_ENGINE_SLOTS"'),
     ],
 )

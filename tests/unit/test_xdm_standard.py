@@ -87,6 +87,26 @@ def test_nothing_else_is_served():
     served = standard.resources()
     assert {*served["classes"], *served["fieldgroups"]} == set(EXPECTED)
     assert len(served["behaviors"]) == 3
+    assert {ref for body in served["fieldgroups"].values() for ref in _refs(body)} <= set(served["datatypes"])
+
+
+def _refs(node):
+    if isinstance(node, list):
+        return [ref for child in node for ref in _refs(child)]
+    if not isinstance(node, dict):
+        return []
+    below = [ref for child in node.values() for ref in _refs(child)]
+    return below if node.get("$ref", "#").startswith("#") else [node["$ref"], *below]
+
+
+def test_every_data_type_is_used_and_a_structure_of_its_own():
+    served = standard.resources()
+    used = {ref for bodies in served.values() for body in bodies.values() for ref in _refs(body)}
+    assert set(served["datatypes"]) <= used
+    assert _refs(served["fieldgroups"][f"{CONTEXT}profile-person-details"]) == [f"{CONTEXT}person"]
+    assert _refs(served["datatypes"][f"{CONTEXT}person"]) == [f"{CONTEXT}person-name"]
+    for id in served["datatypes"]:
+        assert _fields(id).fields
 
 
 def test_events_need_id_and_time_and_profiles_need_nothing():

@@ -14,9 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limbeck import ids
 from limbeck.api import (
+    accesscontrol,
     batches,
     blobs,
     catalog,
+    credential,
     dataaccess,
     flows,
     health,
@@ -33,9 +35,12 @@ from limbeck.api import (
     shapes,
     sql,
 )
+from limbeck.api.document import Documented, Error, FlowError, ImsError, RegistryError, refusals
+from limbeck.api.limits import Limits, refusal
 from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound
 from limbeck.flow.storage import FolderStorage
 from limbeck.platform import Platform
+from limbeck.settings import MIB
 from limbeck.version import VERSION
 
 log = logging.getLogger("limbeck.api")
@@ -43,6 +48,7 @@ log = logging.getLogger("limbeck.api")
 SERVICES = (
     ims,
     sandboxes,
+    accesscontrol,
     schemaregistry,
     catalog,
     batches,
@@ -56,8 +62,12 @@ SERVICES = (
     mappings,
     landingzone,
     observability,
+    credential,
     health,
 )
+
+SHAPES = {ims: ImsError | Error, schemaregistry: RegistryError, flows: FlowError, landingzone: FlowError}
+"""Services whose errors have keys of their own."""
 
 
 def create_app(platform: Platform, pg: tuple[str, int] | None = None, http: str | None = None) -> FastAPI:
@@ -66,12 +76,12 @@ def create_app(platform: Platform, pg: tuple[str, int] | None = None, http: str 
     *pg* is the address of the PostgreSQL wire, if that is served; *http* is the URL of this application's own port,
     None if only this process can reach it.
     """
-    app = FastAPI(title="Limbeck", version=VERSION, redirect_slashes=False)
+    app = Documented(title="Limbeck", version=VERSION, redirect_slashes=False, docs_url=None, redoc_url=None)
     app.state.platform = platform
     app.state.pg = pg
     app.state.http = http
     for service in SERVICES:
-        app.include_router(service.router)
+        app.include_router(service.router, responses=refusals(SHAPES.get(service, Error)))
     if isinstance(platform.zone.storage, FolderStorage):  # other places are reached by themselves
         app.mount(blobs.ROOT, blobs.application(platform))
     app.add_exception_handler(LimbeckError, _on_limbeck_error)
@@ -79,6 +89,8 @@ def create_app(platform: Platform, pg: tuple[str, int] | None = None, http: str 
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_crash)
     app.add_middleware(WithoutSlash)
+    settings = platform.settings
+    app.add_middleware(Limits, json_bytes=settings.json_body_mib * MIB, file_bytes=settings.upload_mib * MIB)
     app.add_middleware(RequestLog)
     return app
 
@@ -131,26 +143,21 @@ class RequestLog:
         await self._app(scope, receive, answer)
 
 
-def _answer(request: Request, failure: LimbeckError) -> JSONResponse:
-    request_id = getattr(request.state, "request_id", "")
-    return JSONResponse(shapes.error(failure, request_id, request.url.path), failure.status)
-
-
 def _on_limbeck_error(request: Request, error: Exception) -> JSONResponse:
-    return _answer(request, error if isinstance(error, LimbeckError) else Internal(str(error)))
+    return refusal(request, error if isinstance(error, LimbeckError) else Internal(str(error)))
 
 
 def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     told = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults)
-    return _answer(request, InvalidInput(f"the request is not understood: {told}"))
+    return refusal(request, InvalidInput(f"the request is not understood: {told}"))
 
 
 def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
     request.state.has_no_route = status in (404, 405)
     if status == 404:
-        return _answer(request, NotFound(f"{request.method} {request.url.path} is not served"))
+        return refusal(request, NotFound(f"{request.method} {request.url.path} is not served"))
     body = shapes.error(InvalidInput(str(getattr(error, "detail", error))), "", request.url.path)
     return JSONResponse(body | {"status": status}, status)
 
@@ -158,4 +165,4 @@ def _on_http_error(request: Request, error: Exception) -> JSONResponse:
 def _on_crash(request: Request, error: Exception) -> JSONResponse:
     request_id = getattr(request.state, "request_id", "")
     log.error("request %s failed", request_id, exc_info=error)
-    return _answer(request, Internal(f"an error of ours; the log tells more under request {request_id}"))
+    return refusal(request, Internal(f"an error of ours; the log tells more under request {request_id}"))

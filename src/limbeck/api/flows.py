@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,9 +17,9 @@ from limbeck.api.lists import filtered, ordered
 from limbeck.errors import InvalidInput, NotFound, NotServed
 from limbeck.flow import Resource, Run
 from limbeck.flow.model import ResourceKind
-from limbeck.flow.preview import preview
 from limbeck.flow.specs import CONNECTIONS, FLOWS, LANDING_ZONE_SOURCE, connection_spec, flow_spec
 from limbeck.flow.storage import Entry
+from limbeck.ingest.preview import preview
 
 router = APIRouter()
 
@@ -30,6 +31,8 @@ KINDS: dict[str, ResourceKind] = {
     "targetConnections": "targetConnection",
     "flows": "flow",
 }
+
+KindName = Annotated[str, Path(json_schema_extra={"enum": list(KINDS)})]
 
 PAGE = 100
 
@@ -231,7 +234,7 @@ def test_connection(caller: Reading, connection_id: str) -> dict[str, Any]:
 
 
 @router.post(f"{BASE}/{{kind}}", status_code=201)
-def create_resource(caller: Writing, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+def create_resource(caller: Writing, kind: KindName, body: dict[str, Any]) -> dict[str, Any]:
     """POST /connections, /sourceConnections, /targetConnections or /flows."""
     made = caller.platform.flows.create(caller.sandbox, _kind(kind), body)
     caller.platform.worker.wake()
@@ -240,7 +243,12 @@ def create_resource(caller: Writing, kind: str, body: dict[str, Any]) -> dict[st
 
 @router.get(f"{BASE}/{{kind}}")
 def list_resources(
-    caller: Reading, kind: str, prop: Properties = None, limit: int = PAGE, token: Token = None, order: OrderBy = None
+    caller: Reading,
+    kind: KindName,
+    prop: Properties = None,
+    limit: int = PAGE,
+    token: Token = None,
+    order: OrderBy = None,
 ) -> dict[str, Any]:
     """GET /{kind}: oldest first."""
     shape = _shape(caller, _kind(kind))
@@ -249,7 +257,7 @@ def list_resources(
 
 
 @router.get(f"{BASE}/{{kind}}/{{resource_id}}")
-def get_resource(caller: Reading, kind: str, resource_id: str, response: Response) -> dict[str, Any]:
+def get_resource(caller: Reading, kind: KindName, resource_id: str, response: Response) -> dict[str, Any]:
     """GET /{kind}/{id}: `items` with the one object."""
     found = caller.platform.flows.resources.get(caller.sandbox, _kind(kind), resource_id)
     show(response, found.etag)
@@ -258,7 +266,7 @@ def get_resource(caller: Reading, kind: str, resource_id: str, response: Respons
 
 @router.patch(f"{BASE}/{{kind}}/{{resource_id}}")
 def patch_resource(
-    caller: Writing, kind: str, resource_id: str, operations: list[dict[str, Any]], etag: IfMatch = None
+    caller: Writing, kind: KindName, resource_id: str, operations: list[dict[str, Any]], etag: IfMatch = None
 ) -> dict[str, Any]:
     """PATCH /{kind}/{id}: JSON Patch under the etag of `If-Match`."""
     changed = caller.platform.flows.patch(caller.sandbox, _kind(kind), resource_id, operations, etag)
@@ -267,7 +275,7 @@ def patch_resource(
 
 
 @router.delete(f"{BASE}/{{kind}}/{{resource_id}}", status_code=204)
-def delete_resource(caller: Writing, kind: str, resource_id: str, etag: IfMatch = None) -> Response:
+def delete_resource(caller: Writing, kind: KindName, resource_id: str, etag: IfMatch = None) -> Response:
     """DELETE /{kind}/{id}."""
     caller.platform.flows.delete(caller.sandbox, _kind(kind), resource_id, etag)
     return Response(status_code=204)
@@ -293,8 +301,20 @@ def _shape(caller: Caller, kind: ResourceKind) -> Callable[[Resource], dict[str,
 def _page(
     items: Sequence[dict[str, Any]], limit: int, token: str | None, order: str | None, path: str
 ) -> dict[str, Any]:
-    if token is not None and not token.isdecimal():
-        raise InvalidInput(f"continuationToken is {token!r}; take it from _links.next.href of the page before")
     if order:
         items = ordered(items, order)
-    return flowshapes.page(items, int(token or 0), max(1, limit), path)
+    return flowshapes.page(items, _start(items, token), max(1, limit), path)
+
+
+_TOKEN = re.compile(r"(?P<start>\d{1,9})(\.(?P<before>.+))?")
+
+
+def _start(items: Sequence[dict[str, Any]], token: str | None) -> int:
+    """Return where the page of a token begins: behind the last item of the page before, wherever that is now."""
+    if token is None:
+        return 0
+    found = _TOKEN.fullmatch(token)
+    if found is None:
+        raise InvalidInput(f"continuationToken is {token!r}; take it from _links.next.href of the page before")
+    places = (n for n, item in enumerate(items, 1) if item["id"] == found["before"])
+    return next(places, int(found["start"]))

@@ -14,10 +14,14 @@ from limbeck.errors import Unauthenticated
 
 router = APIRouter()
 
-MAX_FORM_BYTES = 64 * 1024
+
+def _form_of(*names: str) -> dict[str, Any]:
+    """Return what the document tells of a form (`openapi_extra`)."""
+    form = {"type": "object", "properties": {name: {"type": "string"} for name in names}, "required": list(names)}
+    return {"requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}}}
 
 
-@router.post("/ims/token/v3")
+@router.post("/ims/token/v3", openapi_extra=_form_of("grant_type", "client_id", "client_secret"))
 async def token(request: Request) -> JSONResponse:
     """Give a token for `client_id` and `client_secret`; IMS has its own error body."""
     sent = await _form(request)
@@ -31,7 +35,7 @@ async def token(request: Request) -> JSONResponse:
     return JSONResponse({"access_token": made, "token_type": "bearer", "expires_in": lifetime})
 
 
-@router.post("/ims/exchange/jwt")
+@router.post("/ims/exchange/jwt", openapi_extra=_form_of("client_id", "client_secret", "jwt_token"))
 async def exchange(request: Request) -> JSONResponse:
     """Give a token for a JWT that the caller has signed, as clients did before; its validity is in milliseconds."""
     sent = await _form(request)
@@ -45,7 +49,7 @@ async def exchange(request: Request) -> JSONResponse:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    form = parse_qs((await request.body())[:MAX_FORM_BYTES].decode("utf-8", "replace"))
+    form = parse_qs((await request.body()).decode("utf-8", "replace"))
     return {key: values[0] for key, values in form.items()} | dict(request.query_params)
 
 

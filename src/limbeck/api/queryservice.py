@@ -70,7 +70,7 @@ class QueryChange(BaseModel):
 class AskedSchedule(BaseModel):
     """Body of POST /schedules."""
 
-    query: dict[str, Any]
+    query: AskedQuery
     schedule: dict[str, Any]
 
 
@@ -189,9 +189,8 @@ def delete_template(caller: Writing, template_id: str, etag: IfMatch = None) -> 
 @router.post("/schedules", status_code=202)
 def create_schedule(caller: Writing, body: AskedSchedule) -> dict[str, Any]:
     """POST /schedules: run a query at the times of a cron expression."""
-    request = AskedQuery.model_validate(body.query).request(caller)
-    schedules = caller.platform.query_schedules
-    made = schedules.create(caller.sandbox, caller.principal, body.query, request, body.schedule)
+    schedules, asked = caller.platform.query_schedules, body.query.model_dump(by_alias=True, exclude_unset=True)
+    made = schedules.create(caller.sandbox, caller.principal, asked, body.query.request(caller), body.schedule)
     caller.platform.worker.wake()
     return {**shapes.query_schedule(made), "state": "REGISTERING"}
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
 from limbeck.api import shapes
@@ -30,6 +30,8 @@ RECENT = 10
 _BETWEEN = re.compile(r",(?=[\w.:$@-]+(?:[=!<>~]|$))")
 """A comma behind which another condition begins, rather than more of a value."""
 
+ContainerName = Annotated[str, Path(json_schema_extra={"enum": ["tenant", "global"]})]
+KindName = Annotated[str, Path(json_schema_extra={"enum": [*OWN, *KINDS, "behaviors"]})]
 Properties = Annotated[list[str] | None, Query(alias="property")]
 Order = Annotated[str | None, Query(alias="orderby")]
 Limit = Annotated[int | None, Query(ge=1)]
@@ -134,8 +136,8 @@ def list_changes(caller: Reading, resource_id: str) -> list[Body]:
 @router.get("/{container}/{kind}")
 def list_resources(
     caller: Reading,
-    container: str,
-    kind: str,
+    container: ContainerName,
+    kind: KindName,
     wanted: Wanted,
     conditions: Properties = None,
     order: Order = None,
@@ -150,7 +152,7 @@ def list_resources(
 
 
 @router.post("/tenant/{kind}", status_code=201)
-def create_resource(caller: Writing, kind: str, body: Body) -> Body:
+def create_resource(caller: Writing, kind: KindName, body: Body) -> Body:
     """POST /tenant/{kind}: a schema, field group, class or data type."""
     who = caller.principal.client_id
     return caller.platform.registry.create(caller.sandbox, _kind(kind), body, created_by=who)
@@ -158,7 +160,7 @@ def create_resource(caller: Writing, kind: str, body: Body) -> Body:
 
 @router.get("/{container}/{kind}/{resource_id:path}")
 def get_resource(
-    caller: Reading, container: str, kind: str, resource_id: str, wanted: Wanted, response: Response
+    caller: Reading, container: ContainerName, kind: KindName, resource_id: str, wanted: Wanted, response: Response
 ) -> Body:
     """GET /{container}/{kind}/{id}: by `$id` or `meta:altId`, looked up in both containers, in the form asked for."""
     _container(container)
@@ -174,7 +176,9 @@ def get_resource(
 
 
 @router.patch("/tenant/{kind}/{resource_id:path}")
-def patch_resource(caller: Writing, kind: str, resource_id: str, operations: list[Body], etag: IfMatch = None) -> Body:
+def patch_resource(
+    caller: Writing, kind: KindName, resource_id: str, operations: list[Body], etag: IfMatch = None
+) -> Body:
     """PATCH /tenant/{kind}/{id}: JSON Patch, additive once data may exist."""
     who = caller.principal.client_id
     registry = caller.platform.registry
@@ -182,7 +186,7 @@ def patch_resource(caller: Writing, kind: str, resource_id: str, operations: lis
 
 
 @router.put("/tenant/{kind}/{resource_id:path}")
-def replace_resource(caller: Writing, kind: str, resource_id: str, body: Body, etag: IfMatch = None) -> Body:
+def replace_resource(caller: Writing, kind: KindName, resource_id: str, body: Body, etag: IfMatch = None) -> Body:
     """PUT /tenant/{kind}/{id}: the next version, additive once data may exist."""
     who = caller.principal.client_id
     registry = caller.platform.registry
@@ -190,7 +194,7 @@ def replace_resource(caller: Writing, kind: str, resource_id: str, body: Body, e
 
 
 @router.delete("/tenant/{kind}/{resource_id:path}", status_code=204)
-def delete_resource(caller: Writing, kind: str, resource_id: str, etag: IfMatch = None) -> Response:
+def delete_resource(caller: Writing, kind: KindName, resource_id: str, etag: IfMatch = None) -> Response:
     """DELETE /tenant/{kind}/{id}, unless something is made of it."""
     caller.platform.registry.delete(caller.sandbox, _kind(kind), resource_id, etag)
     return Response(status_code=204)

@@ -14,13 +14,21 @@ from pathlib import Path
 import uvicorn
 
 from limbeck.api.app import create_app
+from limbeck.api.limits import HEAD_BYTES, JsonProtocol
 from limbeck.errors import InvalidInput
 from limbeck.platform import Platform
 
 
 def _config(platform: Platform, pg: tuple[str, int] | None = None, http: str | None = None) -> uvicorn.Config:
-    app = create_app(platform, pg, http)
-    return uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10)
+    return uvicorn.Config(
+        create_app(platform, pg, http),
+        http=JsonProtocol,
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=10,
+    )
 
 
 class ThreadServer:

@@ -8,18 +8,20 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from limbeck import clock
+from limbeck.access.permissions import PERMISSIONS, ROLES
 from limbeck.access.sandboxes import DEFAULT_SANDBOX, Described
+from limbeck.access.service import Credential
 from limbeck.audience import Audience, Membership, SegmentJob, Status
 from limbeck.errors import LimbeckError
 from limbeck.identity import Identity
-from limbeck.lake import Batch, Dataset, Measure
+from limbeck.lake import Batch, DataFile, Dataset, Measure
 from limbeck.profile import Event, Profile
 from limbeck.query.runs import QueryRun
 from limbeck.query.schedules import Schedule
 from limbeck.query.templates import Template
 from limbeck.registry.history import Change
 from limbeck.registry.namespaces import Namespace
-from limbeck.scope import DEFAULT_MERGE_POLICY, Sandbox
+from limbeck.scope import DEFAULT_MERGE_POLICY, Principal, Sandbox
 from limbeck.xdm.json_schema import emit
 from limbeck.xdm.types import Object
 
@@ -59,6 +61,16 @@ def _error(failure: LimbeckError, request_id: str) -> dict[str, Any]:
     }
 
 
+def caller(who: Principal, sandboxes: Sequence[Sandbox]) -> dict[str, Any]:
+    """Return who calls, and where: an extension of ours, in AEP's spelling of such things."""
+    return {
+        "imsOrgId": who.org_id,
+        "clientId": who.client_id,
+        "roles": sorted(who.roles),
+        "sandboxes": [{"name": sandbox.name, "type": sandbox.type} for sandbox in sandboxes],
+    }
+
+
 def sandbox(value: Described) -> dict[str, Any]:
     """Return a sandbox as the sandbox service shows it (section 3.4)."""
     where = value.sandbox
@@ -75,6 +87,30 @@ def sandbox(value: Described) -> dict[str, Any]:
         "lastModifiedDate": iso(value.updated),
         "createdBy": value.created_by,
         "modifiedBy": value.created_by,
+    }
+
+
+def role(name: str, org_id: str) -> dict[str, Any]:
+    """Access Control's role; what it allows holds in every sandbox that a credential may work in."""
+    return {
+        "id": name,
+        "name": name,
+        "description": ROLES[name],
+        "roleType": "system-defined",
+        "permissionSets": [p.name for p in PERMISSIONS if p.is_given_to(name)],
+        "sandboxes": ["*"],
+        "subjectAttributes": {"labels": []},
+        "imsOrgId": org_id,
+    }
+
+
+def subject(value: Credential, role_id: str) -> dict[str, Any]:
+    """Access Control's subject: a credential that has a role, and where."""
+    return {
+        "roleId": role_id,
+        "subjectType": "apikey",
+        "subjectId": value.client_id,
+        "sandboxes": ["*"] if value.sandboxes is None else sorted(value.sandboxes),
     }
 
 
@@ -153,7 +189,7 @@ def registry_change(value: Change, where: Sandbox) -> dict[str, Any]:
 
 DATASET_KEYS = frozenset(
     {"id", "imsOrg", "sandboxId", "version", "created", "updated", "createdUser", "schemaRef", "files", "state"}
-    | {"namespace", "classification", "extensions", "lastBatchId", "lastBatchStatus", "observableSchema"}
+    | {"viewId", "namespace", "classification", "extensions", "lastBatchId", "lastBatchStatus", "observableSchema"}
 )
 """Keys of a dataset that are told here, whatever was sent."""
 
@@ -194,6 +230,7 @@ def dataset(value: Dataset, org_id: str, measure: Measure, last_batch: Batch | N
         "updated": clock.millis(value.updated),
         "createdUser": value.created_by,
         "schemaRef": {"id": value.schema.id, "contentType": "application/vnd.adobe.xed+json;version=1"},
+        "viewId": value.id,
         "files": f"@/dataSetFiles?dataSetId={value.id}",
         "state": "DRAFT",
         "namespace": "ACP",
@@ -203,6 +240,48 @@ def dataset(value: Dataset, org_id: str, measure: Measure, last_batch: Batch | N
     if last_batch is not None:
         shape |= {"lastBatchId": last_batch.id, "lastBatchStatus": last_batch.status}
     return shape
+
+
+def view(value: Dataset, org_id: str) -> dict[str, Any]:
+    """Return the one view of a dataset: what it holds now (section 5.1)."""
+    return {
+        "id": value.id,
+        "name": value.name,
+        "imsOrg": org_id,
+        "dataSetId": value.id,
+        "version": f"1.0.{value.snapshot}",
+        "created": clock.millis(value.created),
+        "updated": clock.millis(value.updated),
+        "createdUser": value.created_by,
+        "files": f"@/dataSets/{value.id}/views/{value.id}/files",
+    }
+
+
+def file_id(value: DataFile) -> str:
+    """Return the id of a file of a dataset."""
+    return value.path.removesuffix(".parquet").replace("/", "-")
+
+
+def dataset_file(value: DataFile, dataset_id: str, org_id: str) -> dict[str, Any]:
+    """Return a file of a dataset as Catalog shows it (section 5.2); one of several batches names none."""
+    told = {
+        "id": file_id(value),
+        "imsOrg": org_id,
+        "dataSetId": dataset_id,
+        "dataSetViewId": dataset_id,
+        "version": "1.0.0",
+        "created": value.published,
+        "updated": value.published,
+        "isValid": True,
+        "records": value.rows,
+        "size": value.bytes,
+    }
+    return told if value.batch_id is None else {**told, "batchId": value.batch_id}
+
+
+def rows(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of a dataset as JSON has them; what is NULL is absent."""
+    return [_json(dict(row)) for row in found]
 
 
 def series(
@@ -225,9 +304,17 @@ def series(
     return {"metric": metric, "filters": list(filters), "datapoints": datapoints, "granularity": granularity}
 
 
+BATCH_KEYS = frozenset(
+    {"id", "imsOrg", "status", "created", "updated", "completed", "createdUser", "relatedObjects", "version"}
+    | {"inputFormat", "metrics", "errors"}
+)
+"""Keys of a batch that are told here, whatever was sent."""
+
+
 def batch(value: Batch, org_id: str) -> dict[str, Any]:
     """Return a batch as Catalog and Batch Ingestion show it (section 5.2)."""
     shape: dict[str, Any] = {
+        **value.body,
         "id": value.id,
         "imsOrg": org_id,
         "status": value.status,
@@ -236,7 +323,7 @@ def batch(value: Batch, org_id: str) -> dict[str, Any]:
         "createdUser": value.created_by,
         "relatedObjects": [{"type": "dataSet", "id": value.dataset_id}],
         "version": "1.0.0",
-        "tags": {},
+        "tags": dict(value.tags),
         "inputFormat": dict(value.input_format),
         "metrics": dict(value.metrics),
         "errors": [dict(e) for e in value.errors],

@@ -32,7 +32,7 @@ class Statement(BaseModel):
     sql: str
 
 
-@router.post("/sql")
+@router.post("/sql", response_class=StreamingResponse, responses={200: {"content": {MEDIA_TYPE: {}}}})
 def run_statement(caller: Reading, request: Request, body: Statement) -> StreamingResponse:
     """POST /limbeck/v1/sql: run one statement of the AEP dialect."""
     result = caller.platform.query.run(caller.sandbox, body.sql, principal=caller.principal)

@@ -13,17 +13,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from limbeck.cli import output
-from limbeck.client.config import AEP, IMS
-from limbeck.errors import InvalidInput, NotServedHere, Unauthenticated
-from limbeck.proxy.authority import BUNDLE_VARIABLES
+from limbeck.cli import credential, output
+from limbeck.errors import InvalidInput, NotServedHere
 
 if TYPE_CHECKING:
-    from limbeck.client.config import Config
     from limbeck.platform import Platform
     from limbeck.proxy import Unserved
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHOWN = 20
 """Requests that are not served, of which the end tells."""
 
@@ -49,8 +45,10 @@ def _served(platform: Platform, sandbox: str | None) -> Iterator[tuple[Unserved,
     from limbeck.api.app import create_app
     from limbeck.api.server import ThreadServer, listen, url_of
     from limbeck.pgwire import PgServer
-    from limbeck.proxy import Authority, ProxyServer
+    from limbeck.proxy import Authority, ProxyServer, trust, way
 
+    folder, config = credential.given(platform, sandbox)
+    programs = credential.folder_of_programs(os.environ, folder, sandbox)
     with ExitStack() as stack:
         wire = listen("127.0.0.1", 0, "--pg")
         pg = PgServer(platform, wire)
@@ -63,31 +61,17 @@ def _served(platform: Platform, sandbox: str | None) -> Iterator[tuple[Unserved,
         authority = Authority(platform.settings.home / "proxy")
         door = listen("127.0.0.1", 0, "--proxy")
         proxy = ProxyServer(create_app(platform, address, url), door, authority, os.environ)
-        where = url_of(door)
         proxy.start()
         stack.callback(proxy.stop)
-        folder = platform.settings.home / "exec"
-        config = _configuration(platform, folder, url, sandbox)
-        own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="limbeck-exec-"))) / "config.ini"
-        _write(own, config.text())
+        own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="limbeck-exec-")))
+        credential.write(own / "config.ini", replace(config, endpoint=url, ims=url).text())
         named = {
             **_landing_zone(platform, url),
-            "LIMBECK_CONFIG": str(own),
-            "ADOBE_HOME": os.environ.get("ADOBE_HOME") or str(folder),
+            "LIMBECK_CONFIG": str(own / "config.ini"),
+            "ADOBE_HOME": programs,
         }
-        yield proxy.unserved, {**variables(where, authority.bundle(os.environ), os.environ), **named}
-
-
-def variables(proxy: str, bundle: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables by which programs reach the platform behind *proxy*, trusting those in *bundle*.
-
-    Lower-case and upper-case names are both set, for libraries differ in which they read. What *environ* says of
-    hosts that need no proxy stays.
-    """
-    listed = (environ.get("no_proxy") or environ.get("NO_PROXY") or "").split(",")
-    found = {"HTTPS_PROXY": proxy, "NO_PROXY": ",".join(dict.fromkeys([*filter(None, listed), *LOOPBACK]))}
-    found |= {name.lower(): value for name, value in found.items()}
-    return found | dict.fromkeys(BUNDLE_VARIABLES, str(bundle))
+        led = way(url_of(door), os.environ) | trust(authority.text(), os.environ, own)
+        yield proxy.unserved, {**led, **named}
 
 
 def _landing_zone(platform: Platform, url: str) -> Mapping[str, str]:
@@ -97,29 +81,6 @@ def _landing_zone(platform: Platform, url: str) -> Mapping[str, str]:
     if isinstance(platform.zone.storage, FolderStorage):
         return {"AZURE_STORAGE_CONNECTION_STRING": platform.access.account_key().connection_string(url)}
     return platform.zone.storage.environment()
-
-
-def _configuration(platform: Platform, folder: Path, url: str, sandbox: str | None) -> Config:
-    """Return a configuration with the home's credential for programs, which *folder* keeps in the forms they read.
-
-    What programs have written into their configuration stays, as long as its credential is good.
-    """
-    from limbeck.client.config import Config
-
-    org = platform.access.ensure_organisation()
-    where = platform.access.sandbox(org, sandbox or "prod").name
-    kept = folder / "conf" / "config.ini"
-    try:
-        found = Config.read(kept)
-        platform.access.token(found.client_id, found.client_secret)
-        return replace(found, endpoint=url, ims=url, sandbox=where)
-    except (InvalidInput, Unauthenticated):
-        made = platform.access.create_credential(org, sandbox=where)
-        config = Config(url, url, org, made.client_id, made.client_secret, where)
-    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(kept, replace(config, endpoint=AEP, ims=IMS).text())
-    _write(folder / "config.json", config.json())
-    return config
 
 
 def _run(command: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -145,17 +106,9 @@ def _tell(unserved: Unserved, status: int) -> None:
     found = unserved.all()
     if not found:
         return
-    lines = [
-        f"  {method} https://{host}{path}" + (f" ({count} times)" if count > 1 else "")
-        for method, host, path, count in found
-    ]
+    lines = [f"  {method} {url}" + (f" ({count} times)" if count > 1 else "") for method, url, count in found]
     rest = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     told = "\n".join(["the program asked for what Limbeck does not serve:", *lines[:SHOWN], *rest])
     if status == 0:
         raise NotServedHere(told)
     output.current().note(told)
-
-
-def _write(path: Path, text: str) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)

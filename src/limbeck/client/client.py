@@ -29,6 +29,7 @@ from limbeck.errors import (
     LimbeckError,
     RowCapReached,
     RowsRejected,
+    SqlError,
 )
 
 REGISTRY = "/data/foundation/schemaregistry"
@@ -38,12 +39,16 @@ EXPORT = "/data/foundation/export"
 SANDBOXES = "/data/foundation/sandbox-management"
 SQL = "/limbeck/v1/sql"
 HEALTH = "/health"
+CREDENTIAL = "/limbeck/v1/credential"
 
 PAGE = 100
-_GOOD, _BAD = ("success", "active"), ("failed", "failure", "aborted", "abandoned")
+_GOOD, _BAD = ("success", "active", "inactive"), ("failed", "failure", "aborted", "abandoned")
 """States of a batch that has ended."""
 
 CHUNK = 1024 * 1024
+
+PART_BYTES = 128 * CHUNK
+"""Larger files are sent in parts: AEP takes 256 MB in one request (REST contract, section 14.3)."""
 
 
 class Client:
@@ -82,8 +87,35 @@ class Client:
         """The version of the Limbeck that answers; None for AEP, which has none."""
         return str(self._transport.call("GET", HEALTH)["version"]) if self._is_limbeck else None
 
+    def reach(self) -> None:
+        """Raise `InvalidInput` if nobody answers at the address of the platform."""
+        self._transport.reach(HEALTH if self._is_limbeck else "/")
+
+    def log_in(self) -> None:
+        """Raise `Unauthenticated` if the credential is given no token."""
+        self._transport.log_in()
+
+    def roles(self) -> list[str]:
+        """Return the roles of the credential; none where the platform does not tell."""
+        return list(self._transport.call("GET", CREDENTIAL)["roles"]) if self._is_limbeck else []
+
+    def wire(self) -> str:
+        """Log in at the PostgreSQL wire, ask for a row, and return its HOST:PORT.
+
+        Raise `NotFound` if the server has none, `MissingExtra` without psycopg, `SqlError` if it does not answer.
+        """
+        told = self._transport.call("GET", f"{QUERY}/connection_parameters")
+        where = f"{told['host']}:{told['port']}"
+        try:
+            pgsql.run(told, "SELECT 1").table()
+        except SqlError as error:
+            raise SqlError(f"{error}; check that this machine reaches {where}, which the server names") from error
+        return where
+
     def sandboxes(self) -> list[str]:
-        """Return the names of the organisation's sandboxes, whatever the one of this client."""
+        """Return the names of the sandboxes that the credential may enter, whatever the one of this client."""
+        if self._is_limbeck:
+            return sorted(str(sandbox["name"]) for sandbox in self._transport.call("GET", CREDENTIAL)["sandboxes"])
         headers = {"x-sandbox-name": "prod"}
         found = self._transport.call("GET", f"{SANDBOXES}/sandboxes", headers=headers)["sandboxes"]
         return sorted(str(sandbox["name"]) for sandbox in found)
@@ -200,7 +232,7 @@ class Client:
         batch_id = self.open_batch(dataset, format or _format_of(files))
         for count, file in enumerate(map(Path, files)):
             try:
-                self.put_file(batch_id, dataset, f"{count:05d}-{file.name}", _chunks(file))
+                self.put_file(batch_id, dataset, f"{count:05d}-{file.name}", file)
             except BaseException:
                 self.abort_batch(batch_id)
                 raise
@@ -212,11 +244,20 @@ class Client:
         body = {"datasetId": dataset.id, "inputFormat": {"format": format, "isMultiLineJson": False}}
         return str(self._transport.call("POST", f"{IMPORT}/batches", json=body)["id"])
 
-    def put_file(self, batch_id: str, dataset: Dataset, name: str, content: Iterator[bytes]) -> None:
-        """Stream one file into an open batch."""
+    def put_file(self, batch_id: str, dataset: Dataset, name: str, file: Path, part_bytes: int = PART_BYTES) -> None:
+        """Stream one file into an open batch: whole, or in parts if it is larger than *part_bytes*."""
         path = f"{IMPORT}/batches/{batch_id}/datasets/{dataset.id}/files/{quote(name)}"
         headers = {"Content-Type": "application/octet-stream"}
-        self._transport.call("PUT", path, content=content, headers=headers)
+        size = _size(file)
+        if size <= part_bytes:
+            self._transport.call("PUT", path, content=_chunks(file, 0, size), headers=headers)
+            return
+        self._transport.call("POST", path, params={"action": "INITIALIZE"})
+        for first in range(0, size, part_bytes):
+            end = min(first + part_bytes, size)
+            span = {**headers, "Content-Range": f"bytes {first}-{end - 1}/{size}"}
+            self._transport.call("PATCH", path, content=_chunks(file, first, end), headers=span)
+        self._transport.call("POST", path, params={"action": "COMPLETE"})
 
     def complete_batch(self, batch_id: str) -> None:
         """Say that all files of a batch are there."""
@@ -401,10 +442,18 @@ def _batches(reader: pa.RecordBatchReader, stack: ExitStack) -> Iterator[pa.Reco
             raise RowCapReached(f"the result was cut after {trailer['rows']} rows: add a LIMIT, or export the dataset")
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _chunks(path: Path, first: int, end: int) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
+            file.seek(first)
+            while chunk := file.read(min(CHUNK, end - file.tell())):
                 yield chunk
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,19 +14,28 @@ from sqlalchemy import Connection, delete, insert, select
 
 from limbeck import clock, crash, ids
 from limbeck.engine import Engine
-from limbeck.errors import Internal, InvalidInput, LimbeckError, WrongState
+from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound, WrongState
 from limbeck.files import Folder
 from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
+from limbeck.ingest.formats.mapped import Sources
 from limbeck.ingest.parts import Parts, Span
+from limbeck.ingest.preview import Csv, Preview, preview_of
+from limbeck.ingest.trial import Mapped, tried
 from limbeck.lake import Batch, Dataset, Lake, batches
+from limbeck.lake.revert import Reverting, require_success
 from limbeck.store import Store
 from limbeck.store.queue import enqueue
+from limbeck.store.tables import batches as batch_rows
 from limbeck.store.tables import staged_files
+from limbeck.xdm.types import Schema
 
 PROMOTE = "ingest.promote"
 """The kind of the job that validates and publishes a completed batch."""
 
-ENDED = ("success", "failed", "aborted", "inactive")
+ENDED = ("success", "failed", "aborted", "abandoned", "inactive")
+
+ABANDONED_AFTER = timedelta(days=7)
+"""How long nothing has come to a batch that its sender is taken to have forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +56,27 @@ class Ingest:
         self._engine = engine
         self._staging = staging
         self._scratch = scratch
+        self._reverting = Reverting(store, lake, engine)
 
-    def open(self, dataset: Dataset, input_format: Mapping[str, Any], created_by: str = "") -> Batch:
-        """Start a batch in status `loading`; queries do not see it. Raise `InvalidInput` for an unknown format."""
+    def open(
+        self,
+        dataset: Dataset,
+        input_format: Mapping[str, Any],
+        created_by: str = "",
+        body: Mapping[str, Any] | None = None,
+    ) -> Batch:
+        """Start a batch in status `loading`; queries do not see it. *body* is what its sender says of it besides.
+
+        Raise `InvalidInput` for an unknown format or for a predecessor that the dataset does not have, and `WrongState`
+        for one that is not in status `success`.
+        """
         InputFormat.parse(input_format)
         with self._store.write() as connection:
-            made = batches.create(connection, dataset.id, input_format=input_format, created_by=created_by)
-        return self._lake.batches.by_id(made)
+            made = batches.create(connection, dataset.id, input_format=input_format, created_by=created_by, body=body)
+            opened = batches.status_of(connection, made)
+            for batch_id in opened.predecessors:
+                _require_predecessor(connection, dataset, batch_id)
+        return opened
 
     def upload(self, batch: Batch, name: str, body: BinaryIO) -> None:
         """Stage one file; the same name again replaces it. Raise `WrongState` once the batch is completed."""
@@ -78,6 +102,16 @@ class Ingest:
         parts = Parts(self._staging, batch.id, name)
         self._keep(batch, self.stage(batch.id, name, parts.joined()))
         parts.forget()
+
+    def preview(self, batch: Batch, csv: Csv, rows: int) -> Preview:
+        """Return the first *rows* of the files that have come so far, as they were written.
+
+        Raise `WrongState` once the batch has ended, and `InvalidFile` for a file that cannot be read.
+        """
+        if batch.status in ENDED:
+            raise WrongState(f"batch {batch.id} is in status {batch.status}: its files as they came are gone")
+        form = InputFormat.parse(batch.input_format)
+        return preview_of(self._engine, self._staged(batch.id), form, csv, rows)
 
     def size(self, batch: Batch, name: str) -> int:
         """Return how many bytes of a file are staged; raise `NotFound` for a file that is not."""
@@ -125,8 +159,8 @@ class Ingest:
             if status == "loading":
                 batches.change(connection, batch.id, status="loaded")
                 enqueue(connection, PROMOTE, batch.id)
-            elif status == "aborted":
-                raise WrongState(f"batch {batch.id} was aborted and cannot be completed")
+            elif status in ("aborted", "abandoned"):
+                raise WrongState(f"batch {batch.id} was {status} and cannot be completed")
 
     def abort(self, batch: Batch) -> None:
         """Give a batch up; its staged files are deleted. Repeating it is harmless."""
@@ -147,12 +181,40 @@ class Ingest:
                 _end(connection, batch.id, status="failed", errors=json.dumps([told]))
         self._staging.delete(batch.id)
 
-    def promote(self, batch_id: str, mapping: Mapping[str, str] | None = None) -> None:
+    def revert(self, batch: Batch) -> None:
+        """Take back a batch that was published: its rows leave the dataset in a new snapshot. Repeating it is harmless.
+
+        Older snapshots keep them until they expire. Raise `WrongState` for a batch that is not in status `success`.
+        """
+        self._reverting.revert(batch.id)
+
+    def abandon(self, idle: timedelta = ABANDONED_AFTER) -> int:
+        """End the batches whose sender never did, and to which nothing has come for *idle*; return how many.
+
+        Their staged files and parts are deleted.
+        """
+        horizon = clock.now() - idle
+        before = batch_rows.c.updated < clock.millis(horizon)
+        with self._store.read() as connection:
+            old = connection.execute(select(batch_rows.c.id).where(batch_rows.c.status == "loading", before)).scalars()
+            idle_ones = [batch_id for batch_id in old if not self._staging.touched(batch_id, horizon)]
+        return sum(map(self._abandon, idle_ones))
+
+    def _abandon(self, batch_id: str) -> bool:
+        told = {"code": "INGEST-107-400", "description": "its sender did not complete it in time", "rows": []}
+        with self._store.write() as connection:
+            if batches.status_of(connection, batch_id).status != "loading":
+                return False
+            _end(connection, batch_id, status="abandoned", errors=json.dumps([told]))
+        self._staging.delete(batch_id)
+        return True
+
+    def promote(self, batch_id: str, mapping: Sources | None = None) -> None:
         """Validate each staged row, then publish the batch or fail it whole. Only the worker calls this.
 
-        With *mapping*, of dotted XDM paths to columns, the files are read by the endings of their names. A failed
-        batch keeps up to 100 samples: file, row, field path, what was found, what the schema wants. A crash leaves
-        it in status `staging`; the next call begins anew.
+        With *mapping*, of dotted XDM paths to columns or what is calculated from them, the files are read by the
+        endings of their names. A failed batch keeps up to 100 samples: file, row, field path, what was found, what
+        the schema wants. A crash leaves it in status `staging`; the next call begins anew.
         """
         batch = self._lake.batches.by_id(batch_id)
         if batch.status in ENDED:
@@ -168,13 +230,17 @@ class Ingest:
             raise
         self._staging.delete(batch_id)
 
+    def tried(self, schema: Schema, rows: Sequence[Mapping[str, Any]], mapping: Sources) -> list[Mapped]:
+        """Return what `promote` would make of *rows* of JSON by a mapping, and what it would say of each."""
+        return tried(self._engine, rows, schema, self._scratch.path(f"preview-{ids.new_uuid()}"), mapping)
+
     def give_up(self, batch_id: str, reason: str) -> None:
         """Fail a batch that cannot be promoted, and delete its staged files; one that has ended stays as it is."""
         if self._lake.batches.by_id(batch_id).status not in ENDED:
             self._fail(batch_id, Internal(f"batch {batch_id} was given up: {reason}"))
             self._staging.delete(batch_id)
 
-    def _publish(self, batch: Batch, mapping: Mapping[str, str] | None) -> None:
+    def _publish(self, batch: Batch, mapping: Sources | None) -> None:
         dataset = self._lake.datasets.by_id(batch.dataset_id)
         files = self._staged(batch.id)
         if not files:
@@ -186,9 +252,15 @@ class Ingest:
             made = convert(self._engine, files, form, dataset.schema, work, mapping)
             metrics = _metrics(files, made)
             crash.point("ingest.converted")
-            self._lake.promote(dataset, made.paths, batch.id, also=lambda c: _succeed(c, batch.id, metrics))
+            self._put(dataset, made.paths, batch, also=lambda c: _succeed(c, batch.id, metrics))
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    def _put(self, dataset: Dataset, paths: Sequence[Path], batch: Batch, also: Callable[[Connection], None]) -> None:
+        if batch.predecessors:
+            self._reverting.replace(dataset, paths, batch, also)
+        else:
+            self._lake.promote(dataset, paths, batch.id, also=also)
 
     def _fail(self, batch_id: str, error: LimbeckError) -> None:
         samples = list(error.details.get("samples", ()))
@@ -206,6 +278,16 @@ class Ingest:
 def _require_loading(batch: Batch) -> None:
     if batch.status != "loading":
         raise WrongState(f"batch {batch.id} is in status {batch.status}; this is possible only while it is loading")
+
+
+def _require_predecessor(connection: Connection, dataset: Dataset, batch_id: str) -> None:
+    try:
+        found = batches.status_of(connection, batch_id)
+    except NotFound:
+        found = None
+    if found is None or found.dataset_id != dataset.id:
+        raise InvalidInput(f"batch {batch_id}, which is to be replaced, is not one of dataset {dataset.id}")
+    require_success(found)
 
 
 def _metrics(files: Sequence[StagedFile], made: Converted) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, or
 
 from limbeck import clock
 from limbeck.errors import SnapshotExpired
-from limbeck.lake.model import DataFile, Dataset, Measure, Snapshot
+from limbeck.lake.model import DataFile, Dataset, Measure, Share, Snapshot
 from limbeck.store import Store
 from limbeck.store.tables import data_files, snapshots
 
@@ -30,7 +31,7 @@ def files(
             earliest = select(func.min(snapshots.c.id)).where(snapshots.c.dataset_id == dataset.id)
             first = int(connection.execute(earliest).scalar_one())
             if since < first <= until:
-                return _between(connection, dataset, first - 1, until)
+                return between(connection, dataset, first - 1, until)
         for wanted in {since, until} - {None}:
             known = select(snapshots.c.id).where(snapshots.c.dataset_id == dataset.id, snapshots.c.id == wanted)
             if connection.execute(known).first() is None:
@@ -38,7 +39,7 @@ def files(
                     f"table {dataset.table} has no snapshot {wanted}, or it is no longer kept; "
                     f"history_meta('{dataset.table}') lists those that are"
                 )
-        return _between(connection, dataset, since or 0, until)
+        return between(connection, dataset, since or 0, until)
 
 
 def files_since(store: Store, dataset: Dataset, snapshot: int) -> list[DataFile]:
@@ -47,10 +48,11 @@ def files_since(store: Store, dataset: Dataset, snapshot: int) -> list[DataFile]
     For datasets in Profile, which are not compacted: of others a compacted file may span *snapshot*.
     """
     with store.read() as connection:
-        return _between(connection, dataset, snapshot, dataset.snapshot)
+        return between(connection, dataset, snapshot, dataset.snapshot)
 
 
-def _between(connection: Connection, dataset: Dataset, since: int, until: int) -> list[DataFile]:
+def between(connection: Connection, dataset: Dataset, since: int, until: int) -> list[DataFile]:
+    """Return the files with the rows that came after *since* and are there at *until*; neither need be kept."""
     inside = and_(
         data_files.c.dataset_id == dataset.id,
         data_files.c.first_snapshot > since,
@@ -59,14 +61,14 @@ def _between(connection: Connection, dataset: Dataset, since: int, until: int) -
     )
     order = (data_files.c.first_snapshot, data_files.c.path)
     rows = connection.execute(select(data_files).where(inside).order_by(*order)).all()
-    return [_file(row) for row in _uncovered(rows)]
+    return [file_of(row) for row in _uncovered(rows)]
 
 
-def files_where(store: Store, condition: ColumnElement[bool]) -> list[DataFile]:
-    """Return the data files whose rows satisfy *condition*."""
+def files_where(store: Store, *conditions: ColumnElement[bool]) -> list[DataFile]:
+    """Return the data files whose rows satisfy all *conditions*."""
     with store.read() as connection:
-        rows = connection.execute(select(data_files).where(condition).order_by(data_files.c.path)).all()
-    return [_file(row) for row in rows]
+        rows = connection.execute(select(data_files).where(*conditions).order_by(data_files.c.path)).all()
+    return [file_of(row) for row in rows]
 
 
 _MEASURE = select(func.sum(data_files.c.rows), func.sum(data_files.c.bytes)).where(
@@ -108,5 +110,9 @@ def _uncovered(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     return [row for row in rows if row.replaced_by not in compactions]
 
 
-def _file(row: Row[Any]) -> DataFile:
-    return DataFile(row.path, row.rows, row.bytes, row.fingerprint, row.batch_id, row.last_snapshot, row.created)
+def file_of(row: Row[Any]) -> DataFile:
+    """Return the data file of a row of the store."""
+    merged = tuple(Share(batch_id, rows) for batch_id, rows in json.loads(row.shares or "[]"))
+    return DataFile(
+        row.path, row.rows, row.bytes, row.fingerprint, row.batch_id, row.last_snapshot, row.created, merged
+    )

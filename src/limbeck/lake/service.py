@@ -13,6 +13,7 @@ from limbeck.engine import Table
 from limbeck.errors import DuplicateTable, LimbeckError, NameTaken
 from limbeck.files import Folder
 from limbeck.lake import batches, scan
+from limbeck.lake.added import Added, added
 from limbeck.lake.batches import Batch, Batches
 from limbeck.lake.datasets import Datasets
 from limbeck.lake.model import DataFile, Dataset, Measure, Snapshot, Tags
@@ -134,13 +135,31 @@ class Lake:
         """Return the current files of *dataset* that came after *snapshot*, whether that one is kept or not."""
         return scan.files_since(self._store, dataset, snapshot)
 
+    def added(self, dataset: Dataset, since: int, until: int) -> Added:
+        """Return the rows that came to *dataset* after snapshot *since*, kept or not, and are there at *until*.
+
+        Raise `SnapshotExpired` if *until* is not kept.
+        """
+        scan.files(self._store, dataset, None, until)
+        return added(self._store, dataset, since, until)
+
     def files_of_batch(self, batch: Batch) -> list[DataFile]:
         """Return the files that *batch* added, as long as they are kept."""
-        return scan.files_where(self._store, data_files.c.batch_id == batch.id)
+        return scan.files_where(self._store, data_files.c.batch_id == batch.id, data_files.c.removed_snapshot.is_(None))
+
+    def files_removed(self, dataset: Dataset, snapshot: int) -> list[DataFile]:
+        """Return the files, as they were written, whose rows left *dataset* with *snapshot*, as long as they are kept.
+
+        Only of what came since the dataset is in Profile.
+        """
+        mine = (data_files.c.dataset_id == dataset.id, data_files.c.removed_snapshot == snapshot)
+        since = (data_files.c.first_snapshot > dataset.profile_since, data_files.c.made_by.is_(None))
+        return scan.files_where(self._store, *mine, *since)
 
     def file(self, path: str) -> DataFile | None:
-        """Return a data file by its path, or None."""
-        return next(iter(scan.files_where(self._store, data_files.c.path == path)), None)
+        """Return a data file that was not taken out by its path, or None."""
+        mine = (data_files.c.path == path, data_files.c.removed_snapshot.is_(None))
+        return next(iter(scan.files_where(self._store, *mine)), None)
 
     def table(
         self, dataset: Dataset, name: str | None = None, since: int | None = None, until: int | None = None

@@ -3,5 +3,6 @@
 from limbeck.proxy.authority import Authority
 from limbeck.proxy.front import Unserved
 from limbeck.proxy.server import ProxyServer
+from limbeck.proxy.variables import trust, way
 
-__all__ = ["Authority", "ProxyServer", "Unserved"]
+__all__ = ["Authority", "ProxyServer", "Unserved", "trust", "way"]

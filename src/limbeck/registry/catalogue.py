@@ -79,6 +79,13 @@ class Catalogue:
         self.seen |= {entry.id: entry for entry in found}
         return found
 
+    def titled(self, kind: str, title: str) -> str | None:
+        """Return the `$id` of the tenant's oldest resource of a kind with this title, or None."""
+        columns = tables.resources.c
+        mine = (columns.sandbox_id == self.sandbox.id, columns.kind == kind, columns.hidden.is_(False))
+        query = select(columns.id).where(*mine, columns.title == title).order_by(columns.created, columns.id)
+        return self.connection.execute(query).scalars().first()
+
     def insert(self, kind: str, body: Body, *, hidden: bool = False) -> None:
         """Store a new resource; its etag stands in the body."""
         moment = millis(now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from limbeck.errors import InvalidSchema
+from limbeck.errors import InvalidSchema, TitleTaken
 from limbeck.registry.catalogue import KINDS, Catalogue, Entry
 from limbeck.registry.resolve import Body, Node, members, pointed_to, resolve
 from limbeck.xdm import standard
@@ -62,6 +62,15 @@ def check(kind: str, body: Node, catalogue: Catalogue) -> None:
     if kind != "datatypes" and not adhoc:
         _check_own_fields(kind, body, catalogue.sandbox.tenant)
     fields_of(body, catalogue)
+
+
+def check_title(kind: str, title: str, catalogue: Catalogue) -> None:
+    """Raise `TitleTaken` if another resource of this *kind* in the sandbox has this *title*."""
+    if (other := catalogue.titled(kind, title)) is not None:
+        raise TitleTaken(
+            f'title must be unique: a {KINDS[kind]} with the title "{title}" already exists, {other}; take another '
+            "title, use that one, or unset LIMBECK_UNIQUE_TITLES"
+        )
 
 
 def composition(body: Node, catalogue: Catalogue) -> Composition:

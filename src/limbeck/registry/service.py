@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from limbeck.errors import Conflict, Forbidden, InvalidInput, InvalidSchema, NotFound, nearest
 from limbeck.registry import change, descriptors, exchange, history, json_patch, samples
 from limbeck.registry.catalogue import KINDS, Catalogue, Entry
-from limbeck.registry.compose import BEHAVIOURS, check, composition, known_fields, resolved
+from limbeck.registry.compose import BEHAVIOURS, check, check_title, composition, known_fields, refs, resolved
 from limbeck.registry.history import Change
 from limbeck.registry.kept import KeptSchemas
 from limbeck.registry.namespaces import Namespaces
@@ -33,11 +33,12 @@ class Registry:
     """XDM resources by sandbox: standard ones, which everyone sees, and the tenant's own.
 
     Kinds are `schemas`, `fieldgroups` (or `mixins`), `classes`, `datatypes`, and to read only, `behaviors`.
-    Bodies are AEP's JSON.
+    Bodies are AEP's JSON. With *unique_titles*, no two of a kind in a sandbox get the same title.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, unique_titles: bool = False) -> None:
         self._store = store
+        self._unique_titles = unique_titles
         self._kept = KeptSchemas()
         self.namespaces = Namespaces(store)
 
@@ -45,11 +46,11 @@ class Registry:
         """Store a new resource and return it with `$id`, `meta:altId`, version 1.0 and the other added keys.
 
         Raise `InvalidSchema` for a missing title or class, an unknown reference, a field group that does not
-        extend the schema's class, a custom field outside `_{tenant}` and anything that is not XDM.
+        extend the schema's class, a custom field outside `_{tenant}` and anything that is not XDM, and `TitleTaken`.
         """
         kind = _own_kind(kind)
         with self._changing(sandbox) as catalogue:
-            check(kind, body, catalogue)
+            self._check(kind, body, catalogue)
             new = _described(kind, stamped(kind, body, sandbox, created_by), catalogue)
             catalogue.insert(kind, new)
             if change.in_profile(new):
@@ -90,7 +91,7 @@ class Registry:
             patched = json_patch.apply(entry.body, operations)
             if patched == entry.body:
                 return patched
-            check(kind, patched, catalogue)
+            self._check(kind, patched, catalogue, entry)
             new = _described(kind, restamped(entry.body, patched, changed_by), catalogue)
             change.check_change(catalogue, entry.id, new)
             catalogue.update(entry, new)
@@ -201,7 +202,7 @@ class Registry:
         made = []
         with self._changing(sandbox) as catalogue:
             for kind, body in exchange.sorted_in(bodies, catalogue):
-                check(kind, body, catalogue)
+                self._check(kind, body, catalogue)
                 new = stamped(kind, body, sandbox, created_by, id=str(body["$id"]))
                 catalogue.insert(kind, _described(kind, new, catalogue))
                 if change.in_profile(new):
@@ -301,6 +302,11 @@ class Registry:
         with self._reading(sandbox) as catalogue:
             return [_copied(entry.body) for entry in catalogue.list(kind, hidden=hidden)]
 
+    def _check(self, kind: str, body: Node, catalogue: Catalogue, old: Entry | None = None) -> None:
+        check(kind, body, catalogue)
+        if self._unique_titles and (old is None or old.body["title"] != body["title"]):
+            check_title(kind, body["title"], catalogue)
+
     @contextmanager
     def _reading(self, sandbox: Sandbox) -> Iterator[Catalogue]:
         with self._store.read() as connection:
@@ -347,6 +353,8 @@ def _pointer(name: str) -> str:
 
 
 def _described(kind: str, body: Body, catalogue: Catalogue) -> Body:
+    if kind == "classes":
+        return {**body, "meta:extends": refs(body)}
     if kind != "schemas":
         return body
     made_of = composition(body, catalogue)

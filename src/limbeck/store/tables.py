@@ -62,6 +62,7 @@ credentials = Table(
     Column("secret_hash", String, nullable=False),
     Column("roles", Text, nullable=False),
     Column("public_key", Text),
+    Column("sandboxes", Text),
     Column("created", BigInteger, nullable=False),
     Column("revoked", BigInteger),
 )
@@ -165,6 +166,7 @@ snapshots = Table(
     Column("operation", String, nullable=False),
     Column("rows_added", BigInteger, nullable=False),
     Column("created", BigInteger, nullable=False),
+    Index("ix_snapshots_batch", "batch_id"),
 )
 
 data_files = Table(
@@ -182,7 +184,10 @@ data_files = Table(
     Column("made_by", String),
     Column("replaced_by", String),
     Column("created", BigInteger, nullable=False),
+    Column("shares", Text),
     Index("ix_data_files_dataset", "dataset_id", "first_snapshot"),
+    Index("ix_data_files_removed", "dataset_id", "removed_snapshot"),
+    Index("ix_data_files_batch", "batch_id"),
 )
 
 feed = Table(
@@ -220,6 +225,7 @@ batches = Table(
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
     Column("completed", BigInteger),
+    Column("body", Text, nullable=False, server_default="{}"),
 )
 
 staged_files = Table(

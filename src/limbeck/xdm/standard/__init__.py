@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from limbeck.xdm.json_schema import emit
 from limbeck.xdm.standard import event, profile, shared
-from limbeck.xdm.standard.build import FieldGroup, leaf, tree
+from limbeck.xdm.standard.build import DataType, FieldGroup, leaf, tree
+from limbeck.xdm.standard.datatypes import DATA_TYPES
 from limbeck.xdm.standard.ids import ADHOC, AUDITABLE, EXPERIENCE_EVENT, PROFILE, RECORD, TIME_SERIES
-from limbeck.xdm.types import Object, Scalar
+from limbeck.xdm.types import Array, Map, Object, Scalar, Type
 
 __all__ = [
     "ADHOC",
@@ -38,12 +39,13 @@ def alt_id(id: str) -> str:
 
 @cache
 def resources() -> Mapping[str, Mapping[str, Body]]:
-    """Return the standard bodies by kind (`behaviors`, `classes`, `fieldgroups`) and `$id`. Not to be changed."""
+    """Return the standard bodies by kind (`behaviors`, `classes` …) and `$id`. Not to be changed."""
     groups = (*shared.GROUPS, *profile.GROUPS, *event.GROUPS)
     return {
         "behaviors": _by_id(_behaviours()),
         "classes": _by_id(_classes()),
         "fieldgroups": _by_id(list(map(_field_group, groups))),
+        "datatypes": _by_id(list(map(_data_type, DATA_TYPES))),
     }
 
 
@@ -109,6 +111,11 @@ def _field_group(group: FieldGroup) -> Body:
     )
 
 
+def _data_type(found: DataType) -> Body:
+    head = _head(found.id, "datatypes", found.title, found.description)
+    return head | _content(found.type) | {"meta:abstract": True, "meta:extensible": True}
+
+
 def _head(id: str, resource_type: str, title: str, description: str) -> Body:
     return {
         "$id": id,
@@ -127,4 +134,27 @@ def _head(id: str, resource_type: str, title: str, description: str) -> Body:
 def _content(fields: Object) -> Body:
     node = emit(fields)
     del node["type"], node["meta:xdmType"]
+    node["properties"] = _referring_each(fields, node["properties"])
     return {"definitions": {"fields": node}, "allOf": [{"$ref": "#/definitions/fields"}]}
+
+
+_REFS = {found.type: found.id for found in DATA_TYPES}
+
+
+def _referring(t: Type, node: Body) -> Body:
+    """Return the *node* of a type with references in the places of data types."""
+    match t:
+        case Object() if t in _REFS:
+            text: Body = {key: node[key] for key in ("title", "description") if key in node}
+            return {**text, "$ref": _REFS[t], "type": "object", "meta:xdmType": "object"}
+        case Object():
+            return node | {"properties": _referring_each(t, node["properties"])}
+        case Array(items):
+            return node | {"items": _referring(items, node["items"])}
+        case Map(values):
+            return node | {"additionalProperties": _referring(values, node["additionalProperties"])}
+    return node
+
+
+def _referring_each(t: Object, nodes: Body) -> Body:
+    return {f.name: _referring(f.type, nodes[f.name]) for f in t.fields}

@@ -19,6 +19,16 @@ class FieldGroup:
     type: Object
 
 
+@dataclass(frozen=True, slots=True)
+class DataType:
+    """A standard data type: a structure that field groups refer to."""
+
+    id: str
+    title: str
+    description: str
+    type: Object
+
+
 def leaf(t: Type, title: str, *, required: bool = False) -> Field:
     """Return a field whose name is still to come from its path."""
     return Field("", t, required, title)
@@ -55,8 +65,3 @@ def tree(leaves: Mapping[str, Field]) -> Object:
 
 def _branch(name: str, below: dict[str, Field]) -> Field:
     return replace(below[""], name=name) if "" in below else Field(name, tree(below))
-
-
-def under(prefix: str, leaves: Mapping[str, Field]) -> dict[str, Field]:
-    """Return *leaves* with their paths below *prefix*."""
-    return {f"{prefix}.{path}": at_end for path, at_end in leaves.items()}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from limbeck.xdm.standard.build import FieldGroup, array, mapping, scalar, text, tree, under
+from limbeck.xdm.standard.build import FieldGroup, array, leaf, mapping, scalar, text, tree
+from limbeck.xdm.standard.datatypes import ADDRESS, EMAIL_ADDRESS, PERSON, PHONE_NUMBER, SEGMENT_MEMBERSHIP
 from limbeck.xdm.standard.ids import CONTEXT, MIXINS, PROFILE
-from limbeck.xdm.standard.shared import ADDRESS, EMAIL_ADDRESS, IDENTITY_MAP, PHONE_NUMBER
+from limbeck.xdm.standard.shared import IDENTITY_MAP
 from limbeck.xdm.types import Field, Map, Object, Scalar
 
 PROFILE_FIELDS = tree(
@@ -19,30 +20,17 @@ PROFILE_FIELDS = tree(
     }
 )
 
-_PERSON = {
-    "person.name.firstName": text("First name"),
-    "person.name.middleName": text("Middle name"),
-    "person.name.lastName": text("Last name"),
-    "person.name.fullName": text("Full name"),
-    "person.gender": text("Gender", "male", "female", "not_specified", "non_specific"),
-    "person.birthDate": scalar("date", "Date of birth"),
-    "person.birthDayAndMonth": text("Birthday, as MM-DD", pattern="^[0-1][0-9]-[0-3][0-9]$"),
-    "person.birthYear": scalar("int", "Year of birth"),
-}
-
 _PERSONAL_CONTACT = {
-    "personalEmail.address": EMAIL_ADDRESS,
-    "personalEmail.primary": scalar("boolean", "Main e-mail address of the person"),
-    "personalEmail.status": text("Whether mail can be delivered"),
-    "mobilePhone.number": PHONE_NUMBER,
-    "homePhone.number": PHONE_NUMBER,
-    **under("homeAddress", ADDRESS),
+    "personalEmail": leaf(EMAIL_ADDRESS.type, "Private e-mail address"),
+    "mobilePhone": leaf(PHONE_NUMBER.type, "Mobile phone"),
+    "homePhone": leaf(PHONE_NUMBER.type, "Phone at home"),
+    "homeAddress": leaf(ADDRESS.type, "Home address"),
 }
 
 _WORK_CONTACT = {
-    "workEmail.address": EMAIL_ADDRESS,
-    "workPhone.number": PHONE_NUMBER,
-    **under("workAddress", ADDRESS),
+    "workEmail": leaf(EMAIL_ADDRESS.type, "E-mail address at work"),
+    "workPhone": leaf(PHONE_NUMBER.type, "Phone at work"),
+    "workAddress": leaf(ADDRESS.type, "Work address"),
 }
 
 _LOYALTY = {
@@ -84,20 +72,6 @@ _PREFERENCES = {
     "optInOut.globalOptout": scalar("boolean", "Opted out of all channels"),
 }
 
-_MEMBERSHIP = tree(
-    {
-        "lastQualificationTime": scalar("date-time", "When the status was reached"),
-        "status": text("Membership status", "realized", "existing", "exited"),
-        "version": text("Version of the audience"),
-        "validUntil": scalar("date-time", "When the membership ends"),
-        "payload.payloadType": text("Kind of payload", "boolean", "number", "propensity", "string"),
-        "payload.payloadBooleanValue": scalar("boolean", "Payload"),
-        "payload.payloadNumberValue": scalar("number", "Payload"),
-        "payload.payloadPropensityValue": scalar("number", "Payload, above 0 and up to 1"),
-        "payload.payloadStringValue": text("Payload"),
-    }
-)
-
 
 def _group(id: str, title: str, description: str, fields: dict[str, Field] | Object) -> FieldGroup:
     body = fields if isinstance(fields, Object) else tree(fields)
@@ -105,7 +79,12 @@ def _group(id: str, title: str, description: str, fields: dict[str, Field] | Obj
 
 
 GROUPS = (
-    _group(f"{CONTEXT}profile-person-details", "Demographic Details", "Who a person is.", _PERSON),
+    _group(
+        f"{CONTEXT}profile-person-details",
+        "Demographic Details",
+        PERSON.description,
+        {"person": leaf(PERSON.type, "Person")},
+    ),
     _group(
         f"{CONTEXT}profile-personal-details",
         "Personal Contact Details",
@@ -143,6 +122,6 @@ GROUPS = (
         f"{CONTEXT}profile-segmentation",
         "Segment Membership",
         "The audiences a person is in, by namespace and audience; written by the platform.",
-        {"segmentMembership": mapping(Map(_MEMBERSHIP), "Memberships")},
+        {"segmentMembership": mapping(Map(SEGMENT_MEMBERSHIP.type), "Memberships")},
     ),
 )

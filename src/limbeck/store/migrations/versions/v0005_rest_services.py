@@ -13,11 +13,13 @@ def upgrade() -> None:
     _access()
     _registry()
     _catalog()
+    _lake()
 
 
 def _access() -> None:
     """Sandboxes, and the keys by which credentials sign."""
-    op.add_column("credentials", sa.Column("public_key", sa.Text()))
+    for name in ("public_key", "sandboxes"):
+        op.add_column("credentials", sa.Column(name, sa.Text()))
     for name in ("title", "created_by", "etag"):
         op.add_column("sandboxes", sa.Column(name, sa.String(), nullable=False, server_default=""))
     op.add_column("sandboxes", sa.Column("updated", sa.BigInteger(), nullable=False, server_default="0"))
@@ -46,3 +48,12 @@ def _catalog() -> None:
     """Datasets."""
     op.add_column("datasets", sa.Column("body", sa.Text(), nullable=False, server_default="{}"))
     op.add_column("datasets", sa.Column("etag", sa.String(), nullable=False, server_default=""))
+
+
+def _lake() -> None:
+    """Batches that are taken back, replace others, or are taken in part."""
+    op.add_column("data_files", sa.Column("shares", sa.Text()))
+    op.add_column("batches", sa.Column("body", sa.Text(), nullable=False, server_default="{}"))
+    op.create_index("ix_data_files_removed", "data_files", ["dataset_id", "removed_snapshot"])
+    for table in ("snapshots", "data_files"):
+        op.create_index(f"ix_{table}_batch", table, ["batch_id"])

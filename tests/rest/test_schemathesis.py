@@ -1,0 +1,172 @@
+"""Random requests, made from the OpenAPI document: whatever comes, the answer is one that the document tells of.
+
+`FUZZ_EXAMPLES=1000 uv run pytest tests/rest/test_schemathesis.py` tries more of them, and other ones each time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from fastapi.routing import APIRoute
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import CHECKS
+from schemathesis.specs.openapi.schemas import OpenApiSchema
+from sqlalchemy import select
+
+from limbeck.api.app import SERVICES
+from limbeck.api.server import ThreadServer, listen, url_of
+from limbeck.store.tables import keys
+from tests.rest.api import Api, served
+from tests.rest.resources import KINDS, Kind
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
+RANDOM = "FUZZ_EXAMPLES" in os.environ
+
+ROUTES = sorted(
+    {
+        (method.lower(), route.path)
+        for service in SERVICES
+        for route in service.router.routes
+        if isinstance(route, APIRoute) and route.include_in_schema
+        for method in route.methods
+    }
+)
+TELLS_SECRETS = ("/ims/", "connection_parameters", "/credentials")
+"""Paths whose answers have a secret, for who asks."""
+
+CHECKED = ("status_code_conformance", "content_type_conformance", "response_schema_conformance")
+
+INSIDE = re.compile(
+    r"Traceback|site-packages|\.py\b|sqlalchemy|sqlite3|psycopg|BEGIN IMMEDIATE|\[SQL:|data_files|_sandbox_id"
+)
+"""What only a programmer should see."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server on a port, and what is known of it."""
+
+    api: Api
+    document: OpenApiSchema
+    secrets: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    home = tmp_path_factory.mktemp("fuzzed")
+    with served(home) as api:
+        bound = listen("127.0.0.1", 0)
+        url = url_of(bound)
+        server = ThreadServer(api.platform, bound, pg=("127.0.0.1", 1), http=url)
+        try:
+            document = schemathesis.openapi.from_dict(requests.get(f"{url}/openapi.json", timeout=60).json())
+            document.config.update(base_url=url)
+            with api.platform.store.read() as connection:
+                signing = connection.execute(select(keys.c.value)).scalars().all()
+            yield Target(api, document, (str(home), "s3cret", *signing, *api.tokens.values()))
+        finally:
+            server.stop()
+
+
+def templates(path: str, made: str) -> dict[str, str] | None:
+    """The parameters by which a path, or its beginning, becomes one that there is; None if none do."""
+    parts, given_ = path.strip("/").split("/"), made.strip("/").split("/")
+    if len(parts) < len(given_):
+        return None
+    found = {}
+    for part, value in zip(parts, given_, strict=False):
+        if part.startswith("{"):
+            found[part.strip("{}")] = value
+        elif part != value:
+            return None
+    return found
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+    | st.sampled_from(["", " ", "../..", "'; --", "%s", "{}", "$ref", "é", "x" * 3000, "2026-02-30T00:00:00Z"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc$:/@", max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@st.composite
+def near(draw: st.DrawFn, value: Any) -> Any:
+    """Something near a body that is right: one of its parts is another, is gone, or is there twice."""
+    if isinstance(value, dict) and value and draw(st.integers(0, 4)):
+        key = draw(st.sampled_from(sorted(value)))
+        if not draw(st.integers(0, 5)):
+            return {k: v for k, v in value.items() if k != key}
+        return {**value, key: draw(near(value[key]))}
+    if isinstance(value, list) and value and draw(st.integers(0, 4)):
+        at = draw(st.integers(0, len(value) - 1))
+        if not draw(st.integers(0, 5)):
+            return [*value, value[at]]
+        return [*value[:at], draw(near(value[at])), *value[at + 1 :]]
+    return draw(ANYTHING)
+
+
+def bodies(api: Api, method: str, path: str, kinds: list[tuple[Kind, str]]) -> list[Any]:
+    """Bodies that are right for a request."""
+    if method == "post":
+        return [kind.body(api) for kind, _ in kinds if templates(path, kind.path) is not None]
+    found = []
+    for kind, made in kinds:
+        change = None if kind.change is None else kind.change(kind.read(api, made))
+        if change is not None and change.method.lower() == method:
+            found.append(change.body)
+    return found
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES, ids=lambda part: part.strip("/").replace("/", "."))
+def test_every_answer_is_one_that_the_document_tells_of(target: Target, method: str, path: str) -> None:
+    api, operation = target.api, target.document[re.sub(":path}", "}", path)][method]
+    about = [kind for kind in KINDS if templates(path, kind.path) is not None or path.startswith(f"{kind.path}/")]
+    kinds = [(kind, kind.make(api)) for kind in about]
+    known = [found for kind, made in kinds if (found := templates(path, kind.at(made))) is not None]
+    right = bodies(api, method, path, kinds)
+    either = [operation.as_strategy(generation_mode=mode) for mode in GenerationMode]
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=not RANDOM,
+        database=None,
+        phases=[Phase.generate, *([Phase.shrink] if RANDOM else [])],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(data=st.data())
+    def send(data: st.DataObject) -> None:
+        case = data.draw(st.one_of(either))
+        if known and data.draw(st.booleans()):
+            case.path_parameters.update(data.draw(st.sampled_from(known)))
+        if right and data.draw(st.booleans()):
+            case.body, case.media_type = data.draw(near(data.draw(st.sampled_from(right)))), "application/json"
+        case.headers.update(api.headers())
+        answer = case.call(timeout=60)
+        require(target, case, answer)
+
+    send()
+
+
+def require(target: Target, case: Any, answer: Any) -> None:
+    assert answer.status_code < 500 or answer.status_code == 501, answer.text
+    case.validate_response(answer, checks=[CHECKS.get_one(name) for name in CHECKED])
+    if answer.status_code >= 400 and case.method != "HEAD":
+        assert "id" not in answer.json()
+        assert not INSIDE.search(answer.text), answer.text
+    if not any(part in case.path for part in TELLS_SECRETS):
+        assert [secret for secret in target.secrets if secret in answer.text] == []
