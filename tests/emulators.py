@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -56,32 +56,15 @@ def sftp(folder: Path, home: Path) -> Iterator[int]:
     *home* becomes one of a user who may enter: with a key, and the host's key among those that are known.
     """
     host, own = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
-    secrets = home / ".ssh"
+    secrets, port = home / ".ssh", free_port()
     secrets.mkdir(mode=0o700, parents=True)
     own.write_private_key(secrets / "id_ed25519")
-    allowed = asyncssh.import_authorized_keys(own.export_public_key().decode())
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-
-    async def serve() -> asyncssh.SSHAcceptor:
-        return await asyncssh.listen(
-            "127.0.0.1",
-            0,
-            server_host_keys=[host],
-            authorized_client_keys=allowed,
-            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(folder).encode()),
-        )
-
-    server = asyncio.run_coroutine_threadsafe(serve(), loop).result()
-    port = server.get_port()
+    own.write_public_key(secrets / "authorized_keys")
     (secrets / "known_hosts").write_text(f"[127.0.0.1]:* {host.export_public_key().decode()}")
-    try:
+    host.write_private_key(home / "host_key")
+    told = [str(port), str(folder), str(home / "host_key"), str(secrets / "authorized_keys")]
+    with _running([sys.executable, "-m", "tests.sftp_server", *told], port):
         yield port
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
 
 
 @contextmanager
@@ -91,7 +74,10 @@ def _running(line: Sequence[str], port: int, **variables: str) -> Iterator[None]
         line, env=os.environ | variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as child:
         try:
-            with httpx.Client(transport=httpx.HTTPTransport(retries=12), trust_env=False) as waiting:
+            with (
+                suppress(httpx.RemoteProtocolError),  # it speaks, if not HTTP
+                httpx.Client(transport=httpx.HTTPTransport(retries=12), trust_env=False) as waiting,
+            ):
                 waiting.get(f"http://127.0.0.1:{port}/")
             yield
         finally:
