@@ -28,3 +28,9 @@ class Principal:
     client_id: str
     org_id: str
     roles: frozenset[str] = frozenset()
+    sandboxes: frozenset[str] | None = None
+    """Names of the only sandboxes it may work in; None for all."""
+
+    def may_enter(self, sandbox: str) -> bool:
+        """Return whether it may work in the sandbox of that name."""
+        return self.sandboxes is None or sandbox in self.sandboxes

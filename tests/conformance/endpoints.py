@@ -22,6 +22,15 @@ Sandboxes (3.4) tests/rest/test_sandboxes.py /data/foundation/sandbox-management
     PATCH /sandboxes/{name}
     DELETE /sandboxes/{name}
     GET /sandboxTypes
+Access Control (3.6) tests/rest/test_access_control.py /data/foundation/access-control
+    GET /acl/reference
+    POST /acl/effective-policies
+    GET /administration/roles
+    GET /administration/roles/{id}
+    GET /administration/roles/{id}/subjects
+    - POST /administration/roles: roles are viewer, editor and admin
+    - GET /administration/policies: what a role allows does not depend on labels
+    - GET /administration/products: there are no products
 Schema Registry (4) tests/rest/test_resources.py /data/foundation/schemaregistry
     GET /stats
     GET /{container}/{kind}
@@ -164,7 +173,6 @@ Governance (11) tests/rest/test_errors.py /data/foundation
     - GET /dulepolicy/labels/core: labels are descriptors of the Schema Registry
     - GET /dataset/datasets/{id}/labels: labels are descriptors of the Schema Registry
     - GET /audit/events: the Schema Registry tells the history of its resources
-    - GET /access-control/acl/reference: roles are viewer, editor and admin
 Observability (12) tests/rest/test_observability.py /data/infrastructure/observability
     POST /insights/metrics
 Limbeck's own () tests/behaviour/test_client_sql.py

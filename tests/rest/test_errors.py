@@ -94,6 +94,7 @@ def test_every_route_says_what_it_needs_and_only_administrators_change_sandboxes
 
 
 READ_BY_POST = {
+    "/data/foundation/access-control/acl/effective-policies",
     "/data/foundation/connectors/landingzone/credentials",
     "/data/infrastructure/observability/insights/metrics",
     "/data/foundation/query/queries",

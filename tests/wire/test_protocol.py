@@ -6,7 +6,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,20 @@ def test_a_newer_protocol_is_talked_down(wire: Wire) -> None:
 def test_who_is_not_let_in(wire: Wire, other: dict[str, str], state: str) -> None:
     with pytest.raises(psycopg2.OperationalError, match=f"ErrorCode: {state} "):
         wire.psycopg2(**other)
+
+
+def test_a_credential_that_is_bound_to_a_sandbox_opens_no_other(wire: Wire) -> None:
+    wire.platform.access.ensure_sandbox(USER, "dev")
+    wire.platform.access.create_credential(USER, client_id="bound", client_secret="s", only=["dev"])
+    with closing(wire.psycopg2(password="bound:s", dbname="dev:all")) as session, session.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchall() == [(1,)]
+        for other in ("prod:all", "all", "nowhere:all"):
+            with pytest.raises(psycopg2.OperationalError, match="may not work in sandbox"):
+                wire.psycopg2(password="bound:s", dbname=other)
+        wire.platform.access.revoke_credential("bound")
+        with pytest.raises(psycopg2.Error, match="revoked"):
+            cursor.execute("SELECT 1")
 
 
 def test_an_access_token_is_a_password(wire: Wire) -> None:

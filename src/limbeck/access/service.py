@@ -15,6 +15,7 @@ import jwt
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from limbeck import clock, ids
+from limbeck.access.permissions import ROLES
 from limbeck.access.sandboxes import DEFAULT_SANDBOX, Sandboxes
 from limbeck.access.sandboxes import add as add_sandbox
 from limbeck.access.sandboxes import find as find_sandbox
@@ -26,7 +27,6 @@ from limbeck.store import Store
 from limbeck.store.tables import credentials, keys, organisations
 
 DEFAULT_ORG = "limbeck@LocalOrg"
-ROLES = frozenset({"admin", "editor", "viewer"})
 LOCAL = "local"
 """The client id of processes that opened the home's folder themselves; no credential may be called so."""
 _ALGORITHM = "HS256"
@@ -50,6 +50,8 @@ class Credential:
     client_id: str
     org_id: str
     roles: Sequence[str]
+    sandboxes: frozenset[str] | None
+    """The only ones it may work in; None for all."""
     created: datetime
     revoked: datetime | None
 
@@ -111,16 +113,22 @@ class Access:
         client_secret: str | None = None,
         roles: Sequence[str] = ("admin",),
         sandbox: str = DEFAULT_SANDBOX,
+        only: Sequence[str] | None = None,
         public_key: str | None = None,
     ) -> NewCredential:
         """Make a credential; with *public_key* (PEM, RSA) it may also show tokens that it signs itself.
 
-        Raise `NameTaken` if its id is in use, `InvalidInput` for an unknown role and for what is no such key.
+        It works in all sandboxes, or in those called as *only* says; *sandbox* is the one it begins with. Raise
+        `NameTaken` if its id is in use, `InvalidInput` for an unknown role and for what is no such key, `NotFound` for
+        a sandbox that is not there.
         """
         if public_key is not None:
             _require_rsa(public_key)
-        if unknown := set(roles) - ROLES:
+        if unknown := set(roles) - ROLES.keys():
             raise InvalidInput(f"unknown role {', '.join(sorted(unknown))}; roles are {', '.join(sorted(ROLES))}")
+        if only is not None:
+            for name in only:
+                self.sandbox(org_id, name)
         made = NewCredential(client_id or secrets.token_hex(16), client_secret or new_secret(), org_id, sandbox)
         row = {
             "client_id": made.client_id,
@@ -128,6 +136,7 @@ class Access:
             "secret_hash": hashed(made.client_secret),
             "roles": json.dumps(sorted(roles)),
             "public_key": public_key,
+            "sandboxes": None if only is None else json.dumps(sorted(set(only))),
             "created": clock.millis(clock.now()),
         }
         with self._store.write() as connection:
@@ -193,10 +202,12 @@ class Access:
     def enter(self, token: str, sandbox: str) -> tuple[Principal, Sandbox | None]:
         """Return who *token* stands for, and the sandbox of that name in their organisation, None if there is none.
 
-        Raise what `principal` raises. Every request begins so: it is one transaction.
+        Raise what `principal` raises, and `Forbidden` if they may not work in it. Every request begins so: it is one
+        transaction.
         """
         with self._store.read() as connection:
             principal = self._principal(connection, token)
+            require_sandbox(principal, sandbox)
             return principal, find_sandbox(connection, principal.org_id, sandbox)
 
     def _principal(self, connection: Connection, token: str) -> Principal:
@@ -204,13 +215,27 @@ class Access:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM], options={"require": ["exp", "sub"]})
         except jwt.PyJWTError as error:
             raise Unauthenticated("Oauth token is not valid") from error
-        if claims["sub"] == LOCAL:
+        return self._known(connection, claims["sub"])
+
+    def confirm(self, principal: Principal, sandbox: Sandbox) -> None:
+        """Check that who logged in before may still work in a sandbox.
+
+        Raise `Unauthenticated` if the credential was revoked since, `NotFound` if the sandbox is no longer there.
+        """
+        with self._store.read() as connection:
+            self._known(connection, principal.client_id)
+            found = find_sandbox(connection, sandbox.org_id, sandbox.name)
+        if found is None or found.id != sandbox.id:
+            raise NotFound(f"sandbox {sandbox.name!r} was deleted")
+
+    def _known(self, connection: Connection, client_id: str) -> Principal:
+        if client_id == LOCAL:
             org_id = connection.execute(select(organisations.c.id)).scalar() or DEFAULT_ORG
             return Principal(LOCAL, org_id, frozenset({"admin"}))
-        row = _credential(connection, claims["sub"])
+        row = _credential(connection, client_id)
         if row is None or row.revoked is not None:
             raise Unauthenticated("Oauth token is not valid: its credential was revoked")
-        return Principal(row.client_id, row.org_id, frozenset(json.loads(row.roles)))
+        return Principal(row.client_id, row.org_id, frozenset(json.loads(row.roles)), _sandboxes(row))
 
     def local_token(self) -> str:
         """Return a token for whoever can open the home's folder itself: such a process may do everything."""
@@ -253,8 +278,17 @@ def may_write(principal: Principal) -> bool:
     return bool(principal.roles & {"admin", "editor"})
 
 
+def require_sandbox(principal: Principal, sandbox: str) -> None:
+    """Raise `Forbidden` unless *principal* may work in the sandbox of that name."""
+    if not principal.may_enter(sandbox):
+        only = ", ".join(sorted(principal.sandboxes or ()))
+        raise Forbidden(f"credential {principal.client_id} may not work in sandbox {sandbox!r}; it may in {only}")
+
+
 def require_admin(principal: Principal) -> None:
-    """Raise `Forbidden` unless *principal* may change sandboxes."""
+    """Raise `Forbidden` unless *principal* may change sandboxes; who may work in some only, may not."""
+    if principal.sandboxes is not None:
+        raise Forbidden(f"credential {principal.client_id} is bound to its sandboxes; this changes the organisation's")
     if "admin" not in principal.roles:
         raise Forbidden(f"credential {principal.client_id} is none of an administrator; this needs the role admin")
 
@@ -276,7 +310,12 @@ def tenant_of(org_id: str) -> str:
 
 def _described(row: Row[Any]) -> Credential:
     revoked = None if row.revoked is None else clock.from_millis(row.revoked)
-    return Credential(row.client_id, row.org_id, json.loads(row.roles), clock.from_millis(row.created), revoked)
+    made = clock.from_millis(row.created)
+    return Credential(row.client_id, row.org_id, json.loads(row.roles), _sandboxes(row), made, revoked)
+
+
+def _sandboxes(row: Row[Any]) -> frozenset[str] | None:
+    return None if row.sandboxes is None else frozenset(json.loads(row.sandboxes))
 
 
 def _credential(connection: Connection, client_id: str) -> Row[Any] | None:

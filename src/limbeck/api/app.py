@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limbeck import ids
 from limbeck.api import (
+    accesscontrol,
     batches,
     blobs,
     catalog,
@@ -46,6 +47,7 @@ log = logging.getLogger("limbeck.api")
 SERVICES = (
     ims,
     sandboxes,
+    accesscontrol,
     schemaregistry,
     catalog,
     batches,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from limbeck.access.sandboxes import TYPES
+from limbeck.access.service import require_sandbox
 from limbeck.api import shapes
 from limbeck.api.context import Administering, Reading
 from limbeck.api.etags import IfMatch, show
@@ -40,8 +41,9 @@ class SandboxChange(BaseModel):
 def list_sandboxes(
     caller: Reading, limit: Annotated[int, Query(ge=1)] = 100, offset: Annotated[int, Query(ge=0)] = 0
 ) -> dict[str, Any]:
-    """GET /sandboxes: every sandbox of the organisation, oldest first."""
-    found = caller.platform.access.sandboxes.all(caller.principal.org_id)
+    """GET /sandboxes: the sandboxes that the credential may work in, oldest first."""
+    everywhere = caller.platform.access.sandboxes.all(caller.principal.org_id)
+    found = [s for s in everywhere if caller.principal.may_enter(s.sandbox.name)]
     shown = [shapes.sandbox(s) for s in found[offset : offset + limit]]
     return {"sandboxes": shown, "_page": {"limit": limit, "count": len(shown)}, "_links": {}}
 
@@ -65,6 +67,7 @@ def create_sandbox(caller: Administering, body: CreateSandbox) -> dict[str, Any]
 @router.get("/sandboxes/{name}")
 def get_sandbox(caller: Reading, name: str, response: Response) -> dict[str, Any]:
     """GET /sandboxes/{name}."""
+    require_sandbox(caller.principal, name)
     found = caller.platform.access.sandboxes.get(caller.principal.org_id, name)
     show(response, found.etag)
     return shapes.sandbox(found)

@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from limbeck import clock
+from limbeck.access.permissions import PERMISSIONS, ROLES
 from limbeck.access.sandboxes import DEFAULT_SANDBOX, Described
+from limbeck.access.service import Credential
 from limbeck.audience import Audience, Membership, SegmentJob, Status
 from limbeck.errors import LimbeckError
 from limbeck.identity import Identity
@@ -75,6 +77,30 @@ def sandbox(value: Described) -> dict[str, Any]:
         "lastModifiedDate": iso(value.updated),
         "createdBy": value.created_by,
         "modifiedBy": value.created_by,
+    }
+
+
+def role(name: str, org_id: str) -> dict[str, Any]:
+    """Access Control's role; what it allows holds in every sandbox that a credential may work in."""
+    return {
+        "id": name,
+        "name": name,
+        "description": ROLES[name],
+        "roleType": "system-defined",
+        "permissionSets": [p.name for p in PERMISSIONS if p.is_given_to(name)],
+        "sandboxes": ["*"],
+        "subjectAttributes": {"labels": []},
+        "imsOrgId": org_id,
+    }
+
+
+def subject(value: Credential, role_id: str) -> dict[str, Any]:
+    """Access Control's subject: a credential that has a role, and where."""
+    return {
+        "roleId": role_id,
+        "subjectType": "apikey",
+        "subjectId": value.client_id,
+        "sandboxes": ["*"] if value.sandboxes is None else sorted(value.sandboxes),
     }
 
 

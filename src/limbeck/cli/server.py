@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -34,6 +34,14 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class Way(NamedTuple):
+    """The proxy's address, whom its clients are to trust, and whether it leads to other hosts, too."""
+
+    url: str
+    certificate: Path
+    passes_on: bool
 
 
 LOG_FORM = "%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"
@@ -77,8 +85,12 @@ def serve(
         if address is not None:
             shown.result({}, f"PostgreSQL wire on {_shown(address)}")
         if way is not None:
-            shown.result({}, f"proxy on {way[0]}")
-            shown.note(f"HTTPS_PROXY={way[0]} leads programs here; the certificate they may trust is {way[1]}")
+            shown.result({}, f"proxy on {way.url}")
+            shown.note(
+                f"HTTPS_PROXY={way.url} leads programs here; the certificate they may trust is {way.certificate}"
+            )
+            if not way.passes_on:
+                shown.note("it is not on this machine's own address, so it passes no other hosts on (docs/exec.md)")
         serve(platform, bound, address)
 
 
@@ -88,26 +100,33 @@ def create(
     home: HomeOption = None,
     id: Annotated[str | None, typer.Option(help="Client id; a random one if not given.")] = None,
     secret: Annotated[str | None, typer.Option(help="Client secret; a random one if not given.")] = None,
-    sandbox: Annotated[str, typer.Option(help="Sandbox; made if there is none such.")] = "prod",
+    sandbox: Annotated[
+        list[str] | None,
+        typer.Option(help="The only sandbox it may work in, made if need be; may be repeated. All if not given."),
+    ] = None,
     role: Annotated[list[str] | None, typer.Option(help="admin, editor or viewer; may be repeated.")] = None,
     public_key: Annotated[Path | None, typer.Option(help="PEM file, for clients that log in with JWTs.")] = None,
     endpoint: Annotated[str, typer.Option(help="Server's address, for the printed config.ini.")] = "",
     json: JsonOption = False,
 ) -> None:
     """Make a credential and print it as a config.ini; the secret is shown this once."""
+    from limbeck.access.sandboxes import DEFAULT_SANDBOX
+
     shown = output.choose(json)
     with _opened(home) as platform:
         platform.access.ensure_organisation(org)
-        platform.access.ensure_sandbox(org, sandbox)
+        for name in sandbox or ():
+            platform.access.ensure_sandbox(org, name)
         made = platform.access.create_credential(
             org,
             client_id=id,
             client_secret=secret,
-            sandbox=sandbox,
+            sandbox=sandbox[0] if sandbox else DEFAULT_SANDBOX,
+            only=sandbox or None,
             roles=role or ["admin"],
             public_key=None if public_key is None else _text_of(public_key),
         )
-    value = {"client_id": made.client_id, "client_secret": made.client_secret, "org_id": org, "sandbox": sandbox}
+    value = {"client_id": made.client_id, "client_secret": made.client_secret, "org_id": org, "sandbox": made.sandbox}
     shown.result(value, _config_text(made, endpoint or "http://127.0.0.1:8086"))
 
 
@@ -124,8 +143,12 @@ def list_credentials(home: HomeOption = None, json: JsonOption = False) -> None:
     shown = output.choose(json)
     with _opened(home) as platform:
         found = platform.access.credentials()
-    columns = ("client_id", "org_id", "roles", "created", "revoked")
-    shown.table(columns, [(c.client_id, c.org_id, ", ".join(c.roles), c.created, c.revoked) for c in found])
+    columns = ("client_id", "org_id", "roles", "sandboxes", "created", "revoked")
+    rows = [
+        (c.client_id, c.org_id, ", ".join(c.roles), ", ".join(sorted(c.sandboxes or ["all"])), c.created, c.revoked)
+        for c in found
+    ]
+    shown.table(columns, rows)
 
 
 @credentials.command()
@@ -219,8 +242,8 @@ def _wire(platform: Platform, address: tuple[str, int] | None, tls: PgTls) -> It
 @contextmanager
 def _proxy(
     platform: Platform, address: tuple[str, int] | None, pg: tuple[str, int] | None, http: str
-) -> Iterator[tuple[str, Path] | None]:
-    """Answer for Adobe's hosts while the block lasts; give the proxy's address and whom its clients are to trust."""
+) -> Iterator[Way | None]:
+    """Answer for Adobe's hosts while the block lasts."""
     if address is None:
         yield None
         return
@@ -233,7 +256,7 @@ def _proxy(
     server = ProxyServer(create_app(platform, pg, http), bound, authority, os.environ)
     server.start()
     try:
-        yield url, authority.certificate
+        yield Way(url, authority.certificate, server.passes_on)
     finally:
         server.stop()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from limbeck.access.service import require_sandbox
 from limbeck.engine import Interrupt
 from limbeck.errors import NotFound, Unauthenticated, UnknownSandbox
 from limbeck.pgwire.answer import Answer
@@ -33,10 +34,11 @@ class Desk:
     def open(cls, platform: Platform, user: str, password: str, database: str, variables: Variables) -> Desk:
         """Log in with the settings that the client sent.
 
-        Raise `Unauthenticated`, `UnknownSandbox` or `NoTablesInScope`.
+        Raise `Unauthenticated`, `Forbidden`, `UnknownSandbox` or `NoTablesInScope`.
         """
         principal = _principal(platform, user, password)
         found = Database.of(database)
+        require_sandbox(principal, found.sandbox)
         try:
             sandbox = platform.access.sandbox(principal.org_id, found.sandbox)
         except NotFound as error:
@@ -51,7 +53,8 @@ class Desk:
         return Spool(settings.scratch, schema, batches, settings.engine_spill_mib * MIB)
 
     def run(self, sql: str, params: Sequence[Parameter], interrupt: Interrupt) -> Answer:
-        """Run a statement of Query Service."""
+        """Run a statement of Query Service; raise `Unauthenticated` if the credential was revoked since the login."""
+        self.platform.access.confirm(self.principal, self.sandbox)
         query, who = self.platform.query, self.principal
         return Answer.of(
             query.run(self.sandbox, sql, principal=who, params=params, session=self.session, interrupt=interrupt)

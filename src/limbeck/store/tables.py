@@ -62,6 +62,7 @@ credentials = Table(
     Column("secret_hash", String, nullable=False),
     Column("roles", Text, nullable=False),
     Column("public_key", Text),
+    Column("sandboxes", Text),
     Column("created", BigInteger, nullable=False),
     Column("revoked", BigInteger),
 )

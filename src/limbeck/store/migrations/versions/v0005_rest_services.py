@@ -18,7 +18,8 @@ def upgrade() -> None:
 
 def _access() -> None:
     """Sandboxes, and the keys by which credentials sign."""
-    op.add_column("credentials", sa.Column("public_key", sa.Text()))
+    for name in ("public_key", "sandboxes"):
+        op.add_column("credentials", sa.Column(name, sa.Text()))
     for name in ("title", "created_by", "etag"):
         op.add_column("sandboxes", sa.Column(name, sa.String(), nullable=False, server_default=""))
     op.add_column("sandboxes", sa.Column("updated", sa.BigInteger(), nullable=False, server_default="0"))
