@@ -111,6 +111,7 @@ class Platform:
             },
             locks=settings.home / "workers",
             after_job=self._follow,
+            tidy=self.tidy,
         )
         self.query_worker = Worker(
             self.store, {QUERY_RUN: Handler(self.query_runs.run, self.query_runs.give_up)}, settings.home / "workers"
@@ -119,10 +120,8 @@ class Platform:
 
     def start(self) -> None:
         """Begin to run queued work, after removing what crashes left behind."""
-        sweep(self.store, self.settings)
         self.zone.storage.prepare()
-        if isinstance(self.zone.storage, FolderStorage):
-            Blobs(self.zone.storage).sweep()
+        self.tidy()
         self.flows.sweep()
         self.worker.start()
         self.query_worker.start()
@@ -134,6 +133,13 @@ class Platform:
         self.worker.stop()
         self.engine.close()
         self.store.close()
+
+    def tidy(self) -> None:
+        """Remove what crashes left behind, and uploads that nobody ends; the worker does so every hour."""
+        self.ingest.abandon()
+        sweep(self.store, self.settings)
+        if isinstance(self.zone.storage, FolderStorage):
+            Blobs(self.zone.storage).sweep()
 
     def expirable(self, older_than: timedelta) -> Expired:
         """Return the old versions of tables that `expire` would forget now."""
@@ -168,7 +174,7 @@ class Platform:
     def _flows(self) -> FlowService:
         resources = Resources(self.store)
         pickup = FilePickup(self.store, resources, self.lake, self.ingest, self.zone, self.settings.scratch)
-        export = DatasetExport(resources, self.lake, self.engine, self.zone, self.settings.scratch)
+        export = DatasetExport(self.store, resources, self.lake, self.engine, self.zone, self.settings.scratch)
         deliveries = Deliveries(self.audiences, self.profiles, self.engine, self.zone, self.settings.scratch)
         delivery = ActivationRunner(deliveries, resources)
         runners: Mapping[Kind, Runner] = {"export": export, "ingest": pickup, "activation": delivery}

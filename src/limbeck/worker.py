@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ class Handler:
 POLL_S = 0.5
 """How often a worker looks for jobs that other processes queued; its own process wakes it at once."""
 
+TIDY_S = 3600.0
+"""How often a worker removes what was left behind, between two jobs."""
+
 
 class Worker:
     """A thread that takes due jobs of the kinds it has handlers for, one after the other."""
@@ -38,10 +42,12 @@ class Worker:
         handlers: Mapping[str, Handler],
         locks: Path,
         after_job: Callable[[], None] = lambda: None,
+        tidy: Callable[[], None] = lambda: None,
     ) -> None:
         self._queue = Queue(store)
         self._handlers = handlers
         self._after_job = after_job
+        self._tidy = tidy
         self._locks = locks
         self._owner = ids.new_uuid()
         self._wake = threading.Event()
@@ -69,7 +75,11 @@ class Worker:
 
     def _run(self) -> None:
         self._follow()
+        tidied = time.monotonic()
         while not self._stopping.is_set():
+            if time.monotonic() - tidied >= TIDY_S:
+                self._aside(self._tidy, "removing what was left behind")
+                tidied = time.monotonic()
             if not self._take() and self._wake.wait(POLL_S):
                 self._wake.clear()
                 self._follow()
@@ -126,9 +136,13 @@ class Worker:
             self._queue.heartbeat(job, self._owner)
 
     def _follow(self) -> None:
+        self._aside(self._after_job, "following the feed")
+
+    def _aside(self, work: Callable[[], None], name: str) -> None:
+        """Do what is no job; what fails there is tried again another time."""
         try:
-            self._after_job()
+            work()
         except LimbeckError as failure:
-            log.warning("following the feed failed; it is tried again after the next job: %s", failure)
+            log.warning("%s failed; it is tried again: %s", name, failure)
         except Exception:
-            log.exception("following the feed failed; it is tried again after the next job")
+            log.exception("%s failed; it is tried again", name)

@@ -18,6 +18,7 @@ from limbeck.api import (
     batches,
     blobs,
     catalog,
+    credential,
     dataaccess,
     flows,
     health,
@@ -61,6 +62,7 @@ SERVICES = (
     mappings,
     landingzone,
     observability,
+    credential,
     health,
 )
 

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,19 +18,26 @@ from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound, RowsR
 from limbeck.files import Folder
 from limbeck.ingest.convert import STRICT, Converted, InputFormat, StagedFile, Tolerance, convert
 from limbeck.ingest.diagnostics import Diagnostics, MetaFile
+from limbeck.ingest.formats.mapped import Sources
 from limbeck.ingest.parts import Parts, Span
 from limbeck.ingest.preview import Csv, Preview, preview_of
 from limbeck.ingest.rejected import refusal
+from limbeck.ingest.trial import Mapped, tried
 from limbeck.lake import Batch, Dataset, Lake, batches
 from limbeck.lake.revert import Reverting, require_success
 from limbeck.store import Store
 from limbeck.store.queue import enqueue
+from limbeck.store.tables import batches as batch_rows
 from limbeck.store.tables import staged_files
+from limbeck.xdm.types import Schema
 
 PROMOTE = "ingest.promote"
 """The kind of the job that validates and publishes a completed batch."""
 
-ENDED = ("success", "failed", "aborted", "inactive")
+ENDED = ("success", "failed", "aborted", "abandoned", "inactive")
+
+ABANDONED_AFTER = timedelta(days=7)
+"""How long nothing has come to a batch that its sender is taken to have forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +164,8 @@ class Ingest:
             if status == "loading":
                 batches.change(connection, batch.id, status="loaded")
                 enqueue(connection, PROMOTE, batch.id)
-            elif status == "aborted":
-                raise WrongState(f"batch {batch.id} was aborted and cannot be completed")
+            elif status in ("aborted", "abandoned"):
+                raise WrongState(f"batch {batch.id} was {status} and cannot be completed")
 
     def abort(self, batch: Batch) -> None:
         """Give a batch up; its staged files are deleted. Repeating it is harmless."""
@@ -185,12 +193,33 @@ class Ingest:
         """
         self._reverting.revert(batch.id)
 
-    def promote(self, batch_id: str, mapping: Mapping[str, str] | None = None) -> None:
+    def abandon(self, idle: timedelta = ABANDONED_AFTER) -> int:
+        """End the batches whose sender never did, and to which nothing has come for *idle*; return how many.
+
+        Their staged files and parts are deleted.
+        """
+        horizon = clock.now() - idle
+        before = batch_rows.c.updated < clock.millis(horizon)
+        with self._store.read() as connection:
+            old = connection.execute(select(batch_rows.c.id).where(batch_rows.c.status == "loading", before)).scalars()
+            idle_ones = [batch_id for batch_id in old if not self._staging.touched(batch_id, horizon)]
+        return sum(map(self._abandon, idle_ones))
+
+    def _abandon(self, batch_id: str) -> bool:
+        told = {"code": "INGEST-107-400", "description": "its sender did not complete it in time", "rows": []}
+        with self._store.write() as connection:
+            if batches.status_of(connection, batch_id).status != "loading":
+                return False
+            _end(connection, batch_id, status="abandoned", errors=json.dumps([told]))
+        self._staging.delete(batch_id)
+        return True
+
+    def promote(self, batch_id: str, mapping: Sources | None = None) -> None:
         """Validate each staged row, then publish the batch or fail it whole. Only the worker calls this.
 
-        With *mapping*, of dotted XDM paths to columns, the files are read by the endings of their names. A failed
-        batch keeps up to 100 samples: file, row, field path, what was found, what the schema wants. A crash leaves
-        it in status `staging`; the next call begins anew.
+        With *mapping*, of dotted XDM paths to columns or what is calculated from them, the files are read by the
+        endings of their names. A failed batch keeps up to 100 samples: file, row, field path, what was found, what
+        the schema wants. A crash leaves it in status `staging`; the next call begins anew.
         """
         batch = self._lake.batches.by_id(batch_id)
         if batch.status in ENDED:
@@ -206,13 +235,17 @@ class Ingest:
             raise
         self._staging.delete(batch_id)
 
+    def tried(self, schema: Schema, rows: Sequence[Mapping[str, Any]], mapping: Sources) -> list[Mapped]:
+        """Return what `promote` would make of *rows* of JSON by a mapping, and what it would say of each."""
+        return tried(self._engine, rows, schema, self._scratch.path(f"preview-{ids.new_uuid()}"), mapping)
+
     def give_up(self, batch_id: str, reason: str) -> None:
         """Fail a batch that cannot be promoted, and delete its staged files; one that has ended stays as it is."""
         if self._lake.batches.by_id(batch_id).status not in ENDED:
             self._fail(batch_id, Internal(f"batch {batch_id} was given up: {reason}"))
             self._staging.delete(batch_id)
 
-    def _publish(self, batch: Batch, mapping: Mapping[str, str] | None) -> None:
+    def _publish(self, batch: Batch, mapping: Sources | None) -> None:
         dataset = self._lake.datasets.by_id(batch.dataset_id)
         files = self._staged(batch.id)
         if not files:

@@ -64,3 +64,6 @@ def _lake() -> None:
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_batch_meta_batch_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("batch_id", "name", name=op.f("pk_batch_meta")),
     )
+    op.create_index("ix_data_files_removed", "data_files", ["dataset_id", "removed_snapshot"])
+    for table in ("snapshots", "data_files"):
+        op.create_index(f"ix_{table}_batch", table, ["batch_id"])
