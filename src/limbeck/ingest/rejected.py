@@ -65,12 +65,22 @@ def rejection(engine: Engine, readings: Sequence[Reading], wanted: Object) -> Ro
         count += 1
         if len(samples) < SAMPLES:
             samples += row.samples(row.problems(wanted))
-    return refusal(count, samples[:SAMPLES])
+    read = sum(_count(engine, reading.only(file)) for reading in readings for file in reading.files)
+    return refusal(count, samples[:SAMPLES], read)
 
 
-def refusal(count: int, samples: Sequence[Sample]) -> RowsRejected:
-    """Return the error for *count* rejected rows, of which *samples* are the first."""
-    return RowsRejected(_message(count, samples), samples=list(samples))
+def refusal(count: int, samples: Sequence[Sample], read: int | None = None) -> RowsRejected:
+    """Return the error for *count* rejected rows of those that were *read*, of which *samples* are the first."""
+    return RowsRejected(_message(count, samples), samples=list(samples), failed=count, read=read)
+
+
+def _count(engine: Engine, reading: Reading) -> int:
+    with engine.session(files=[str(f.path) for f in reading.files]) as session:
+        try:
+            ((found,),) = session.fetch(f"SELECT count(*) FROM ({reading.sql})")
+        except SqlError as error:
+            raise unreadable(reading.files, error) from error
+    return int(found)
 
 
 def _rows(engine: Engine, reading: Reading, wanted: Object) -> Iterator[tuple[int, str | None]]:
