@@ -97,6 +97,7 @@ def test_every_row_is_ingested_or_set_aside(
     metrics = found["metrics"]
     assert (metrics["recordsFailed"], metrics["invalidRecordCount"]) == (len(failed), len(failed))
     assert metrics["outputRecordCount"] == (len(fine) if success else 0)
+    assert (metrics["inputRecordCount"], metrics["failedRecordCount"]) == (total, len(failed))
     rows_aside = set_aside(api, batch)
     assert sorted((row["_filename"], row["_row"]) for row in rows_aside) == sorted(failed)
     for row in rows_aside:

@@ -93,7 +93,7 @@ def convert(
             if tolerance == STRICT:
                 raise rejection(engine, readings, wanted)
             broken.append(reading)
-            made = _fitting(engine, reading, wanted, folder) if tolerance.percentage else []
+            made = _fitting(engine, reading, wanted, folder)
         paths += made
     aside = set_aside(engine, broken, wanted, folder) if broken else Aside()
     return Converted(paths, sum(pq.read_metadata(p).num_rows for p in paths), aside)
