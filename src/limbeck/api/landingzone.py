@@ -18,10 +18,19 @@ router = APIRouter(prefix="/data/foundation/connectors/landingzone")
 
 AZURE = "Azure"
 
-KEYS = {"AccessKeyId": "key", "SecretAccessKey": "secret", "SessionToken": "token"}
-PLACES = {"bucket": "bucketName", "folder": "dlzFolder", "host": "host", "port": "port", "user": "userName"}
+KEYS = {
+    "awsAccessKeyId": "key",
+    "awsSecretAccessKey": "secret",
+    "awsSessionToken": "token",
+    "userName": "user",
+    "password": "password",
+}
+PLACES = {"bucket": "bucketName", "folder": "dlzFolder", "host": "host", "port": "port"}
 
 TYPES: dict[str, Area] = {"user_drop_zone": "upload", "dlz_destination": "export"}
+
+FOREVER = "36500"
+"""Days that files stay, for clients that want a number: nothing but their owner removes them."""
 
 PERMISSIONS: dict[Area, str] = {"upload": "racwdl", "export": "rl"}
 
@@ -30,11 +39,12 @@ Type = Annotated[str, Query(alias="type")]
 
 @router.get("")
 def get_container(caller: Reading, kind: Type = "user_drop_zone") -> dict[str, Any]:
-    """GET /landingzone: where an area lies; its files stay until somebody deletes them, so there is no TTL."""
+    """GET /landingzone: where an area lies, and how many days its files stay: until somebody deletes them."""
     area, storage = _area(kind), caller.platform.zone.storage
     if storage.provider == AZURE:
-        return {"containerName": storage.before(area), "containerTTL": None}
-    return {"dlzPath": _path(storage.place(area)), "dataTTL": None, "dlzProvider": storage.provider}
+        return {"containerName": storage.before(area), "containerTTL": FOREVER}
+    ttl = {"timeUnit": "days", "timeQuantity": int(FOREVER)}
+    return {"dlzPath": _path(storage.place(area)), "dataTTL": ttl, "dlzProvider": storage.provider}
 
 
 @router.get("/credentials")
@@ -72,7 +82,8 @@ def _credentials(caller: Caller, request: Request, kind: str) -> dict[str, Any]:
             "SASUri": found.place["url"],
             "expiryDate": iso(found.ends) if found.ends else None,
         }
-    keys = {f"aws{name}": found.secrets[key] for name, key in KEYS.items() if key in found.secrets}
+    secrets = found.secrets if found.are_for_others or request.app.state.http is None else {}
+    keys = {name: secrets[key] for name, key in KEYS.items() if key in secrets}
     ends = int(found.ends.timestamp()) if found.ends else None
     return {
         "credentials": keys,
