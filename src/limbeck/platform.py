@@ -11,8 +11,11 @@ from typing import Self
 from limbeck import clock
 from limbeck.access import Access
 from limbeck.activation import ActivationRunner, Deliveries, selected_audiences
-from limbeck.audience import Audiences, SegmentJobs
+from limbeck.audience import Audiences, Previews, SegmentJobs, SegmentSchedules
+from limbeck.audience.evaluation import Evaluation
 from limbeck.audience.jobs import EVALUATE
+from limbeck.audience.previews import PREVIEW
+from limbeck.audience.schedules import DUE as SEGMENTS_DUE
 from limbeck.disk import Leftover
 from limbeck.engine import Engine
 from limbeck.errors import HomeError
@@ -25,11 +28,12 @@ from limbeck.flow.runs import RUN
 from limbeck.flow.service import DUE
 from limbeck.flow.source import FilePickup
 from limbeck.flow.specs import Kind
-from limbeck.flow.storage import FolderStorage
+from limbeck.flow.storage import FolderStorage, storage_of
 from limbeck.identity import Identities
 from limbeck.identity.service import CURSOR as IDENTITY_CURSOR
 from limbeck.ingest import batches
 from limbeck.ingest.batches import Ingest
+from limbeck.ingest.diagnostics import Diagnostics
 from limbeck.lake import Lake, maintain
 from limbeck.lake.delta import CURSOR as DELTA_CURSOR
 from limbeck.lake.delta import DeltaLogs
@@ -74,7 +78,14 @@ class Platform:
         self.lake = Lake(self.store, self.registry, settings.lake)
         self.insights = Insights(self.store)
         self.delta = DeltaLogs(self.store, self.lake)
-        self.ingest = Ingest(self.store, self.lake, self.engine, Folder(settings.staging), Folder(settings.scratch))
+        self.ingest = Ingest(
+            self.store,
+            self.lake,
+            self.engine,
+            Folder(settings.staging),
+            Folder(settings.scratch),
+            Diagnostics(self.store, Folder(settings.diagnostics)),
+        )
         self.query = QueryService(
             self.store,
             self.lake,
@@ -89,8 +100,11 @@ class Platform:
         self.identities = Identities(self.store, self.lake, self.engine)
         self.profiles = Profiles(self.lake, self.registry, self.identities, self.engine, settings.scratch)
         self.audiences = Audiences(self.store, self.profiles, self.engine, Folder(settings.home / "audiences"))
-        self.segment_jobs = SegmentJobs(self.store, self.audiences, self.profiles, self.engine, settings.scratch)
-        self.zone = LandingZone(FolderStorage(settings.zone), settings.scratch)
+        evaluation = Evaluation(self.audiences, self.profiles, self.engine)
+        self.segment_jobs = SegmentJobs(self.store, self.audiences, evaluation, settings.scratch)
+        self.segment_schedules = SegmentSchedules(self.store, self.segment_jobs)
+        self.previews = Previews(self.store, self.audiences, evaluation, self.identities, settings.scratch)
+        self.zone = LandingZone(storage_of(settings, os.environ), settings.scratch)
         self.flows = self._flows()
         self.worker = Worker(
             self.store,
@@ -99,6 +113,8 @@ class Platform:
                 RUN: Handler(lambda job: self.flows.work(job.key), lambda job, why: self.flows.give_up(job.key, why)),
                 DUE: Handler(self._due, lambda job, why: self._due(job)),
                 EVALUATE: Handler(self.segment_jobs.run, lambda job, why: self.segment_jobs.give_up(job.key, why)),
+                SEGMENTS_DUE: Handler(self._segments_due, lambda job, why: self._segments_due(job)),
+                PREVIEW: Handler(self.previews.run, self.previews.give_up),
                 QUERY_DUE: Handler(self._query_due, lambda job, why: self._query_due(job)),
             },
             locks=settings.home / "workers",
@@ -173,6 +189,10 @@ class Platform:
         return FlowService(
             self.store, self.lake, self.registry, self.ingest, self.zone, runners, self.settings.flow_retry_s
         )
+
+    def _segments_due(self, job: Job) -> None:
+        self.segment_schedules.due(job)
+        self.worker.wake()
 
     def _query_due(self, job: Job) -> None:
         self.query_schedules.due(job)

@@ -97,6 +97,9 @@ READ_BY_POST = {
     "/data/foundation/access-control/acl/effective-policies",
     "/data/foundation/connectors/landingzone/credentials",
     "/data/infrastructure/observability/insights/metrics",
+    "/data/core/ups/access/entities",
+    "/data/core/ups/preview",
+    "/data/core/ups/segment/definitions/bulk-get",
     "/data/foundation/query/queries",
     "/limbeck/v1/sql",
 }
