@@ -45,6 +45,7 @@ from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.settings import Settings
 from limbeck.store import Store
+from limbeck.store.audit import Audit
 from limbeck.store.queue import Job
 from limbeck.worker import Handler, Worker
 
@@ -62,6 +63,7 @@ class Platform:
         self.settings = settings
         _prepare(settings)
         self.store = Store.open(settings.store_url)
+        self.audit = Audit(self.store, timedelta(days=settings.audit_retention_days))
         self.access = Access(self.store, settings.token_lifetime_s)
         self.engine = Engine(
             settings.scratch,
@@ -112,6 +114,7 @@ class Platform:
     def start(self) -> None:
         """Begin to run queued work, after removing what crashes left behind."""
         sweep(self.store, self.settings)
+        self.audit.forget()
         self.zone.storage.prepare()
         if isinstance(self.zone.storage, FolderStorage):
             Blobs(self.zone.storage).sweep()

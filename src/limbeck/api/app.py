@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from limbeck import ids
 from limbeck.api import (
     accesscontrol,
+    auditlog,
     batches,
     blobs,
     catalog,
@@ -34,12 +35,14 @@ from limbeck.api import (
     shapes,
     sql,
 )
+from limbeck.api.auditlog import note_refusal
 from limbeck.api.document import Documented, Error, FlowError, ImsError, RegistryError, refusals
 from limbeck.api.limits import Limits, refusal
 from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound
 from limbeck.flow.storage import FolderStorage
 from limbeck.platform import Platform
 from limbeck.settings import MIB
+from limbeck.store import audit
 from limbeck.version import VERSION
 
 log = logging.getLogger("limbeck.api")
@@ -48,6 +51,7 @@ SERVICES = (
     ims,
     sandboxes,
     accesscontrol,
+    auditlog,
     schemaregistry,
     catalog,
     batches,
@@ -138,17 +142,20 @@ class RequestLog:
                 log.info("method=%s path=%s status=%d ms=%.0f request=%s client=%s sandbox=%s", *told)
             await send(message)
 
-        await self._app(scope, receive, answer)
+        with audit.acting(audit.Actor("", request_id)):
+            await self._app(scope, receive, answer)
 
 
 def _on_limbeck_error(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, LimbeckError):
+        note_refusal(request, error)
     return refusal(request, error if isinstance(error, LimbeckError) else Internal(str(error)))
 
 
 def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     told = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults)
-    return refusal(request, InvalidInput(f"the request is not understood: {told}"))
+    return _on_limbeck_error(request, InvalidInput(f"the request is not understood: {told}"))
 
 
 def _on_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -11,6 +11,7 @@ from limbeck.access.service import require_admin, require_write
 from limbeck.errors import Forbidden, LimbeckError, Unauthenticated
 from limbeck.platform import Platform
 from limbeck.scope import Principal, Sandbox
+from limbeck.store import audit
 
 
 class MissingHeader(LimbeckError):
@@ -47,6 +48,8 @@ def caller(request: Request) -> Caller:
     platform = platform_of(request)
     name = request.headers.get("x-sandbox-name", "prod")
     principal, sandbox = platform.access.enter(_bearer(request), name)
+    who = audit.actor()
+    who.client_id, who.sandbox = principal.client_id, None if sandbox is None else sandbox.id
     if request.headers.get("x-api-key") != principal.client_id:
         raise ApiKeyRequired("the header x-api-key must carry the client_id that the token was made for")
     org = request.headers.get("x-gw-ims-org-id")

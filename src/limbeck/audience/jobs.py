@@ -24,7 +24,7 @@ from limbeck.errors import InvalidInput, LimbeckError, NotFound
 from limbeck.lock import file_lock
 from limbeck.profile import Profiles
 from limbeck.scope import Sandbox
-from limbeck.store import Store
+from limbeck.store import Store, audit
 from limbeck.store.queue import Job, enqueue
 from limbeck.store.tables import segment_jobs
 
@@ -67,6 +67,7 @@ class SegmentJobs:
         with self._store.write() as connection:
             connection.execute(insert(segment_jobs).values(id=made, sandbox_id=sandbox.id, **row))
             enqueue(connection, EVALUATE, made, asdict(sandbox))
+            audit.record(connection, "create", "segment job", made, sandbox.id)
         return self.get(sandbox, made)
 
     def get(self, sandbox: Sandbox, job_id: str) -> SegmentJob:

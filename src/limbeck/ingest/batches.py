@@ -18,9 +18,9 @@ from limbeck.files import Folder
 from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
 from limbeck.ingest.parts import Parts, Span
 from limbeck.lake import Batch, Dataset, Lake, batches
-from limbeck.store import Store
+from limbeck.store import Store, audit
 from limbeck.store.queue import enqueue
-from limbeck.store.tables import staged_files
+from limbeck.store.tables import datasets, staged_files
 
 PROMOTE = "ingest.promote"
 """The kind of the job that validates and publishes a completed batch."""
@@ -52,6 +52,7 @@ class Ingest:
         InputFormat.parse(input_format)
         with self._store.write() as connection:
             made = batches.create(connection, dataset.id, input_format=input_format, created_by=created_by)
+            audit.record(connection, "create", "batch", made, dataset.sandbox_id)
         return self._lake.batches.by_id(made)
 
     def upload(self, batch: Batch, name: str, body: BinaryIO) -> None:
@@ -125,6 +126,7 @@ class Ingest:
             if status == "loading":
                 batches.change(connection, batch.id, status="loaded")
                 enqueue(connection, PROMOTE, batch.id)
+                _audit(connection, "complete", batch)
             elif status == "aborted":
                 raise WrongState(f"batch {batch.id} was aborted and cannot be completed")
 
@@ -135,6 +137,7 @@ class Ingest:
             if found.status != "aborted":
                 _require_loading(found)
                 _end(connection, batch.id, status="aborted")
+                _audit(connection, "abort", batch)
         self._staging.delete(batch.id)
 
     def fail(self, batch: Batch) -> None:
@@ -145,6 +148,7 @@ class Ingest:
                 _require_loading(found)
                 told = {"code": "INGEST-105-400", "description": "its sender said that it failed", "rows": []}
                 _end(connection, batch.id, status="failed", errors=json.dumps([told]))
+                _audit(connection, "fail", batch)
         self._staging.delete(batch.id)
 
     def promote(self, batch_id: str, mapping: Mapping[str, str] | None = None) -> None:
@@ -206,6 +210,11 @@ class Ingest:
 def _require_loading(batch: Batch) -> None:
     if batch.status != "loading":
         raise WrongState(f"batch {batch.id} is in status {batch.status}; this is possible only while it is loading")
+
+
+def _audit(connection: Connection, action: str, batch: Batch) -> None:
+    place = connection.execute(select(datasets.c.sandbox_id).where(datasets.c.id == batch.dataset_id)).scalar_one()
+    audit.record(connection, action, "batch", batch.id, place)
 
 
 def _metrics(files: Sequence[StagedFile], made: Converted) -> dict[str, int]:
