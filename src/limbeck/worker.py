@@ -56,7 +56,7 @@ class Worker:
         self._thread.start()
 
     def wake(self) -> None:
-        """Look for work now."""
+        """Look for work now, and for what is new in the feed."""
         self._wake.set()
 
     def stop(self) -> None:
@@ -70,9 +70,9 @@ class Worker:
     def _run(self) -> None:
         self._follow()
         while not self._stopping.is_set():
-            if not self._take():
-                self._wake.wait(POLL_S)
+            if not self._take() and self._wake.wait(POLL_S):
                 self._wake.clear()
+                self._follow()
 
     def _take(self) -> bool:
         """Do the next job; return whether there was one that could be done. What fails here is tried again."""

@@ -18,6 +18,7 @@ from limbeck.lake import Dataset, Lake, feed
 from limbeck.lake.delta import CURSOR, DeltaLogs
 from limbeck.lake.maintain import compact, sweep
 from limbeck.lake.publish import Publication, publish
+from limbeck.lake.revert import Reverting
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.settings import Settings
@@ -274,3 +275,28 @@ def test_a_schema_that_grows_widens_the_log(
     append(lake, settings, dataset, [{"number": 4}])
     logs.follow()
     assert delta(lake, dataset).version() == version + 1
+
+
+def test_what_is_taken_back_leaves_the_log(
+    store: Store, lake: Lake, engine: Engine, settings: Settings, dataset: Dataset, logs: DeltaLogs
+) -> None:
+    for row in EVERYTHING[:4]:
+        append(lake, settings, dataset, [row])
+    first, second, third, fourth = (change.batch_id for change in feed.changes(store, 0))
+    reverting = Reverting(store, lake, engine)
+    logs.follow()
+    reverting.revert(str(second))
+    compact(store, lake, engine, lake.datasets.by_id(dataset.id))
+    reverting.revert(str(third))
+    children.killed(follow, str(settings.home), crash_at="lake.delta.committed")
+    assert [row["number"] for row in delta_rows(lake, dataset)] == [1, 3, 4]
+    logs.follow()
+    logs.follow()
+    assert delta_rows(lake, dataset) == lake_rows(lake, engine, dataset)
+    assert [row["number"] for row in delta_rows(lake, dataset)] == [1, 4]
+    assert len(delta(lake, dataset).history()) == 7
+    lake.folder.delete(f"{dataset.id}/_delta_log")
+    reverting.revert(str(first))
+    logs.follow()
+    assert [row["number"] for row in delta_rows(lake, dataset)] == [4]
+    assert fourth in [entry.get("limbeck.batch") for entry in delta(lake, dataset).history()]

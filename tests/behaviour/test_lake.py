@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from limbeck import crash
 from limbeck.engine import Engine
-from limbeck.errors import CommitConflict, DuplicateTable, NotFound, SnapshotExpired
+from limbeck.errors import CommitConflict, DuplicateTable, NotFound, SnapshotExpired, WrongState
 from limbeck.lake import Dataset, Lake, batches, feed
 from limbeck.lake.datasets import table_name
 from limbeck.lake.maintain import compact, expirable, expire, orphans, sweep
 from limbeck.lake.publish import Publication, place, publish
+from limbeck.lake.revert import Reverting, require_success
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.settings import Settings
@@ -255,3 +258,77 @@ def test_the_sweep_leaves_young_files_alone(lake: Lake, store: Store, settings: 
 
 def _sandbox(lake: Lake, dataset: Dataset) -> Sandbox:
     return Sandbox(dataset.sandbox_id, "prod", "acme@AdobeOrg", "acme")
+
+
+def revert_elsewhere(home: str, batch_id: str) -> None:
+    """Take a batch back, in the process that is killed."""
+    settings = Settings(home=Path(home))
+    store = Store.open(settings.store_url)
+    lake = Lake(store, Registry(store), settings.lake)
+    Reverting(store, lake, Engine(settings.scratch, 512, 1, 1)).revert(batch_id)
+
+
+@pytest.mark.parametrize(
+    ("point", "gone"),
+    [
+        ("lake.file-placed", False),
+        ("lake.revert.prepared", False),
+        ("lake.publish.before-commit", False),
+        ("lake.publish.committed", True),
+    ],
+)
+def test_a_batch_is_taken_back_whole_or_not_at_all(
+    store: Store, lake: Lake, engine: Engine, settings: Settings, dataset: Dataset, point: str, gone: bool
+) -> None:
+    for number in (1, 2, 3):
+        write(lake, settings, dataset, number)
+    compact(store, lake, engine, lake.datasets.by_id(dataset.id))
+    second = lake.history(dataset)[2].batch_id
+    assert second is not None
+    children.killed(revert_elsewhere, str(settings.home), second, crash_at=point)
+    assert numbers(lake, engine, dataset) == (thrice(1, 3) if gone else thrice(1, 2, 3))
+    assert lake.batches.by_id(second).status == ("inactive" if gone else "success")
+    Reverting(store, lake, engine).revert(second)
+    assert numbers(lake, engine, dataset) == thrice(1, 3)
+    assert numbers(lake, engine, dataset, until=3) == thrice(1, 2, 3)
+    assert sweep(store, settings, older_than_s=-60) == (0 if gone else 1)
+    assert expire(store, settings, timedelta(days=-1)) == 4
+    assert sweep(store, settings, older_than_s=-60) == 4
+    assert numbers(lake, engine, dataset) == thrice(1, 3)
+
+
+def test_files_that_are_merged_meanwhile_are_looked_at_again(
+    store: Store, lake: Lake, engine: Engine, settings: Settings, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        write(lake, settings, dataset, number)
+    first = lake.history(dataset)[1].batch_id
+    assert first is not None
+    merged = []
+
+    def meanwhile(name: str) -> None:
+        if name == "lake.revert.prepared" and not merged:
+            merged.append(compact(store, lake, engine, lake.datasets.by_id(dataset.id)))
+
+    monkeypatch.setattr(crash, "point", meanwhile)
+    Reverting(store, lake, engine).revert(first)
+    assert (merged, numbers(lake, engine, dataset)) == ([2], thrice(2))
+    with pytest.raises(WrongState, match="taken back"):
+        require_success(lake.batches.by_id(first))
+
+
+def test_what_is_taken_out_while_files_are_merged_stays_out(
+    store: Store, lake: Lake, engine: Engine, settings: Settings, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        write(lake, settings, dataset, number)
+    first = lake.history(dataset)[1].batch_id
+    assert first is not None
+
+    def meanwhile(name: str) -> None:
+        if name == "lake.compact.placed":
+            Reverting(store, lake, engine).revert(first)
+
+    monkeypatch.setattr(crash, "point", meanwhile)
+    assert compact(store, lake, engine, lake.datasets.by_id(dataset.id)) == 0
+    assert numbers(lake, engine, dataset) == thrice(2)

@@ -81,6 +81,7 @@ ELSEWHERE = {
     "flow.blob-written",
     "ingest.parts-joined",
     "lake.compact.placed",
+    "lake.revert.prepared",
     "workflow.data-generated",
 }
 """Points that this run does not pass: test_clean, tests/rest/test_upload_crashes.py and others kill there."""

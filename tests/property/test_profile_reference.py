@@ -17,7 +17,7 @@ import pytest
 from limbeck import clock
 from limbeck.errors import NotFound
 from limbeck.identity import Identity
-from limbeck.lake import Dataset
+from limbeck.lake import Batch, Dataset
 from limbeck.profile import people, service
 from limbeck.profile.service import TooManyIdentities
 from limbeck.scope import Sandbox
@@ -276,8 +276,9 @@ class Stage:
     datasets: list[Dataset]
     world: World
 
-    def play(self, random: Random, batches: Sequence[Sent], *, ingest: bool = True) -> None:
+    def play(self, random: Random, batches: Sequence[Sent], *, ingest: bool = True) -> list[Batch]:
         """Publish batches in this order, some of them through ingestion; identity follows now and then."""
+        made = []
         for sent in batches:
             dataset = self.datasets[sent.dataset]
             form = random.choice(["json", "parquet", None, None]) if ingest else None
@@ -285,9 +286,12 @@ class Stage:
                 self.home.append(dataset, sent.rows, sent.time)
             else:
                 self.home.publish(dataset, sent.rows, time=sent.time, form=form)
+            newest = self.home.lake.batches.newest(dataset.id)
+            made += [newest] if newest else []
             if random.random() < 0.3:
                 self.home.identities.follow()
         self.home.identities.follow()
+        return made
 
     def rows(self, sql: str, among: people.People) -> list[dict[str, Any]]:
         with self.home.engine.session(among.tables()) as session:
@@ -382,6 +386,28 @@ def assert_clusters(made: Stage) -> None:
     identities = sorted(made.world.identities()) + STRANGERS
     found = {i: made.home.identities.cluster(made.sandbox, i) for i in identities}
     assert found == {i: made.world.cluster(i) for i in identities}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_taken_back_was_never_there(home: Home, seed: int) -> None:
+    random = Random(seed)
+    kinds, batches = drawn(random, distinct=True, most=25)
+    made = stage(home, kinds, batches)
+    sent = made.play(random, batches, ingest=False)
+    taken_back = random.sample(range(len(sent)), len(sent) // 2)
+    for number in taken_back:
+        home.ingest.revert(sent[number])
+        if random.random() < 0.4:
+            home.identities.follow()
+    home.identities.follow()
+    left = replace(made, world=World(b for n, b in enumerate(made.world.batches) if n not in taken_back))
+    for identity in sorted(made.world.identities()):
+        assert home.identities.cluster(made.sandbox, identity) == left.world.cluster(identity)
+    for identity in some_of_each_person(made.world, random):
+        assert found_profile(left, identity) == wanted_profile(left, identity), identity
+        assert_events(left, identity)
+    with home.profiles.people(made.sandbox) as everyone:
+        assert_persons(left, everyone, some_leaves(everyone.profile, random))
 
 
 # -- one person ---------------------------------------------------------------------------------------------------

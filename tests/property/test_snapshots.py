@@ -10,18 +10,21 @@ from itertools import count
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from limbeck import ids
 from limbeck.errors import SnapshotExpired
 from limbeck.lake import Dataset, batches
 from limbeck.lake.maintain import compact, expire, sweep
+from limbeck.lake.revert import Reverting
 from tests.behaviour.query_tables import Home
 
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
-STEPS = st.lists(st.sampled_from(["insert", "nothing", "batch", "compact", "expire", "sweep"]), min_size=3, max_size=9)
+KINDS = ["insert", "nothing", "batch", "batch", "revert", "revert", "replace", "compact", "compact", "expire", "sweep"]
+STEPS = st.lists(st.sampled_from(KINDS), min_size=3, max_size=14)
 
 NAMES = (f"t{n}" for n in count())
 
@@ -33,11 +36,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @dataclass
 class Model:
-    """The rows that each snapshot added, by its id, and the snapshots that are kept."""
+    """The rows that each snapshot added, by its id, the snapshots that are kept, and at which one rows left again."""
 
     added: list[list[int]] = field(default_factory=lambda: [[]])
     kept: set[int] = field(default_factory=lambda: {0})
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    batches: dict[str, int] = field(default_factory=dict)
+    """The snapshot of each batch that was not taken out."""
+    left: dict[int, int] = field(default_factory=dict)
+    """Of a snapshot whose rows were taken out again, the one that did so."""
 
     def add(self, size: int) -> list[int]:
         rows = [next(self.numbers) for _ in range(size)]
@@ -50,11 +57,13 @@ class Model:
         return len(self.added) - 1
 
     def between(self, start: int, end: int) -> list[int]:
-        """The rows that were added after snapshot *start* up to *end*."""
-        return [row for number, rows in enumerate(self.added) if start < number <= end for row in rows]
+        """The rows that were added after snapshot *start* up to *end*, and are there at *end*."""
+        there = [n for n in range(start + 1, end + 1) if n >= 0 and self.left.get(n, end + 1) > end]
+        return [row for number in there for row in self.added[number]]
 
 
 @FEW
+@example(made=True, steps=["batch", "batch", "compact", "batch", "compact", "revert", "batch", "compact", "revert"])
 @given(made=st.booleans(), steps=STEPS)
 def test_every_pair_of_snapshots_shows_what_was_added_between(home: Home, made: bool, steps: list[str]) -> None:
     name, model = next(NAMES), Model()
@@ -63,8 +72,11 @@ def test_every_pair_of_snapshots_shows_what_was_added_between(home: Home, made: 
     else:
         home.add(name, [pa.table({"id": pa.array(model.add(1), pa.int32())})])
     for step in steps:
+        _note(home, name, model)
         _take(home, name, step, model)
+    _note(home, name, model)
     _check_kept(home, name, model)
+    _check_batches(home, name, model)
     _check_gone(home, name, model)
 
 
@@ -77,6 +89,8 @@ def _take(home: Home, name: str, step: str, model: Model) -> None:
             home.sql(f"INSERT INTO {name} SELECT id FROM {name} WHERE 1 = 0")
         case "batch":
             _ingest(home, name, model.add(3))
+        case "revert" | "replace":
+            _leave(home, name, model, step)
         case "compact":
             compact(home.store, home.lake, home.engine, _dataset(home, name))
         case "expire":
@@ -86,13 +100,54 @@ def _take(home: Home, name: str, step: str, model: Model) -> None:
             sweep(home.store, home.settings, older_than_s=-60)
 
 
-def _ingest(home: Home, name: str, rows: Sequence[int]) -> None:
+def _ingest(home: Home, name: str, rows: Sequence[int], predecessors: Sequence[str] = ()) -> None:
     dataset = _dataset(home, name)
     path = home.settings.scratch / f"{ids.new_uuid()}.parquet"
     pq.write_table(pa.table({"id": pa.array(rows, pa.int32())}), path)
     with home.store.write() as connection:
-        batch_id = batches.create(connection, dataset.id)
-    home.lake.promote(dataset, [path], batch_id)
+        body = {"replay": {"predecessors": predecessors, "reason": "replace"}}
+        batch_id = batches.create(connection, dataset.id, body=body if predecessors else {})
+
+    def done(connection: Connection) -> None:
+        batches.change(connection, batch_id, status="success")
+
+    if predecessors:
+        Reverting(home.store, home.lake, home.engine).replace(
+            dataset, [path], home.lake.batches.by_id(batch_id), also=done
+        )
+    else:
+        home.lake.promote(dataset, [path], batch_id, also=done)
+
+
+def _leave(home: Home, name: str, model: Model, step: str) -> None:
+    """Take out a batch or two from among the others, alone or for another."""
+    middle = len(model.batches) // 2
+    leaving = list(model.batches)[middle : middle + (2 if step == "replace" else 1)]
+    if not leaving:
+        return
+    rows = model.add(3 if step == "replace" else 0)
+    if step == "replace":
+        _ingest(home, name, rows, leaving)
+    else:
+        for _ in range(2):
+            Reverting(home.store, home.lake, home.engine).revert(leaving[0])
+    for batch_id in leaving:
+        model.left[model.batches.pop(batch_id)] = model.current
+
+
+def _note(home: Home, name: str, model: Model) -> None:
+    """Keep the batch of the newest snapshot."""
+    newest = home.lake.batches.newest(_dataset(home, name).id)
+    if newest and newest.status == "success" and newest.id not in model.batches:
+        model.batches[newest.id] = model.current
+
+
+def _check_batches(home: Home, name: str, model: Model) -> None:
+    """Each row knows its batch, whatever file it lies in by now."""
+    found = home.rows(f"SELECT _ACP_BATCHID, id FROM {name}")
+    wanted = [(batch_id, row) for batch_id, number in model.batches.items() for row in model.added[number]]
+    assert sorted(found) == sorted(wanted)
+    assert home.lake.measure(_dataset(home, name)).rows == len(wanted)
 
 
 def _check_kept(home: Home, name: str, model: Model) -> None:

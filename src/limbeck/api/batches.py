@@ -13,7 +13,7 @@ from limbeck.api import shapes
 from limbeck.api.bodies import body_of
 from limbeck.api.context import Caller, Reading, Writing
 from limbeck.api.document import FILE as FILE_BODY
-from limbeck.errors import InvalidInput, NotFound, NotServed
+from limbeck.errors import InvalidInput, NotFound
 from limbeck.ingest.parts import Span
 from limbeck.lake import Batch
 
@@ -91,7 +91,7 @@ def size_of_file(caller: Reading, batch_id: str, dataset_id: str, name: str) -> 
 
 @router.post("/batches/{batch_id}")
 def act_on_batch(caller: Writing, batch_id: str, action: str) -> Response:
-    """POST /batches/{id}?action=COMPLETE, ABORT or FAIL; each may be repeated."""
+    """POST /batches/{id}?action=COMPLETE, ABORT, FAIL or REVERT; each may be repeated."""
     batch = caller.platform.lake.batches.get(caller.sandbox, batch_id)
     match action.upper():
         case "COMPLETE":
@@ -102,9 +102,10 @@ def act_on_batch(caller: Writing, batch_id: str, action: str) -> Response:
         case "FAIL":
             caller.platform.ingest.fail(batch)
         case "REVERT":
-            raise NotServed("batches cannot be taken back in this version; drop the dataset, or write what is right")
+            caller.platform.ingest.revert(batch)
+            caller.platform.worker.wake()
         case _:
-            raise InvalidInput(f"a batch takes action=COMPLETE, ABORT or FAIL, not {action!r}")
+            raise InvalidInput(f"a batch takes action=COMPLETE, ABORT, FAIL or REVERT, not {action!r}")
     return JSONResponse({})
 
 

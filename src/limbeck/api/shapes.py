@@ -280,6 +280,7 @@ def series(
 def batch(value: Batch, org_id: str) -> dict[str, Any]:
     """Return a batch as Catalog and Batch Ingestion show it (section 5.2)."""
     shape: dict[str, Any] = {
+        **value.body,
         "id": value.id,
         "imsOrg": org_id,
         "status": value.status,
@@ -288,7 +289,7 @@ def batch(value: Batch, org_id: str) -> dict[str, Any]:
         "createdUser": value.created_by,
         "relatedObjects": [{"type": "dataSet", "id": value.dataset_id}],
         "version": "1.0.0",
-        "tags": {},
+        "tags": dict(value.tags),
         "inputFormat": dict(value.input_format),
         "metrics": dict(value.metrics),
         "errors": [dict(e) for e in value.errors],

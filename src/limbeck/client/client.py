@@ -40,7 +40,7 @@ SQL = "/limbeck/v1/sql"
 HEALTH = "/health"
 
 PAGE = 100
-_GOOD, _BAD = ("success", "active"), ("failed", "failure", "aborted", "abandoned")
+_GOOD, _BAD = ("success", "active", "inactive"), ("failed", "failure", "aborted", "abandoned")
 """States of a batch that has ended."""
 
 CHUNK = 1024 * 1024

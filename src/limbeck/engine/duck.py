@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,8 +69,8 @@ class Table:
     """Each row tells where it stands, in the columns `ORIGIN`."""
     place: bool = False
     """Each row tells its place among the rows of `files`, a bigint, in the column `PLACE`."""
-    batches: tuple[str | None, ...] | None = None
-    """For each of `files` the batch it came with, which rows tell in the column `BATCH`; None: they do not."""
+    batches: tuple[tuple[tuple[str | None, int], ...], ...] | None = None
+    """For each of `files` the batches its rows came with, and how many rows in turn; None: rows do not tell `BATCH`."""
     flat: bool = False
     """Fields of structs are columns, called by their path."""
     rows: pa.Table | None = None
@@ -225,8 +226,8 @@ class Session:
         try:
             with self._interrupt.repeating(self._connection.interrupt):
                 yield
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
-            self._interrupt.check()
+        except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            self._interrupt.check()  # UnicodeDecodeError: DuckDB cuts values in its messages, inside characters too
             raise translated(error, self._timeout) from error
         finally:
             if timer:
@@ -308,11 +309,25 @@ def _place(schema: pa.Schema) -> str:
 
 
 def _batch(table: Table) -> str:
-    """The batch of a row's file; a table with a column called like the file's number hides that."""
-    if "file_index" in {name.lower() for name in table.schema.names}:
+    """The batch of a row; a table with a column called like the number of the file, or of the row there, hides that."""
+    found, names = table.batches or (), {name.lower() for name in table.schema.names}
+    mixed = {number: runs for number, runs in enumerate(found) if len(runs) > 1}
+    if "file_index" in names or (mixed and "file_row_number" in names):
         return "CAST(NULL AS VARCHAR)"
-    batches = ", ".join("NULL" if batch is None else literal(batch) for batch in table.batches or ())
-    return f"CAST([{batches}] AS VARCHAR[])[CAST(file_index AS BIGINT) + 1]"
+    firsts = ", ".join(_text(runs[0][0]) for runs in found)
+    of_file = f"CAST([{firsts}] AS VARCHAR[])[CAST(file_index AS BIGINT) + 1]"
+    whens = "".join(f" WHEN {number} THEN {_run(runs)}" for number, runs in mixed.items())
+    return f"CASE file_index{whens} ELSE {of_file} END" if mixed else of_file
+
+
+def _run(runs: Sequence[tuple[str | None, int]]) -> str:
+    ends = accumulate(rows for _, rows in runs)
+    whens = (f"WHEN file_row_number < {end} THEN {_text(batch)}" for end, (batch, _) in zip(ends, runs, strict=True))
+    return f"CASE {' '.join(whens)} END"
+
+
+def _text(batch: str | None) -> str:
+    return "NULL" if batch is None else literal(batch)
 
 
 def _flattened(table: Table) -> str:

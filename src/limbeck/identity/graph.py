@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Connection, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, insert, select, tuple_, update
 
 from limbeck.identity.namespaces import Identity
 from limbeck.store.tables import links, members
@@ -17,13 +17,15 @@ from limbeck.store.tables import links, members
 Link = tuple[Identity, Identity]
 T = TypeVar("T")
 
+_LINK = (links.c.namespace, links.c.value, links.c.other_namespace, links.c.other_value)
+
 CHUNK = 200
 """Identities asked for in one statement."""
 
 
 def connect(connection: Connection, sandbox_id: str, found: Iterable[Link], seen: int) -> int:
     """Add links inside the caller's transaction and join the clusters they connect; return how many were new."""
-    fresh = sorted({_ordered(link) for link in found})
+    fresh = sorted({ordered(link) for link in found})
     fresh = [link for part in _chunks(fresh) for link in _unknown(connection, sandbox_id, part)]
     if not fresh:
         return 0
@@ -43,6 +45,31 @@ def connect(connection: Connection, sandbox_id: str, found: Iterable[Link], seen
     return len(fresh)
 
 
+def disconnect(connection: Connection, sandbox_id: str, gone: Iterable[Link]) -> None:
+    """Forget links inside the caller's transaction; what they alone held together falls apart."""
+    lost = sorted({ordered(link) for link in gone})
+    if not lost:
+        return
+    for part in _chunks(lost):
+        same = tuple_(*_LINK).in_([(a.namespace, a.value, b.namespace, b.value) for a, b in part])
+        connection.execute(delete(links).where(links.c.sandbox_id == sandbox_id, same))
+    touched = sorted({identity for link in lost for identity in link})
+    clusters = sorted(set(_clusters(connection, sandbox_id, touched).values()))
+    for part_of in _chunks(clusters):
+        _rebuild(connection, sandbox_id, part_of)
+
+
+def _rebuild(connection: Connection, sandbox_id: str, clusters: Sequence[str]) -> None:
+    """Find out anew who of some clusters belongs together, by the links that are left."""
+    mine = (members.c.sandbox_id == sandbox_id, members.c.cluster.in_(clusters))
+    before = [Identity(*row) for row in connection.execute(select(members.c.namespace, members.c.value).where(*mine))]
+    connection.execute(delete(members).where(*mine))
+    for part in _chunks(sorted(before)):
+        firsts = tuple_(links.c.namespace, links.c.value).in_([(i.namespace, i.value) for i in part])
+        rows = connection.execute(select(*_LINK).where(links.c.sandbox_id == sandbox_id, firsts))
+        _join(connection, sandbox_id, [(Identity(a, b), Identity(c, d)) for a, b, c, d in rows])
+
+
 def cluster(connection: Connection, sandbox_id: str, identity: Identity) -> list[Identity]:
     """Return everybody in the cluster of *identity*, in order; an identity without links is alone."""
     same = (members.c.namespace == identity.namespace, members.c.value == identity.value)
@@ -53,15 +80,15 @@ def cluster(connection: Connection, sandbox_id: str, identity: Identity) -> list
     return sorted(Identity(*row) for row in connection.execute(query)) or [identity]
 
 
-def _ordered(link: Link) -> Link:
+def ordered(link: Link) -> Link:
+    """Return a link as it is stored: the lesser identity first."""
     one, other = sorted(link)
     return one, other
 
 
 def _unknown(connection: Connection, sandbox_id: str, part: Sequence[Link]) -> list[Link]:
-    names = (links.c.namespace, links.c.value, links.c.other_namespace, links.c.other_value)
-    same = tuple_(*names).in_([(a.namespace, a.value, b.namespace, b.value) for a, b in part])
-    rows = connection.execute(select(*names).where(links.c.sandbox_id == sandbox_id, same))
+    same = tuple_(*_LINK).in_([(a.namespace, a.value, b.namespace, b.value) for a, b in part])
+    rows = connection.execute(select(*_LINK).where(links.c.sandbox_id == sandbox_id, same))
     known = {(Identity(a, b), Identity(c, d)) for a, b, c, d in rows}
     return [link for link in part if link not in known]
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import select
 
-from limbeck.engine import Engine
+from limbeck.engine import Engine, Table
 from limbeck.engine.sql import quoted
 from limbeck.errors import NotFound
 from limbeck.identity import graph, rows
 from limbeck.identity.namespaces import Identity, spelled
 from limbeck.lake import Dataset, Lake
 from limbeck.lake import feed as lake_feed
-from limbeck.lake.model import Change
+from limbeck.lake.model import Change, DataFile
 from limbeck.scope import Sandbox
 from limbeck.store import Store
 from limbeck.store.tables import members
@@ -25,6 +25,10 @@ CURSOR = "identity"
 """The name of its place in the feed."""
 
 MEMBERS = pa.schema([("namespace", pa.string()), ("value", pa.string()), ("cluster", pa.string())])
+LINKS = pa.schema([(name, pa.string()) for name in "abcd"])
+"""Links as a relation: namespace and value of the one, then of the other."""
+
+AMONG = "limbeck_among"
 PAGE = 50_000
 
 
@@ -37,7 +41,10 @@ class Identities:
         self._engine = engine
 
     def follow(self) -> None:
-        """Take in the links of every batch of Profile that was published since the last time."""
+        """Take in the links of every batch of Profile that was published since the last time.
+
+        Links that only batches said which were taken out since are forgotten.
+        """
         while found := lake_feed.changes(self._store, lake_feed.cursor(self._store, CURSOR)):
             for change in found:
                 self._take(change)
@@ -63,30 +70,59 @@ class Identities:
                 yield pa.RecordBatch.from_pylist([dict(row) for row in page], schema=MEMBERS)
 
     def _take(self, change: Change) -> None:
-        links = self._links(change)
+        links, gone = self._links(change)
         with self._store.write() as connection:
             if lake_feed.position(connection, CURSOR) >= change.position:
                 return  # another process was quicker
+            graph.disconnect(connection, change.sandbox_id, gone)
             graph.connect(connection, change.sandbox_id, links, change.published)
             lake_feed.move(connection, CURSOR, change.position)
 
-    def _links(self, change: Change) -> list[graph.Link]:
+    def _links(self, change: Change) -> tuple[list[graph.Link], list[graph.Link]]:
+        """Return the links that a change adds, and those that nothing says any more after it."""
         try:
             dataset = self._lake.datasets.by_id(change.dataset_id)
         except NotFound:
-            return []  # dropped since
+            return [], []  # dropped since
         if not dataset.in_profile or change.snapshot <= dataset.profile_since:
-            return []
-        return self._links_of(dataset, change.snapshot)
+            return [], []
+        added = [f for f in self._lake.files_since(dataset, change.snapshot - 1) if f.snapshot == change.snapshot]
+        return self._links_of(dataset, added), self._unsaid(dataset, change.snapshot)
 
-    def _links_of(self, dataset: Dataset, snapshot: int) -> list[graph.Link]:
-        added = [f for f in self._lake.files_since(dataset, snapshot - 1) if f.snapshot == snapshot]
-        table = self._lake.table_of(dataset, added)
+    def _unsaid(self, dataset: Dataset, snapshot: int) -> list[graph.Link]:
+        """Return the links that rows which left with a snapshot said, and that no row of Profile says now."""
+        removed = self._lake.files_removed(dataset, snapshot)
+        gone = set(map(graph.ordered, self._links_of(dataset, removed))) if removed else set()
+        for other in self._lake.datasets.all(self._lake.datasets.sandbox_of(dataset.id)) if gone else ():
+            if other.in_profile:
+                files = self._lake.files_since(other, other.profile_since)
+                gone -= set(map(graph.ordered, self._links_of(other, files, among=gone)))
+        return sorted(gone)
+
+    def _links_of(
+        self, dataset: Dataset, files: Sequence[DataFile], among: Collection[graph.Link] | None = None
+    ) -> list[graph.Link]:
+        """Return the links that rows of *files* say, or those of them that are *among* some."""
+        if not files:
+            return []
+        table = self._lake.table_of(dataset, files)
         sql = (
             f"WITH found AS (SELECT {rows.primary(dataset.schema)} AS own, {rows.every(dataset.schema)} AS others "
             f"FROM {quoted(table.name)}), pairs AS (SELECT own, unnest(others) AS other FROM found "
             f"WHERE own IS NOT NULL AND {rows.linking('others')}) "
-            "SELECT DISTINCT own.namespace, own.value, other.namespace, other.value FROM pairs WHERE own <> other"
+            "SELECT DISTINCT own.namespace AS a, own.value AS b, other.namespace AS c, other.value AS d "
+            "FROM pairs WHERE own <> other"
         )
-        with self._engine.session([table]) as session:
+        tables = [table]
+        if among is not None:
+            tables.append(Table(AMONG, LINKS, rows=_table(among)))
+            sql = f"SELECT * FROM ({sql}) SEMI JOIN {AMONG} USING (a, b, c, d)"
+        with self._engine.session(tables) as session:
             return [(Identity(a, b), Identity(c, d)) for a, b, c, d in session.fetch(sql)]
+
+
+def _table(links: Collection[graph.Link]) -> pa.Table:
+    """Return links, each in both directions."""
+    both = [link for a, b in links for link in ((a, b), (b, a))]
+    rows_ = [{"a": one.namespace, "b": one.value, "c": other.namespace, "d": other.value} for one, other in both]
+    return pa.Table.from_pylist(rows_, schema=LINKS)

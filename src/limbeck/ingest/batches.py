@@ -18,7 +18,12 @@ from limbeck.files import Folder
 from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
 from limbeck.ingest.parts import Parts, Span
 from limbeck.lake import Batch, Dataset, Lake, batches
+<<<<<<< HEAD
 from limbeck.store import Store, audit
+=======
+from limbeck.lake.revert import Reverting
+from limbeck.store import Store
+>>>>>>> main
 from limbeck.store.queue import enqueue
 from limbeck.store.tables import datasets, staged_files
 
@@ -46,6 +51,7 @@ class Ingest:
         self._engine = engine
         self._staging = staging
         self._scratch = scratch
+        self._reverting = Reverting(store, lake, engine)
 
     def open(self, dataset: Dataset, input_format: Mapping[str, Any], created_by: str = "") -> Batch:
         """Start a batch in status `loading`; queries do not see it. Raise `InvalidInput` for an unknown format."""
@@ -150,6 +156,13 @@ class Ingest:
                 _end(connection, batch.id, status="failed", errors=json.dumps([told]))
                 _audit(connection, "fail", batch)
         self._staging.delete(batch.id)
+
+    def revert(self, batch: Batch) -> None:
+        """Take back a batch that was published: its rows leave the dataset in a new snapshot. Repeating it is harmless.
+
+        Older snapshots keep them until they expire. Raise `WrongState` for a batch that is not in status `success`.
+        """
+        self._reverting.revert(batch.id)
 
     def promote(self, batch_id: str, mapping: Mapping[str, str] | None = None) -> None:
         """Validate each staged row, then publish the batch or fail it whole. Only the worker calls this.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ class Batch:
     id: str
     dataset_id: str
     status: str
-    """`loading` → `loaded` → `staging` → `success` or `failed`; `aborted` from `loading`."""
+    """`loading` → `loaded` → `staging` → `success` or `failed`; `aborted` from `loading`, `inactive` from `success`."""
     input_format: Mapping[str, Any]
     metrics: Mapping[str, int]
     errors: Sequence[Mapping[str, Any]]
@@ -32,6 +32,18 @@ class Batch:
     created: datetime
     updated: datetime
     completed: datetime | None
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """What its sender says of it besides."""
+
+    @property
+    def tags(self) -> Mapping[str, Any]:
+        """Its sender's tags, and the batch that replaced it: `acp_successor`."""
+        return self.body.get("tags") or {}
+
+    @property
+    def predecessors(self) -> tuple[str, ...]:
+        """The batches that it replaces when it is published."""
+        return tuple((self.body.get("replay") or {}).get("predecessors", ()))
 
 
 class Batches:
@@ -104,6 +116,7 @@ def create(
     input_format: Mapping[str, Any] | None = None,
     metrics: Mapping[str, int] | None = None,
     created_by: str = "",
+    body: Mapping[str, Any] | None = None,
 ) -> str:
     """Add a batch inside the caller's transaction and return its id."""
     moment = clock.millis(clock.now())
@@ -119,6 +132,7 @@ def create(
         "created": moment,
         "updated": moment,
         "completed": moment if status == "success" else None,
+        "body": json.dumps(dict(body or {})),
     }
     connection.execute(insert(batches).values(values))
     return batch_id
@@ -151,4 +165,5 @@ def batch_of(row: Row[Any]) -> Batch:
         created=clock.from_millis(row.created),
         updated=clock.from_millis(row.updated),
         completed=None if row.completed is None else clock.from_millis(row.completed),
+        body=json.loads(row.body),
     )

@@ -94,12 +94,16 @@ class Datasets:
 
     def by_id(self, dataset_id: str) -> Dataset:
         """Return a dataset by its id, whatever its sandbox; raise `NotFound` if it is gone."""
+        return self.get(self.sandbox_of(dataset_id), dataset_id)
+
+    def sandbox_of(self, dataset_id: str) -> Sandbox:
+        """Return the sandbox that a dataset is in; raise `NotFound` if it is gone."""
         query = select(sandboxes, organisations.c.tenant).join(datasets).join(organisations)
         with self._store.read() as connection:
             row = connection.execute(query.where(datasets.c.id == dataset_id)).first()
         if row is None:
             raise NotFound(f"no dataset {dataset_id!r}")
-        return self.get(Sandbox(row.id, row.name, row.org_id, row.tenant, row.type), dataset_id)
+        return Sandbox(row.id, row.name, row.org_id, row.tenant, row.type)
 
     def by_table(self, sandbox: Sandbox, table: str) -> Dataset | None:
         """Return the dataset that SQL calls *table*, whatever the case, or None."""

@@ -1,9 +1,9 @@
 """The open log: each dataset's Delta log, by which Spark, Polars, DuckDB and others read the lake without us.
 
 It lies in `{lake}/{dataset_id}/_delta_log`, names the very files that the store names, and lags behind the
-store but never leads it. Each published snapshot with rows is one Delta commit, which carries the batch id
-(`limbeck.batch`) and, as a Delta application transaction, the snapshot's number: by it the log itself says
-how far it has come, so nothing is added twice and a log that was lost is written anew.
+store but never leads it. Each published snapshot that adds rows or takes some out is one Delta commit, which
+carries the batch id (`limbeck.batch`) and, as a Delta application transaction, the snapshot's number: by it the log
+itself says how far it has come, so nothing is added twice and a log that was lost is written anew.
 
 A schema that gained fields is widened in the log before the next batch. Compaction is not mirrored: the log goes
 on naming the small files, so these must not be deleted before their replacement is committed here.
@@ -12,13 +12,12 @@ on naming the small files, so these must not be deleted before their replacement
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, or_, select
 
-from limbeck import crash
+from limbeck import clock, crash
 from limbeck.errors import NotFound
 from limbeck.lake import feed
 from limbeck.lake.model import Dataset
@@ -30,7 +29,9 @@ from limbeck.xdm.arrow import arrow_schema
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable, Schema
-    from deltalake.transaction import RemoveAction
+
+Rows = list[Row[Any]]
+"""Of `data_files`."""
 
 CURSOR = "delta"
 """The name under which the logs' place in the feed is kept."""
@@ -71,9 +72,9 @@ class DeltaLogs:
             return
         table = self._open(dataset)
         known = table.transaction_version(APPLICATION) or 0
-        for snapshot, files in self._published(dataset, known):
+        for snapshot, (added, removed) in sorted(self._published(dataset, known).items()):
             table.update_incremental()
-            _commit(table, snapshot, files)
+            _commit(table, snapshot, added, removed)
             crash.point("lake.delta.committed")
 
     def _open(self, dataset: Dataset) -> DeltaTable:
@@ -91,34 +92,44 @@ class DeltaLogs:
             table.alter.add_columns(schema.fields, commit_properties=_properties())
         return table
 
-    def _published(self, dataset: Dataset, after: int) -> Iterator[tuple[int, Sequence[Row[Any]]]]:
-        """Yield the snapshots after *after* that added rows, with the files as they were written."""
+    def _published(self, dataset: Dataset, after: int) -> dict[int, tuple[Rows, Rows]]:
+        """Return the files, as they were written, that each snapshot after *after* added and took out."""
         columns = data_files.c
-        written = select(data_files).where(
-            columns.dataset_id == dataset.id, columns.first_snapshot > after, columns.made_by.is_(None)
-        )
+        changed = or_(columns.first_snapshot > after, columns.removed_snapshot > after)
+        written = select(data_files).where(columns.dataset_id == dataset.id, columns.made_by.is_(None), changed)
         with self._store.read() as connection:
-            rows = connection.execute(written.order_by(columns.first_snapshot, columns.path)).all()
-        for snapshot, files in groupby(rows, key=lambda row: row.first_snapshot):
-            yield snapshot, list(files)
+            rows = connection.execute(written.order_by(columns.path)).all()
+        found: dict[int, tuple[Rows, Rows]] = defaultdict(lambda: ([], []))
+        for row in rows:
+            if row.first_snapshot > after:
+                found[row.first_snapshot][0].append(row)
+            if row.removed_snapshot is not None:
+                found[row.removed_snapshot][1].append(row)
+        return found
 
 
-def _commit(table: DeltaTable, snapshot: int, files: Sequence[Row[Any]]) -> None:
-    from deltalake.transaction import AddAction
+def _commit(table: DeltaTable, snapshot: int, added: Rows, removed: Rows) -> None:
+    from deltalake.transaction import AddAction, RemoveAction
 
     adds: list[AddAction | RemoveAction] = [
         AddAction(
-            path=file.path.partition("/")[2],
+            path=_name(file),
             size=file.bytes,
             partition_values={},
             modification_time=file.created,
             data_change=True,
             stats=json.dumps({"numRecords": file.rows}),
         )
-        for file in files
+        for file in added
     ]
-    properties = _properties(snapshot, files[0].batch_id)
-    table.create_write_transaction(adds, "append", table.schema(), [], commit_properties=properties)
+    moment = clock.millis(clock.now())
+    removes = [RemoveAction(path=_name(file), deletion_timestamp=moment, data_change=True) for file in removed]
+    properties = _properties(snapshot, added[0].batch_id if added else None)
+    table.create_write_transaction([*adds, *removes], "append", table.schema(), [], commit_properties=properties)
+
+
+def _name(file: Row[Any]) -> str:
+    return str(file.path.partition("/")[2])
 
 
 def _properties(snapshot: int | None = None, batch_id: str | None = None) -> CommitProperties:

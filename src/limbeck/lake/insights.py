@@ -18,7 +18,7 @@ from limbeck.store.tables import batches, datasets
 _PREFIX = "timeseries.ingestion.dataset."
 
 METRICS: Mapping[str, Callable[[Batch], int]] = {
-    f"{_PREFIX}batchsuccess.count": lambda batch: int(batch.status == "success"),
+    f"{_PREFIX}batchsuccess.count": lambda batch: int(batch.status in ("success", "inactive")),
     f"{_PREFIX}batchfailed.count": lambda batch: int(batch.status == "failed"),
     f"{_PREFIX}recordsuccess.count": lambda batch: int(batch.metrics.get("outputRecordCount", 0)),
     f"{_PREFIX}size": lambda batch: int(batch.metrics.get("inputByteSize", 0)),

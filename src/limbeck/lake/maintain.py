@@ -18,6 +18,7 @@ from limbeck.files import Folder
 from limbeck.lake.feed import position
 from limbeck.lake.model import Dataset
 from limbeck.lake.publish import place
+from limbeck.lake.removal import written
 from limbeck.lake.service import Lake
 from limbeck.settings import Settings
 from limbeck.store import Store
@@ -34,8 +35,8 @@ def compact(store: Store, lake: Lake, engine: Engine, dataset: Dataset) -> int:
     """Merge the current small files of *dataset*; return how many were merged.
 
     Readers notice nothing: snapshots, their ids and what lies between two of them stay the same, and merged rows keep
-    the order they came in, which windows break ties by. Datasets in Profile
-    are left as they are: the age of a record is that of its file.
+    the order they came in, which windows break ties by, and know their batches. Datasets in Profile are left as they
+    are: the age of a record is that of its file.
     """
     if dataset.in_profile:
         return 0
@@ -46,24 +47,24 @@ def compact(store: Store, lake: Lake, engine: Engine, dataset: Dataset) -> int:
     table = lake.table(dataset)
     files = tuple(str(lake.folder.path(path)) for path in paths)
     with engine.session([replace(table, files=files)], ordered=True) as session:
-        merged = session.write_parquet(f"SELECT * FROM {quoted(table.name)}")
-        placed = place(lake.folder, dataset.id, merged)
+        (merged,) = place(lake.folder, dataset.id, session.write_parquet(f"SELECT * FROM {quoted(table.name)}"))
     crash.point("lake.compact.placed")
     compaction = ids.ulid()
     with store.write() as connection:
-        mine = data_files.c.path.in_(paths) & data_files.c.replaced_by.is_(None)
+        mine = and_(
+            data_files.c.path.in_(paths), data_files.c.replaced_by.is_(None), data_files.c.removed_snapshot.is_(None)
+        )
         span = select(func.count(), func.min(data_files.c.first_snapshot), func.max(data_files.c.last_snapshot)).where(
             mine
         )
         count, first, last = connection.execute(span).one()
         if count != len(paths):
-            return 0  # another process merged some of them meanwhile; what was placed here is an orphan
+            return 0  # some were merged or taken out meanwhile; what was placed here is an orphan
         connection.execute(update(data_files).where(mine).values(replaced_by=compaction))
-        for f in placed:
-            row = {"path": f.path, "rows": f.rows, "bytes": f.bytes, "fingerprint": f.fingerprint}
-            span_of_file = {"first_snapshot": first, "last_snapshot": last, "made_by": compaction}
-            moment = clock.millis(clock.now())
-            connection.execute(insert(data_files).values(dataset_id=dataset.id, created=moment, **row, **span_of_file))
+        row = {"path": merged.path, "rows": merged.rows, "bytes": merged.bytes, "fingerprint": merged.fingerprint}
+        row |= {"first_snapshot": first, "last_snapshot": last, "made_by": compaction}
+        row |= {"shares": written([share for f in small for share in f.shares])}
+        connection.execute(insert(data_files).values(dataset_id=dataset.id, created=clock.millis(clock.now()), **row))
     return len(paths)
 
 

@@ -61,6 +61,14 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """Neighbouring rows of a file that came with one batch."""
+
+    batch_id: str | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class DataFile:
     """A Parquet file of a dataset."""
 
@@ -75,6 +83,13 @@ class DataFile:
     """The snapshot that published it."""
     published: int = 0
     """When that was, in milliseconds since 1970."""
+    merged: tuple[Share, ...] = ()
+    """Of a file that compaction made, what its rows came with, in their order."""
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """What its rows came with, in their order."""
+        return self.merged or (Share(self.batch_id, self.rows),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,20 +21,24 @@ from limbeck.engine.sql import quoted, type_of
 from limbeck.errors import CommitConflict, NotFound
 from limbeck.files import Folder
 from limbeck.lake.model import DataFile
+from limbeck.lake.removal import Removal, take_out
 from limbeck.store import Store
 from limbeck.store.tables import data_files, datasets, feed, snapshots
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What one dataset gains: *files* (already placed) of one batch or statement."""
+    """What one dataset gains: *files* (already placed) of one batch or statement; and what it loses."""
 
     dataset_id: str
     files: tuple[DataFile, ...]
-    batch_id: str
+    batch_id: str | None
+    """None for what only takes rows out."""
     operation: str = "append"
     expects: int | None = None
     """The snapshot this write was based on; None if it adds to whatever is there."""
+    removal: Removal | None = None
+    """What it loses by the same snapshot."""
 
 
 def place(folder: Folder, dataset_id: str, sources: Sequence[Path]) -> tuple[DataFile, ...]:
@@ -71,7 +75,8 @@ def publish(
     """Publish all *publications* and the caller's own changes in one transaction.
 
     A batch that is published already is left as it is, so a repeated call changes nothing. Raise
-    `CommitConflict` if a dataset is not at the snapshot a publication expects, `NotFound` if it is gone.
+    `CommitConflict` if a dataset is not at the snapshot a publication expects or the files of what it loses are
+    others by now, `NotFound` if it is gone.
     """
     crash.point("lake.publish.before")
     with store.write() as connection:
@@ -116,10 +121,14 @@ def add_snapshot(connection: Connection, publication: Publication) -> int:
             for f in publication.files
         ]
         connection.execute(insert(data_files), rows_of_files)
+    if publication.removal is not None:
+        take_out(connection, publication.removal, snapshot)
     return snapshot
 
 
 def _published(connection: Connection, publication: Publication) -> int | None:
+    if publication.batch_id is None:
+        return None
     same = snapshots.c.batch_id == publication.batch_id
     query = select(snapshots.c.id).where(snapshots.c.dataset_id == publication.dataset_id, same)
     found: int | None = connection.execute(query).scalar()

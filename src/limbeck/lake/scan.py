@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, or
 
 from limbeck import clock
 from limbeck.errors import SnapshotExpired
-from limbeck.lake.model import DataFile, Dataset, Measure, Snapshot
+from limbeck.lake.model import DataFile, Dataset, Measure, Share, Snapshot
 from limbeck.store import Store
 from limbeck.store.tables import data_files, snapshots
 
@@ -59,14 +60,14 @@ def _between(connection: Connection, dataset: Dataset, since: int, until: int) -
     )
     order = (data_files.c.first_snapshot, data_files.c.path)
     rows = connection.execute(select(data_files).where(inside).order_by(*order)).all()
-    return [_file(row) for row in _uncovered(rows)]
+    return [file_of(row) for row in _uncovered(rows)]
 
 
-def files_where(store: Store, condition: ColumnElement[bool]) -> list[DataFile]:
-    """Return the data files whose rows satisfy *condition*."""
+def files_where(store: Store, *conditions: ColumnElement[bool]) -> list[DataFile]:
+    """Return the data files whose rows satisfy all *conditions*."""
     with store.read() as connection:
-        rows = connection.execute(select(data_files).where(condition).order_by(data_files.c.path)).all()
-    return [_file(row) for row in rows]
+        rows = connection.execute(select(data_files).where(*conditions).order_by(data_files.c.path)).all()
+    return [file_of(row) for row in rows]
 
 
 _MEASURE = select(func.sum(data_files.c.rows), func.sum(data_files.c.bytes)).where(
@@ -108,5 +109,9 @@ def _uncovered(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     return [row for row in rows if row.replaced_by not in compactions]
 
 
-def _file(row: Row[Any]) -> DataFile:
-    return DataFile(row.path, row.rows, row.bytes, row.fingerprint, row.batch_id, row.last_snapshot, row.created)
+def file_of(row: Row[Any]) -> DataFile:
+    """Return the data file of a row of the store."""
+    merged = tuple(Share(batch_id, rows) for batch_id, rows in json.loads(row.shares or "[]"))
+    return DataFile(
+        row.path, row.rows, row.bytes, row.fingerprint, row.batch_id, row.last_snapshot, row.created, merged
+    )

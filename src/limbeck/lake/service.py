@@ -137,11 +137,21 @@ class Lake:
 
     def files_of_batch(self, batch: Batch) -> list[DataFile]:
         """Return the files that *batch* added, as long as they are kept."""
-        return scan.files_where(self._store, data_files.c.batch_id == batch.id)
+        return scan.files_where(self._store, data_files.c.batch_id == batch.id, data_files.c.removed_snapshot.is_(None))
+
+    def files_removed(self, dataset: Dataset, snapshot: int) -> list[DataFile]:
+        """Return the files, as they were written, whose rows left *dataset* with *snapshot*, as long as they are kept.
+
+        Only of what came since the dataset is in Profile.
+        """
+        mine = (data_files.c.dataset_id == dataset.id, data_files.c.removed_snapshot == snapshot)
+        since = (data_files.c.first_snapshot > dataset.profile_since, data_files.c.made_by.is_(None))
+        return scan.files_where(self._store, *mine, *since)
 
     def file(self, path: str) -> DataFile | None:
-        """Return a data file by its path, or None."""
-        return next(iter(scan.files_where(self._store, data_files.c.path == path)), None)
+        """Return a data file that was not taken out by its path, or None."""
+        mine = (data_files.c.path == path, data_files.c.removed_snapshot.is_(None))
+        return next(iter(scan.files_where(self._store, *mine)), None)
 
     def table(
         self, dataset: Dataset, name: str | None = None, since: int | None = None, until: int | None = None

@@ -126,7 +126,7 @@ class SessionCatalogue:
         fallback = self._session.variables.is_on("resolve_fallback_snapshot_on_failure")
         files = self._lake.files(dataset, source.since, source.until, from_earliest=fallback)
         table = self._lake.table_of(dataset, files, source.view)
-        batches = tuple(f.batch_id for f in files) if source.batched else None
+        batches = tuple(tuple((s.batch_id, s.rows) for s in f.shares) for f in files) if source.batched else None
         return replace(table, flat=self._session.view.flat, place=source.placed, batches=batches)
 
     @property

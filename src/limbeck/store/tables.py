@@ -201,6 +201,7 @@ data_files = Table(
     Column("made_by", String),
     Column("replaced_by", String),
     Column("created", BigInteger, nullable=False),
+    Column("shares", Text),
     Index("ix_data_files_dataset", "dataset_id", "first_snapshot"),
 )
 
@@ -239,6 +240,7 @@ batches = Table(
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
     Column("completed", BigInteger),
+    Column("body", Text, nullable=False, server_default="{}"),
 )
 
 staged_files = Table(

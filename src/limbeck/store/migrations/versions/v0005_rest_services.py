@@ -14,6 +14,7 @@ def upgrade() -> None:
     _audit()
     _registry()
     _catalog()
+    _lake()
 
 
 def _access() -> None:
@@ -63,3 +64,9 @@ def _catalog() -> None:
     """Datasets."""
     op.add_column("datasets", sa.Column("body", sa.Text(), nullable=False, server_default="{}"))
     op.add_column("datasets", sa.Column("etag", sa.String(), nullable=False, server_default=""))
+
+
+def _lake() -> None:
+    """Batches that are taken back, replace others, or are taken in part."""
+    op.add_column("data_files", sa.Column("shares", sa.Text()))
+    op.add_column("batches", sa.Column("body", sa.Text(), nullable=False, server_default="{}"))
