@@ -21,6 +21,7 @@ from tests.platforms import command
 from tests.rest.api import ORG, Api, served
 from tests.rest.resources import CATALOG, KINDS, QUERY, Kind, dataset, schema
 
+IMPORT = "/data/foundation/import/batches"
 EVENTS = "/data/foundation/audit/events"
 Event = dict[str, Any]
 
@@ -108,6 +109,33 @@ def test_sql_is_told_over_every_way(api: Api) -> None:
     until(lambda: str(api.ok("GET", f"{QUERY}/queries/{job}")["state"]), lambda state: state in ("SUCCESS", "FAILED"))
     assert ours("by_job") == [("editor", "Create")]
     assert [(e["authId"], e["action"]) for e in about(api, job)] == [("editor", "Create")]
+
+
+def test_batches_are_told(api: Api) -> None:
+    into, editor = dataset(api), api.as_("editor")
+
+    def opened() -> str:
+        return str(editor.ok("POST", IMPORT, {"datasetId": into, "inputFormat": {"format": "json"}})["id"])
+
+    loaded = opened()
+    editor.ok("PUT", f"{IMPORT}/{loaded}/datasets/{into}/files/a.json", content=b'{"_id": "1"}')
+    for action in ("COMPLETE", "COMPLETE"):  # what is repeated changes nothing
+        editor.ok("POST", f"{IMPORT}/{loaded}", params={"action": action})
+    ended = until(
+        lambda: str(api.ok("GET", f"{CATALOG}/batches/{loaded}")[loaded]["status"]),
+        lambda s: s in ("success", "failed"),
+    )
+    assert ended == "success"
+    editor.ok("POST", f"{IMPORT}/{loaded}", params={"action": "REVERT"})
+    assert [(e["authId"], e["action"]) for e in about(api, loaded)] == [
+        ("editor", "Create"),
+        ("editor", "Complete"),
+        ("editor", "Revert"),
+    ]
+    for action in ("ABORT", "FAIL"):
+        made = opened()
+        editor.ok("POST", f"{IMPORT}/{made}", params={"action": action})
+        assert [e["action"] for e in about(api, made)] == ["Create", action.capitalize()]
 
 
 def test_the_command_line_is_told(tmp_path: Path) -> None:

@@ -18,12 +18,8 @@ from limbeck.files import Folder
 from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
 from limbeck.ingest.parts import Parts, Span
 from limbeck.lake import Batch, Dataset, Lake, batches
-<<<<<<< HEAD
-from limbeck.store import Store, audit
-=======
 from limbeck.lake.revert import Reverting
-from limbeck.store import Store
->>>>>>> main
+from limbeck.store import Store, audit
 from limbeck.store.queue import enqueue
 from limbeck.store.tables import datasets, staged_files
 
