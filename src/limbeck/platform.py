@@ -46,7 +46,7 @@ from limbeck.scope import Sandbox
 from limbeck.settings import Settings
 from limbeck.store import Store
 from limbeck.store.audit import Audit
-from limbeck.store.queue import Job
+from limbeck.store.queue import Job, Queue
 from limbeck.worker import Handler, Worker
 
 FEED_READERS = (DELTA_CURSOR, IDENTITY_CURSOR)
@@ -63,6 +63,7 @@ class Platform:
         self.settings = settings
         _prepare(settings)
         self.store = Store.open(settings.store_url)
+        self.queue = Queue(self.store)
         self.audit = Audit(self.store, timedelta(days=settings.audit_retention_days))
         self.access = Access(self.store, settings.token_lifetime_s)
         self.engine = Engine(
@@ -110,6 +111,11 @@ class Platform:
             self.store, {QUERY_RUN: Handler(self.query_runs.run, self.query_runs.give_up)}, settings.home / "workers"
         )
         """Queries may run for hours: they have a worker of their own, so that nothing waits for them."""
+
+    @property
+    def workers(self) -> Mapping[str, Worker]:
+        """Who does the queued work, by what it is."""
+        return {"jobs": self.worker, "queries": self.query_worker}
 
     def start(self) -> None:
         """Begin to run queued work, after removing what crashes left behind."""

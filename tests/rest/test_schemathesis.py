@@ -66,7 +66,8 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with served(home) as api:
         bound = listen("127.0.0.1", 0)
         url = url_of(bound)
-        server = ThreadServer(api.platform, bound, pg=("127.0.0.1", 1), http=url)
+        wire = listen("127.0.0.1", 0)  # nobody serves it; it is there
+        server = ThreadServer(api.platform, bound, pg=wire.getsockname()[:2], http=url)
         try:
             document = schemathesis.openapi.from_dict(requests.get(f"{url}/openapi.json", timeout=60).json())
             document.config.update(base_url=url)
@@ -75,6 +76,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
             yield Target(api, document, (str(home), "s3cret", *signing, *api.tokens.values()))
         finally:
             server.stop()
+            wire.close()
 
 
 def templates(path: str, made: str) -> dict[str, str] | None:
