@@ -63,9 +63,12 @@ Catalog (5) tests/rest/test_batches.py /data/foundation/catalog
     GET /batches/{id}
     GET /batch/{id}
     - GET /ttl/{id}: rows do not expire
-    - GET /dataSets/{id}/views: Data Access lists the files of batches
-    - GET /dataSetFiles: Data Access lists the files of batches
-    - GET /lastBatches: GET /batches is newest first
+    GET /
+    GET /dataSets/{id}/views
+    GET /dataSets/{id}/views/{view}
+    GET /dataSets/{id}/views/{view}/files
+    GET /dataSetFiles
+    GET /lastBatches
     - POST /batches: batches are opened at Batch Ingestion
 Batch Ingestion (6) tests/rest/test_batches.py /data/foundation/import
     POST /batches
@@ -74,14 +77,15 @@ Batch Ingestion (6) tests/rest/test_batches.py /data/foundation/import
     PATCH /batches/{id}/datasets/{dataset}/files/{name}
     POST /batches/{id}/datasets/{dataset}/files/{name}
     HEAD /batches/{id}/datasets/{dataset}/files/{name}
-    - PATCH /batches: batches cannot be replayed
-    - GET /batches/{id}/datasets/{dataset}/preview: SQL shows rows
-Data Access (13) tests/behaviour/test_tracer.py /data/foundation/export
+    PATCH /batches
+    GET /batches/{id}/datasets/{dataset}/preview
+Data Access (13) tests/rest/test_data_access.py /data/foundation/export
     GET /batches/{id}/files
     GET /files/{id}
+    HEAD /files/{id}
     - GET /batches/{id}/failed: a batch is taken whole or not at all
     - GET /batches/{id}/meta: Catalog's batches carry their errors
-    - GET /datasets/{id}/preview: SQL shows rows
+    GET /datasets/{id}/preview
 Query Service (7.1) tests/behaviour/test_query_runs.py /data/foundation/query
     GET /connection_parameters
     POST /queries

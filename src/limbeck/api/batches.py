@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from limbeck.api import shapes
+from limbeck.api import flowshapes, shapes
 from limbeck.api.bodies import body_of
 from limbeck.api.context import Caller, Reading, Writing
 from limbeck.api.document import FILE as FILE_BODY
 from limbeck.errors import InvalidInput, NotFound
 from limbeck.ingest.parts import Span
+from limbeck.ingest.preview import Csv
 from limbeck.lake import Batch
 
 router = APIRouter(prefix="/data/foundation/import")
@@ -25,20 +26,35 @@ FILE = "/batches/{batch_id}/datasets/{dataset_id}/files/{name:path}"
 Part = Annotated[str | None, Header(alias="Content-Range")]
 
 
-class CreateBatch(BaseModel):
-    """Body of POST /batches; keys we do not know are accepted."""
+class Replay(BaseModel):
+    """Which batches a new one takes the place of."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    predecessors: list[str] = Field(min_length=1)
+    reason: Literal["replace"] = "replace"
+
+
+class CreateBatch(BaseModel):
+    """Body of POST /batches; keys we do not know are kept."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="allow")
 
     dataset_id: str = Field(alias="datasetId")
     input_format: dict[str, Any] = Field(alias="inputFormat", default={"format": "json"})
+    tags: dict[str, Any] = {}
+    replay: Replay | None = None
 
 
 @router.post("/batches", status_code=201)
+@router.patch("/batches", status_code=201)
 def create_batch(caller: Writing, body: CreateBatch) -> dict[str, Any]:
-    """POST /batches: a batch in status `loading`."""
+    """POST /batches: a batch in status `loading`. A replay comes by PATCH, too, with a `$` before each id."""
     dataset = caller.platform.lake.datasets.get(caller.sandbox, body.dataset_id)
-    made = caller.platform.ingest.open(dataset, body.input_format, caller.principal.client_id)
+    kept = {key: value for key, value in (body.model_extra or {}).items() if key not in shapes.BATCH_KEYS}
+    kept |= {"tags": body.tags}
+    if body.replay is not None:
+        before = dict.fromkeys(batch_id.removeprefix("$") for batch_id in body.replay.predecessors)
+        kept["replay"] = {"predecessors": list(before), "reason": body.replay.reason}
+    made = caller.platform.ingest.open(dataset, body.input_format, caller.principal.client_id, kept)
     return shapes.batch(made, caller.principal.org_id)
 
 
@@ -107,6 +123,25 @@ def act_on_batch(caller: Writing, batch_id: str, action: str) -> Response:
         case _:
             raise InvalidInput(f"a batch takes action=COMPLETE, ABORT, FAIL or REVERT, not {action!r}")
     return JSONResponse({})
+
+
+@router.get("/batches/{batch_id}/datasets/{dataset_id}/preview")
+def preview_batch(
+    caller: Reading,
+    batch_id: str,
+    dataset_id: str,
+    delimiter: str | None = None,
+    quote: str = '"',
+    escape: str = '"',
+    charset: str = "utf-8",
+    header: bool = True,
+    nrow: Annotated[int, Query(ge=1, le=100)] = 5,
+) -> dict[str, Any]:
+    """GET …/preview: the first rows of the files that have come so far, as texts."""
+    batch = _batch(caller, batch_id, dataset_id)
+    delimiter = delimiter or str(batch.input_format.get("delimiter", ","))
+    csv = Csv(delimiter, quote, escape, charset, header)
+    return flowshapes.preview(caller.platform.ingest.preview(batch, csv, nrow))
 
 
 def _batch(caller: Caller, batch_id: str, dataset_id: str) -> Batch:

@@ -12,8 +12,8 @@ from limbeck.api import shapes
 from limbeck.api.context import Caller, Reading, Writing
 from limbeck.api.etags import IfMatch, show
 from limbeck.api.lists import filtered, ordered
-from limbeck.errors import InvalidInput, NotServed
-from limbeck.lake import Dataset
+from limbeck.errors import InvalidInput, NotFound, NotServed
+from limbeck.lake import DataFile, Dataset
 from limbeck.registry import json_patch
 
 router = APIRouter(prefix="/data/foundation/catalog")
@@ -126,6 +126,76 @@ def delete_dataset(caller: Writing, dataset_id: str, etag: IfMatch = None) -> li
     return [f"@/dataSets/{dataset_id}"]
 
 
+@router.get("/dataSets/{dataset_id}/views")
+def list_views(caller: Reading, dataset_id: str) -> Keyed:
+    """GET /dataSets/{id}/views: a dataset has one view, of the same id: what it holds now."""
+    found = caller.platform.lake.datasets.get(caller.sandbox, dataset_id)
+    return {found.id: shapes.view(found, caller.principal.org_id)}
+
+
+@router.get("/dataSets/{dataset_id}/views/{view_id}")
+def get_view(caller: Reading, dataset_id: str, view_id: str) -> Keyed:
+    """GET /dataSets/{id}/views/{view}: an object with the one key *view*."""
+    found = list_views(caller, dataset_id)
+    if view_id not in found:
+        raise NotFound(f"dataset {dataset_id} has no view {view_id!r}; its one view has the same id")
+    return found
+
+
+@router.get("/dataSets/{dataset_id}/views/{view_id}/files")
+def list_files_of_view(caller: Reading, dataset_id: str, view_id: str) -> Keyed:
+    """GET /dataSets/{id}/views/{view}/files: the files that a dataset consists of now, keyed by id."""
+    get_view(caller, dataset_id, view_id)
+    found = caller.platform.lake.datasets.get(caller.sandbox, dataset_id)
+    return _files(caller, dataset_id, caller.platform.lake.files(found))
+
+
+@router.get("/dataSetFiles")
+def list_files(
+    caller: Reading,
+    batch_id: Annotated[str | None, Query(alias="batchId")] = None,
+    dataset_id: Annotated[str | None, Query(alias="dataSetId")] = None,
+    start: Start = 0,
+    limit: Limit = 100,
+) -> Keyed:
+    """GET /dataSetFiles: the files that a batch added, or that a dataset consists of now, keyed by id."""
+    lake = caller.platform.lake
+    if batch_id is not None:
+        batch = lake.batches.get(caller.sandbox, batch_id)
+        dataset_id, found = batch.dataset_id, lake.files_of_batch(batch)
+    elif dataset_id is not None:
+        found = lake.files(lake.datasets.get(caller.sandbox, dataset_id))
+    else:
+        raise InvalidInput("name a batch with batchId, or a dataset with dataSetId")
+    return _files(caller, dataset_id, found[start : start + limit])
+
+
+@router.get("/lastBatches")
+def list_last_batches(
+    caller: Reading,
+    request: Request,
+    dataset_id: Annotated[str | None, Query(alias="dataSetId")] = None,
+    start: Start = 0,
+    limit: Limit = 20,
+    order: OrderBy = None,
+    properties: str | None = None,
+) -> list[dict[str, Any]]:
+    """GET /lastBatches: the newest batch of a dataset, or of each that has one, newest first."""
+    lake = caller.platform.lake
+    datasets = lake.datasets
+    wanted = datasets.all(caller.sandbox) if dataset_id is None else [datasets.get(caller.sandbox, dataset_id)]
+    newest = sorted(filter(None, (lake.batches.newest(d.id) for d in wanted)), key=lambda b: b.id, reverse=True)
+    shown = [shapes.batch(b, caller.principal.org_id) for b in newest]
+    conditions = _conditions(request, ("dataSetId", "start", "limit", "orderBy", "properties"))
+    return [_cut(item, properties) for item in _listed(shown, conditions, order)[start : start + limit]]
+
+
+@router.get("")
+def list_resources(_caller: Reading) -> list[str]:
+    """GET /: the resources that can be listed."""
+    return [f"@{route}" for route in ("/batches", "/dataSetFiles", "/dataSets", "/lastBatches")]
+
+
 @router.get("/batches")
 def list_batches(
     caller: Reading,
@@ -154,6 +224,10 @@ def get_batch(caller: Reading, batch_id: str) -> Keyed:
     """GET /batches/{id}: an object with the one key *id*."""
     found = caller.platform.lake.batches.get(caller.sandbox, batch_id)
     return {found.id: shapes.batch(found, caller.principal.org_id)}
+
+
+def _files(caller: Caller, dataset_id: str, found: Sequence[DataFile]) -> Keyed:
+    return {shapes.file_id(f): shapes.dataset_file(f, dataset_id, caller.principal.org_id) for f in found}
 
 
 def _shape(caller: Caller, dataset: Dataset) -> dict[str, Any]:

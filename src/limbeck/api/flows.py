@@ -16,9 +16,9 @@ from limbeck.api.lists import filtered, ordered
 from limbeck.errors import InvalidInput, NotFound, NotServed
 from limbeck.flow import Resource, Run
 from limbeck.flow.model import ResourceKind
-from limbeck.flow.preview import preview
 from limbeck.flow.specs import CONNECTIONS, FLOWS, LANDING_ZONE_SOURCE, connection_spec, flow_spec
 from limbeck.flow.storage import Entry
+from limbeck.ingest.preview import preview
 
 router = APIRouter()
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from limbeck import clock
 from limbeck.flow import Resource, Run
-from limbeck.flow.preview import Preview
 from limbeck.flow.specs import LANDING_ZONE_TARGET, PROFILE_STORE, ConnectionSpec, FlowSpec
+from limbeck.ingest.preview import Preview
 from limbeck.scope import Sandbox
 
 VERSION = "1.0"

@@ -14,7 +14,7 @@ from limbeck.access.service import Credential
 from limbeck.audience import Audience, Membership, SegmentJob, Status
 from limbeck.errors import LimbeckError
 from limbeck.identity import Identity
-from limbeck.lake import Batch, Dataset, Measure
+from limbeck.lake import Batch, DataFile, Dataset, Measure
 from limbeck.profile import Event, Profile
 from limbeck.query.runs import QueryRun
 from limbeck.query.schedules import Schedule
@@ -205,7 +205,7 @@ def registry_change(value: Change, where: Sandbox) -> dict[str, Any]:
 
 DATASET_KEYS = frozenset(
     {"id", "imsOrg", "sandboxId", "version", "created", "updated", "createdUser", "schemaRef", "files", "state"}
-    | {"namespace", "classification", "extensions", "lastBatchId", "lastBatchStatus", "observableSchema"}
+    | {"viewId", "namespace", "classification", "extensions", "lastBatchId", "lastBatchStatus", "observableSchema"}
 )
 """Keys of a dataset that are told here, whatever was sent."""
 
@@ -246,6 +246,7 @@ def dataset(value: Dataset, org_id: str, measure: Measure, last_batch: Batch | N
         "updated": clock.millis(value.updated),
         "createdUser": value.created_by,
         "schemaRef": {"id": value.schema.id, "contentType": "application/vnd.adobe.xed+json;version=1"},
+        "viewId": value.id,
         "files": f"@/dataSetFiles?dataSetId={value.id}",
         "state": "DRAFT",
         "namespace": "ACP",
@@ -255,6 +256,48 @@ def dataset(value: Dataset, org_id: str, measure: Measure, last_batch: Batch | N
     if last_batch is not None:
         shape |= {"lastBatchId": last_batch.id, "lastBatchStatus": last_batch.status}
     return shape
+
+
+def view(value: Dataset, org_id: str) -> dict[str, Any]:
+    """Return the one view of a dataset: what it holds now (section 5.1)."""
+    return {
+        "id": value.id,
+        "name": value.name,
+        "imsOrg": org_id,
+        "dataSetId": value.id,
+        "version": f"1.0.{value.snapshot}",
+        "created": clock.millis(value.created),
+        "updated": clock.millis(value.updated),
+        "createdUser": value.created_by,
+        "files": f"@/dataSets/{value.id}/views/{value.id}/files",
+    }
+
+
+def file_id(value: DataFile) -> str:
+    """Return the id of a file of a dataset."""
+    return value.path.removesuffix(".parquet").replace("/", "-")
+
+
+def dataset_file(value: DataFile, dataset_id: str, org_id: str) -> dict[str, Any]:
+    """Return a file of a dataset as Catalog shows it (section 5.2); one of several batches names none."""
+    told = {
+        "id": file_id(value),
+        "imsOrg": org_id,
+        "dataSetId": dataset_id,
+        "dataSetViewId": dataset_id,
+        "version": "1.0.0",
+        "created": value.published,
+        "updated": value.published,
+        "isValid": True,
+        "records": value.rows,
+        "size": value.bytes,
+    }
+    return told if value.batch_id is None else {**told, "batchId": value.batch_id}
+
+
+def rows(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of a dataset as JSON has them; what is NULL is absent."""
+    return [_json(dict(row)) for row in found]
 
 
 def series(
@@ -275,6 +318,13 @@ def series(
         for key, dps in sums.items()
     ]
     return {"metric": metric, "filters": list(filters), "datapoints": datapoints, "granularity": granularity}
+
+
+BATCH_KEYS = frozenset(
+    {"id", "imsOrg", "status", "created", "updated", "completed", "createdUser", "relatedObjects", "version"}
+    | {"inputFormat", "metrics", "errors"}
+)
+"""Keys of a batch that are told here, whatever was sent."""
 
 
 def batch(value: Batch, org_id: str) -> dict[str, Any]:

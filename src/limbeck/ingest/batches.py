@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,12 +13,13 @@ from sqlalchemy import Connection, delete, insert, select
 
 from limbeck import clock, crash, ids
 from limbeck.engine import Engine
-from limbeck.errors import Internal, InvalidInput, LimbeckError, WrongState
+from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound, WrongState
 from limbeck.files import Folder
 from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
 from limbeck.ingest.parts import Parts, Span
+from limbeck.ingest.preview import Csv, Preview, preview_of
 from limbeck.lake import Batch, Dataset, Lake, batches
-from limbeck.lake.revert import Reverting
+from limbeck.lake.revert import Reverting, require_success
 from limbeck.store import Store, audit
 from limbeck.store.queue import enqueue
 from limbeck.store.tables import datasets, staged_files
@@ -49,13 +50,26 @@ class Ingest:
         self._scratch = scratch
         self._reverting = Reverting(store, lake, engine)
 
-    def open(self, dataset: Dataset, input_format: Mapping[str, Any], created_by: str = "") -> Batch:
-        """Start a batch in status `loading`; queries do not see it. Raise `InvalidInput` for an unknown format."""
+    def open(
+        self,
+        dataset: Dataset,
+        input_format: Mapping[str, Any],
+        created_by: str = "",
+        body: Mapping[str, Any] | None = None,
+    ) -> Batch:
+        """Start a batch in status `loading`; queries do not see it. *body* is what its sender says of it besides.
+
+        Raise `InvalidInput` for an unknown format or for a predecessor that the dataset does not have, and `WrongState`
+        for one that is not in status `success`.
+        """
         InputFormat.parse(input_format)
         with self._store.write() as connection:
-            made = batches.create(connection, dataset.id, input_format=input_format, created_by=created_by)
+            made = batches.create(connection, dataset.id, input_format=input_format, created_by=created_by, body=body)
+            opened = batches.status_of(connection, made)
+            for batch_id in opened.predecessors:
+                _require_predecessor(connection, dataset, batch_id)
             audit.record(connection, "create", "batch", made, dataset.sandbox_id)
-        return self._lake.batches.by_id(made)
+        return opened
 
     def upload(self, batch: Batch, name: str, body: BinaryIO) -> None:
         """Stage one file; the same name again replaces it. Raise `WrongState` once the batch is completed."""
@@ -81,6 +95,16 @@ class Ingest:
         parts = Parts(self._staging, batch.id, name)
         self._keep(batch, self.stage(batch.id, name, parts.joined()))
         parts.forget()
+
+    def preview(self, batch: Batch, csv: Csv, rows: int) -> Preview:
+        """Return the first *rows* of the files that have come so far, as they were written.
+
+        Raise `WrongState` once the batch has ended, and `InvalidFile` for a file that cannot be read.
+        """
+        if batch.status in ENDED:
+            raise WrongState(f"batch {batch.id} is in status {batch.status}: its files as they came are gone")
+        form = InputFormat.parse(batch.input_format)
+        return preview_of(self._engine, self._staged(batch.id), form, csv, rows)
 
     def size(self, batch: Batch, name: str) -> int:
         """Return how many bytes of a file are staged; raise `NotFound` for a file that is not."""
@@ -199,9 +223,15 @@ class Ingest:
             made = convert(self._engine, files, form, dataset.schema, work, mapping)
             metrics = _metrics(files, made)
             crash.point("ingest.converted")
-            self._lake.promote(dataset, made.paths, batch.id, also=lambda c: _succeed(c, batch.id, metrics))
+            self._put(dataset, made.paths, batch, also=lambda c: _succeed(c, batch.id, metrics))
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    def _put(self, dataset: Dataset, paths: Sequence[Path], batch: Batch, also: Callable[[Connection], None]) -> None:
+        if batch.predecessors:
+            self._reverting.replace(dataset, paths, batch, also)
+        else:
+            self._lake.promote(dataset, paths, batch.id, also=also)
 
     def _fail(self, batch_id: str, error: LimbeckError) -> None:
         samples = list(error.details.get("samples", ()))
@@ -224,6 +254,16 @@ def _require_loading(batch: Batch) -> None:
 def _audit(connection: Connection, action: str, batch: Batch) -> None:
     place = connection.execute(select(datasets.c.sandbox_id).where(datasets.c.id == batch.dataset_id)).scalar_one()
     audit.record(connection, action, "batch", batch.id, place)
+
+
+def _require_predecessor(connection: Connection, dataset: Dataset, batch_id: str) -> None:
+    try:
+        found = batches.status_of(connection, batch_id)
+    except NotFound:
+        found = None
+    if found is None or found.dataset_id != dataset.id:
+        raise InvalidInput(f"batch {batch_id}, which is to be replaced, is not one of dataset {dataset.id}")
+    require_success(found)
 
 
 def _metrics(files: Sequence[StagedFile], made: Converted) -> dict[str, int]:
