@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -22,24 +21,15 @@ from schemathesis.checks import CHECKS
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 from sqlalchemy import select
 
-from limbeck.api.app import SERVICES
 from limbeck.api.server import ThreadServer, listen, url_of
 from limbeck.store.tables import keys
 from tests.rest.api import Api, served
 from tests.rest.resources import KINDS, Kind
+from tests.rest.routes import ROUTES, Route, parameters
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
 RANDOM = "FUZZ_EXAMPLES" in os.environ
 
-ROUTES = sorted(
-    {
-        (method.lower(), route.path)
-        for service in SERVICES
-        for route in service.router.routes
-        if isinstance(route, APIRoute) and route.include_in_schema
-        for method in route.methods
-    }
-)
 TELLS_SECRETS = ("/ims/", "connection_parameters", "/credentials")
 """Paths whose answers have a secret, for who asks."""
 
@@ -79,20 +69,6 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
             wire.close()
 
 
-def templates(path: str, made: str) -> dict[str, str] | None:
-    """The parameters by which a path, or its beginning, becomes one that there is; None if none do."""
-    parts, given_ = path.strip("/").split("/"), made.strip("/").split("/")
-    if len(parts) < len(given_):
-        return None
-    found = {}
-    for part, value in zip(parts, given_, strict=False):
-        if part.startswith("{"):
-            found[part.strip("{}")] = value
-        elif part != value:
-            return None
-    return found
-
-
 ANYTHING = st.recursive(
     st.none()
     | st.booleans()
@@ -124,7 +100,7 @@ def near(draw: st.DrawFn, value: Any) -> Any:
 def bodies(api: Api, method: str, path: str, kinds: list[tuple[Kind, str]]) -> list[Any]:
     """Bodies that are right for a request."""
     if method == "post":
-        return [kind.body(api) for kind, _ in kinds if templates(path, kind.path) is not None]
+        return [kind.body(api) for kind, _ in kinds if parameters(path, kind.path) is not None]
     found = []
     for kind, made in kinds:
         change = None if kind.change is None else kind.change(kind.read(api, made))
@@ -133,12 +109,13 @@ def bodies(api: Api, method: str, path: str, kinds: list[tuple[Kind, str]]) -> l
     return found
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES, ids=lambda part: part.strip("/").replace("/", "."))
-def test_every_answer_is_one_that_the_document_tells_of(target: Target, method: str, path: str) -> None:
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.is_documented], ids=str)
+def test_every_answer_is_one_that_the_document_tells_of(target: Target, route: Route) -> None:
+    method, path = route.method.lower(), route.path
     api, operation = target.api, target.document[re.sub(":path}", "}", path)][method]
-    about = [kind for kind in KINDS if templates(path, kind.path) is not None or path.startswith(f"{kind.path}/")]
+    about = [kind for kind in KINDS if parameters(path, kind.path) is not None or path.startswith(f"{kind.path}/")]
     kinds = [(kind, kind.make(api)) for kind in about]
-    known = [found for kind, made in kinds if (found := templates(path, kind.at(made))) is not None]
+    known = [found for kind, made in kinds if (found := parameters(path, kind.at(made))) is not None]
     right = bodies(api, method, path, kinds)
     either = [operation.as_strategy(generation_mode=mode) for mode in GenerationMode]
 
