@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -69,11 +70,16 @@ def test_what_is_refused_is_told(api: Api) -> None:
     path = f"{CATALOG}/dataSets/{made}"
     assert api.as_("viewer").send("DELETE", path).status_code == 403
     assert api.as_("editor").send("DELETE", path, {"If-Match": '"old"'}).status_code == 412
+    api.platform.access.create_credential(ORG, client_id="elsewhere", client_secret="s", only=["dev"])
+    token = api.platform.access.token("elsewhere", "s")[0]
+    elsewhere = replace(api.as_("elsewhere"), tokens={"elsewhere": token})
+    assert elsewhere.send("DELETE", path).status_code == 403
     found = [(e["authId"], e["action"], e["assetType"], e["status"], e["failureCode"]) for e in about(api, made)]
     assert found == [
         ("admin", "Create", "Dataset", "Success", ""),
         ("viewer", "Delete", "Dataset", "Deny", "403025"),
         ("editor", "Delete", "Dataset", "Failure", "LIMB-1008-412"),
+        ("elsewhere", "Delete", "Dataset", "Deny", "403025"),
     ]
 
 

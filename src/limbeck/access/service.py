@@ -202,12 +202,11 @@ class Access:
     def enter(self, token: str, sandbox: str) -> tuple[Principal, Sandbox | None]:
         """Return who *token* stands for, and the sandbox of that name in their organisation, None if there is none.
 
-        Raise what `principal` raises, and `Forbidden` if they may not work in it. Every request begins so: it is one
-        transaction.
+        Raise what `principal` raises. Every request begins so: it is one transaction. Whether they may work there is
+        another question: `require_sandbox`.
         """
         with self._store.read() as connection:
             principal = self._principal(connection, token)
-            require_sandbox(principal, sandbox)
             return principal, find_sandbox(connection, principal.org_id, sandbox)
 
     def _principal(self, connection: Connection, token: str) -> Principal:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from limbeck.access.service import require_admin, require_write
+from limbeck.access.service import require_admin, require_sandbox, require_write
 from limbeck.errors import Forbidden, LimbeckError, Unauthenticated
 from limbeck.platform import Platform
 from limbeck.scope import Principal, Sandbox
@@ -57,6 +57,7 @@ def caller(request: Request) -> Caller:
         raise MissingHeader("the header x-gw-ims-org-id is missing")
     if org != principal.org_id:
         raise Forbidden(f"credential {principal.client_id} does not belong to organisation {org}")
+    require_sandbox(principal, name)
     if sandbox is None:
         told = f"no sandbox {name!r} in organisation {org}"
         raise Forbidden(f"{told}; the header x-sandbox-name says which one is meant")
