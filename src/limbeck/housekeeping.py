@@ -67,7 +67,7 @@ def clean(home: Path | str | None = None, older_than: timedelta = AGE, *, dry_ru
 
 
 def sizes(home: Path | str | None = None) -> dict[str, int]:
-    """Return the bytes that each kind of thing takes in *home* (`./.limbeck`), landing zone included."""
+    """Return the bytes that each kind of thing takes in *home* (`./.limbeck`), and a landing zone that is a folder."""
     from limbeck.flow.storage import CONTAINERS
     from limbeck.settings import Settings
 
@@ -76,8 +76,8 @@ def sizes(home: Path | str | None = None) -> dict[str, int]:
     folders = {
         "lake": [settings.lake],
         "metadata store": [*root.glob("limbeck.db*")],
-        "landing zone, uploads": [zone / CONTAINERS["upload"]],
-        "landing zone, exports": [zone / CONTAINERS["export"]],
+        "landing zone, uploads": [zone / CONTAINERS["upload"]] if zone else [],
+        "landing zone, exports": [zone / CONTAINERS["export"]] if zone else [],
         "staging": [settings.staging],
         "spill": [settings.scratch],
         "audiences": [root / "audiences"],

@@ -25,7 +25,7 @@ from limbeck.flow.runs import RUN
 from limbeck.flow.service import DUE
 from limbeck.flow.source import FilePickup
 from limbeck.flow.specs import Kind
-from limbeck.flow.storage import FolderStorage
+from limbeck.flow.storage import FolderStorage, storage_of
 from limbeck.identity import Identities
 from limbeck.identity.service import CURSOR as IDENTITY_CURSOR
 from limbeck.ingest import batches
@@ -93,7 +93,7 @@ class Platform:
         self.profiles = Profiles(self.lake, self.registry, self.identities, self.engine, settings.scratch)
         self.audiences = Audiences(self.store, self.profiles, self.engine, Folder(settings.home / "audiences"))
         self.segment_jobs = SegmentJobs(self.store, self.audiences, self.profiles, self.engine, settings.scratch)
-        self.zone = LandingZone(FolderStorage(settings.zone), settings.scratch)
+        self.zone = LandingZone(storage_of(settings, os.environ), settings.scratch)
         self.flows = self._flows()
         self.worker = Worker(
             self.store,

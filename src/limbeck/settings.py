@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from limbeck.errors import InvalidInput, nearest
+
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+://|[a-z]+=[^;]*;", re.IGNORECASE)
+"""How a URL or a connection string begins, but no folder."""
 
 MIB = 1024 * 1024
 
@@ -23,8 +27,9 @@ class Settings:
 
     home: Path = Path(".limbeck")
     """Folder of everything the platform keeps."""
-    landing_zone: Path | None = None
-    """Folder of the upload area and the export area; None stands for `landing-zone` in the home."""
+    landing_zone: str = field(default="", repr=False)
+    """Where the upload area and the export area lie: a folder, a URL or a connection string (docs/landing-zone.md);
+    empty stands for the folder `landing-zone` in the home."""
     database_url: str = ""
     """SQLAlchemy URL of the metadata store; empty stands for `limbeck.db` in the home."""
     engine_memory_mib: int = 1024
@@ -70,9 +75,11 @@ class Settings:
         return self.home / "scratch"
 
     @property
-    def zone(self) -> Path:
-        """Folder of the landing zone."""
-        return (self.landing_zone or self.home / "landing-zone").absolute()
+    def zone(self) -> Path | None:
+        """Folder of the landing zone; None if it lies elsewhere."""
+        if _ELSEWHERE.match(self.landing_zone.strip()):
+            return None
+        return Path(self.landing_zone or self.home / "landing-zone").absolute()
 
     @property
     def store_url(self) -> str:
@@ -109,7 +116,7 @@ _OTHER_VARIABLES = {"LIMBECK_CONFIG", "LIMBECK_CRASH_AT", "LIMBECK_REQUIRE_ALL"}
 
 def _parse(name: str, text: str, kind: Any) -> Any:
     casts: dict[str, Callable[[str], Any]]
-    casts = {"int": int, "float": float, "str": str, "bool": _boolean, "Path": Path, "Path | None": Path}
+    casts = {"int": int, "float": float, "str": str, "bool": _boolean, "Path": Path}
     try:
         return casts[str(kind)](text)
     except ValueError:

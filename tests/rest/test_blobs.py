@@ -6,7 +6,6 @@ import asyncio
 import base64
 import os
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,9 +38,8 @@ from limbeck.access.sas import ACCOUNT
 from limbeck.api.server import ThreadServer, listen, url_of
 from limbeck.platform import Platform
 from limbeck.settings import Settings
-from tests import environments
+from tests import emulators
 
-AZURITE_KEY = base64.b64encode(b"a key of sixty-four bytes that nobody has to keep as a secret...").decode()
 CONTAINER = "dlz-user-container"
 
 
@@ -87,21 +85,10 @@ def limbeck_account(folder: Path) -> Iterator[Account]:
 
 @contextmanager
 def azurite_account(folder: Path) -> Iterator[Account]:
-    program, name = environments.npm("azurite") / "azurite-blob", "azurite"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    line = [str(program), "--blobPort", str(port), "--location", str(folder), "--skipApiVersionCheck", "--silent"]
-    told = os.environ | {"AZURITE_ACCOUNTS": f"{name}:{AZURITE_KEY}"}
-    with subprocess.Popen([*line, "--disableTelemetry"], env=told, stdout=subprocess.PIPE, text=True) as child:
-        try:
-            account = Account(f"http://127.0.0.1:{port}/{name}", name, AZURITE_KEY)
-            with httpx.Client(transport=httpx.HTTPTransport(retries=12), trust_env=False) as waiting:
-                waiting.get(account.url)
-            account.container().create_container()
-            yield account
-        finally:
-            child.kill()
+    with emulators.azurite(folder) as url:
+        account = Account(url, emulators.AZURITE_ACCOUNT, emulators.AZURITE_KEY)
+        account.container().create_container()
+        yield account
 
 
 @pytest.fixture(scope="module", params=[limbeck_account, azurite_account], ids=["limbeck", "azurite"])

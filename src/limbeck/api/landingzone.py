@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -12,30 +12,38 @@ from limbeck.access.service import may_write
 from limbeck.api.context import Caller, Reading
 from limbeck.api.shapes import iso
 from limbeck.errors import InvalidInput
-from limbeck.flow.storage import CONTAINERS, Area
+from limbeck.flow.storage import CONTAINERS, LIFETIME, Area, FolderStorage
 
 router = APIRouter(prefix="/data/foundation/connectors/landingzone")
+
+AZURE = "Azure"
+
+KEYS = {"AccessKeyId": "key", "SecretAccessKey": "secret", "SessionToken": "token"}
+PLACES = {"bucket": "bucketName", "folder": "dlzFolder", "host": "host", "port": "port", "user": "userName"}
 
 TYPES: dict[str, Area] = {"user_drop_zone": "upload", "dlz_destination": "export"}
 
 PERMISSIONS: dict[Area, str] = {"upload": "racwdl", "export": "rl"}
-LIFETIME = timedelta(days=7)
 
 Type = Annotated[str, Query(alias="type")]
 
 
 @router.get("")
-def get_container(_caller: Reading, kind: Type = "user_drop_zone") -> dict[str, Any]:
-    """GET /landingzone: the name of an area; its files stay until somebody deletes them, so there is no TTL."""
-    return {"containerName": CONTAINERS[_area(kind)], "containerTTL": None}
+def get_container(caller: Reading, kind: Type = "user_drop_zone") -> dict[str, Any]:
+    """GET /landingzone: where an area lies; its files stay until somebody deletes them, so there is no TTL."""
+    area, storage = _area(kind), caller.platform.zone.storage
+    if storage.provider == AZURE:
+        return {"containerName": storage.before(area), "containerTTL": None}
+    return {"dlzPath": _path(storage.place(area)), "dataTTL": None, "dlzProvider": storage.provider}
 
 
 @router.get("/credentials")
 def get_credentials(caller: Reading, request: Request, kind: Type = "user_drop_zone") -> dict[str, Any]:
-    """GET /landingzone/credentials: Azure's shape, with a signature for the container.
+    """GET /landingzone/credentials: Azure's shape with a signature for the container, or Amazon's with keys.
 
-    Inside one process, where nothing is served on a port, `SASUri` is the `file://` URL of the area's folder, which is
-    opened with the rights of whoever opens it: there is no signature to hand out, and nothing expires.
+    A zone that is a folder is served as a container. Inside one process, where nothing is served on a port, `SASUri`
+    is the `file://` URL of the area's folder, which is opened with the rights of whoever opens it: there is no
+    signature to hand out, and nothing expires.
     """
     return _credentials(caller, request, kind)
 
@@ -44,26 +52,45 @@ def get_credentials(caller: Reading, request: Request, kind: Type = "user_drop_z
 def refresh_credentials(
     caller: Reading, request: Request, kind: Type = "user_drop_zone", action: str = "refresh"
 ) -> dict[str, Any]:
-    """POST /landingzone/credentials?action=refresh: a new signature."""
+    """POST /landingzone/credentials?action=refresh: a new signature, or new keys."""
     if action != "refresh":
         raise InvalidInput(f"credentials take action=refresh, not {action!r}")
     return _credentials(caller, request, kind)
 
 
 def _credentials(caller: Caller, request: Request, kind: str) -> dict[str, Any]:
-    area = _area(kind)
+    area, storage = _area(kind), caller.platform.zone.storage
+    writes = may_write(caller.principal)
+    if isinstance(storage, FolderStorage):
+        return _served(caller, request, area, writes)
+    found = storage.access(area, writes)
+    if storage.provider == AZURE:
+        return {
+            "containerName": found.place["container"],
+            "storageAccountName": found.place["account"],
+            "SASToken": found.secrets["signature"],
+            "SASUri": found.place["url"],
+            "expiryDate": iso(found.ends) if found.ends else None,
+        }
+    keys = {f"aws{name}": found.secrets[key] for name, key in KEYS.items() if key in found.secrets}
+    ends = int(found.ends.timestamp()) if found.ends else None
+    return {
+        "credentials": keys,
+        "dlzPath": _path(found.place),
+        "dlzProvider": storage.provider,
+        "expiryTime": ends,
+    }
+
+
+def _served(caller: Caller, request: Request, area: Area, writes: bool) -> dict[str, Any]:
+    """Return how the container is reached that the folder of an area is served as."""
     told = {"containerName": CONTAINERS[area], "storageAccountName": ACCOUNT}
     http: str | None = request.app.state.http
     if http is None:
-        return {
-            **told,
-            "SASToken": "",
-            "SASUri": caller.platform.zone.storage.access(area, True).place["url"],
-            "expiryDate": None,
-        }
+        url = caller.platform.zone.storage.place(area)["url"]
+        return {**told, "SASToken": "", "SASUri": url, "expiryDate": None}
     key = caller.platform.access.account_key()
-    allowed = PERMISSIONS[area] if may_write(caller.principal) else PERMISSIONS["export"]
-    signed, ends = key.container(CONTAINERS[area], allowed, LIFETIME)
+    signed, ends = key.container(CONTAINERS[area], PERMISSIONS[area if writes else "export"], LIFETIME)
     base = str(request.base_url).rstrip("/") if request.base_url.scheme == "http" else http
     return {
         **told,
@@ -71,6 +98,11 @@ def _credentials(caller: Caller, request: Request, kind: str) -> dict[str, Any]:
         "SASUri": f"{base}/{ACCOUNT}/{CONTAINERS[area]}?{signed}",
         "expiryDate": iso(ends),
     }
+
+
+def _path(place: Mapping[str, str]) -> dict[str, str]:
+    """Return a place in AEP's words, and in like words where AEP has none."""
+    return {PLACES[key]: value for key, value in place.items()}
 
 
 def _area(kind: str) -> Area:

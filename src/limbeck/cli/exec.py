@@ -65,14 +65,22 @@ def _served(platform: Platform, sandbox: str | None) -> Iterator[tuple[Unserved,
         stack.callback(proxy.stop)
         own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="limbeck-exec-")))
         credential.write(own / "config.ini", replace(config, endpoint=url, ims=url).text())
-        signed = platform.access.account_key().connection_string(url)
         named = {
-            "AZURE_STORAGE_CONNECTION_STRING": signed,
+            **_landing_zone(platform, url),
             "LIMBECK_CONFIG": str(own / "config.ini"),
             "ADOBE_HOME": programs,
         }
         led = way(url_of(door), os.environ) | trust(authority.text(), os.environ, own)
         yield proxy.unserved, {**led, **named}
+
+
+def _landing_zone(platform: Platform, url: str) -> Mapping[str, str]:
+    """Return the variables by which programs' libraries find the landing zone; *url* serves one that is a folder."""
+    from limbeck.flow.storage import FolderStorage
+
+    if isinstance(platform.zone.storage, FolderStorage):
+        return {"AZURE_STORAGE_CONNECTION_STRING": platform.access.account_key().connection_string(url)}
+    return platform.zone.storage.environment()
 
 
 def _run(command: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -58,6 +59,12 @@ def serve(
     http: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 takes a free one.")] = "127.0.0.1:8086",
     pg: Annotated[str, typer.Option(help="HOST:PORT for PostgreSQL's clients; off for none.")] = "127.0.0.1:8087",
     proxy: Annotated[str | None, typer.Option(help="HOST:PORT of a proxy that answers for Adobe's hosts.")] = None,
+    landing_zone: Annotated[
+        str | None,
+        typer.Option(
+            help="Where files come and go: a folder, a URL or a connection string; else LIMBECK_LANDING_ZONE."
+        ),
+    ] = None,
     log_level: Annotated[
         LogLevel, typer.Option(help="What is logged to standard error; info has a line for each request.")
     ] = LogLevel.WARNING,
@@ -72,13 +79,14 @@ def serve(
     wire = None if pg.lower() == "off" else _address(pg, "--pg")
     door = None if proxy is None else _address(proxy, "--proxy")
     with (
-        _opened(home) as platform,
+        _opened(home, landing_zone) as platform,
         listen(host, port) as bound,
         _wire(platform, wire, pg_tls) as address,
         _proxy(platform, door, address, url_of(bound)) as way,
     ):
         platform.start()
         shown.note(f"home {platform.settings.home}")
+        shown.note(f"landing zone {platform.zone.storage.shown}")
         if not platform.access.has_credentials():
             shown.note(f"configuration {_first_credential(platform, url_of(bound))}")
         shown.result({"url": url_of(bound)}, f"serving on {url_of(bound)}")
@@ -262,11 +270,12 @@ def _proxy(
 
 
 @contextmanager
-def _opened(home: Path | None) -> Iterator[Platform]:
+def _opened(home: Path | None, landing_zone: str | None = None) -> Iterator[Platform]:
     from limbeck.platform import Platform
     from limbeck.settings import Settings
 
-    platform = Platform(Settings.load(home))
+    settings = Settings.load(home)
+    platform = Platform(settings if landing_zone is None else replace(settings, landing_zone=landing_zone))
     try:
         yield platform
     finally:

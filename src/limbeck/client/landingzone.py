@@ -47,14 +47,12 @@ class LandingZone:
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> LandingZone:
         """Return the area that an answer of AEP's credentials call leads to, in either of its shapes."""
-        if "Amazon" in str(told.get("dlzProvider", "")):
-            keys, place = told["credentials"], told["dlzPath"]
-            how = {
-                "key": keys["awsAccessKeyId"],
-                "secret": keys["awsSecretAccessKey"],
-                "token": keys["awsSessionToken"],
-            }
-            return cls(Files(_filesystem("s3", "s3fs", "s3", **how)), f"{place['bucketName']}/{place['dlzFolder']}")
+        match str(told.get("dlzProvider", "")):
+            case provider if "Amazon" in provider:
+                keys = told["credentials"]
+                names = {"key": "awsAccessKeyId", "secret": "awsSecretAccessKey", "token": "awsSessionToken"}
+                how = {name: keys[key] for name, key in names.items()}
+                return cls(Files(_filesystem("s3", "s3fs", "s3", **how)), _root(told))
         uri = urlsplit(str(told["SASUri"]))
         if uri.scheme == "file":
             return cls._folder(Path(url2pathname(uri.path)))
@@ -134,10 +132,12 @@ class Files:
         self._files = files
 
     def write(self, target: str, chunks: Iterator[bytes]) -> None:
-        """Write a file."""
-        with self._files.open(target, "wb") as handle:
-            for chunk in chunks:
-                handle.write(chunk)
+        """Write a file, which is collected here before: what breaks off is not sent."""
+        with tempfile.TemporaryDirectory(prefix="limbeck-") as folder:
+            file = Path(folder) / "file"
+            with file.open("wb") as handle:
+                handle.writelines(chunks)
+            self._files.put_file(str(file), target)
 
     def children(self, folder: str) -> list[str]:
         """Return the names of what lies directly in a folder; raise `FileNotFoundError` if there is none."""
@@ -229,9 +229,13 @@ def _filesystem(protocol: str, library: str, extra: str, **how: Any) -> Any:
     import fsspec
 
     try:
-        return fsspec.filesystem(protocol, **how)
+        return fsspec.filesystem(protocol, skip_instance_cache=True, use_listings_cache=False, **how)
     except ImportError as error:
         raise MissingExtra.of(library, extra) from error
+
+
+def _root(told: Mapping[str, Any]) -> str:
+    return f"{told['dlzPath']['bucketName']}/{told['dlzPath']['dlzFolder']}"
 
 
 def _chunks(content: Path | Iterable[bytes]) -> Iterator[bytes]:

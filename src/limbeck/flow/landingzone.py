@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from limbeck.errors import InvalidInput, NotFound
-from limbeck.files.folder import COPY_BYTES, disk_full_named
+from limbeck.files.folder import disk_full_named
 from limbeck.flow.storage import CONTAINERS, Area, Entry, FolderStorage, Found, Storage
 
 
@@ -50,8 +49,7 @@ class LandingZone:
     def copy(self, area: Area, found: Found, target: Path) -> bool:
         """Copy a file to the local file *target*; return False if it is no longer as it was listed."""
         try:
-            with self.storage.open(area, found.path) as reading, target.open("wb") as writing:
-                shutil.copyfileobj(reading, writing, COPY_BYTES)
+            self.storage.fetch(area, found.path, target)
         except FileNotFoundError:
             return False
         return self.storage.look(area, found.path) == found and target.stat().st_size == found.bytes
@@ -69,8 +67,8 @@ class LandingZone:
         with tempfile.TemporaryDirectory(prefix="zone-", dir=self._scratch) as folder:
             copy = Path(folder) / path.rpartition("/")[2]
             try:
-                with disk_full_named(), self.storage.open(area, path) as reading, copy.open("wb") as writing:
-                    shutil.copyfileobj(reading, writing, COPY_BYTES)
+                with disk_full_named():
+                    self.storage.fetch(area, path, copy)
             except FileNotFoundError:
                 raise _absent(area, name) from None
             yield copy

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Literal
+from typing import ClassVar, Literal
 
 Area = Literal["upload", "export"]
 
 CONTAINERS: dict[Area, str] = {"upload": "dlz-user-container", "export": "dlz-destination"}
 """AEP's names of the areas, which are the names of their folders."""
+
+LIFETIME = timedelta(days=7)
+"""How long users get into an area before they ask anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Access:
     """How users get into an area."""
 
     place: Mapping[str, str]
-    """Where it lies, in the words of its kind: account, container and URL; bucket and folder; host and folder."""
+    """Where it lies, as `Storage.place` tells it; a URL may hold a secret."""
     secrets: Mapping[str, str]
     """What opens it; empty if users have what is needed."""
     ends: datetime | None
@@ -87,6 +89,12 @@ class Storage(ABC):
         """Return what AEP's clients may put before a path of an area: its container, or its folder in a bucket."""
 
     @abstractmethod
+    def place(self, area: Area) -> Mapping[str, str]:
+        """Return where an area lies, in the words of its kind: `account`, `container` and `url`; `bucket` and `folder`;
+        `host`, `port`, `user` and `folder`.
+        """
+
+    @abstractmethod
     def prepare(self) -> None:
         """Make the areas if they are not there, at the start of a platform.
 
@@ -101,6 +109,10 @@ class Storage(ABC):
     def access(self, area: Area, writes: bool) -> Access:
         """Return how users get into an area, to read or also to write."""
 
+    def environment(self) -> Mapping[str, str]:
+        """Return the variables by which programs' own libraries find the zone; none where they need no such."""
+        return {}
+
     @abstractmethod
     def find(self, area: Area, name: str, recursive: bool = True) -> Iterator[Found]:
         """Yield the files of a folder, or the one file *name*; none if it is not there."""
@@ -114,8 +126,8 @@ class Storage(ABC):
         """Return a file as it is now, or None."""
 
     @abstractmethod
-    def open(self, area: Area, name: str) -> AbstractContextManager[BinaryIO]:
-        """Open a file for reading; raise `FileNotFoundError` if there is none."""
+    def fetch(self, area: Area, name: str, target: Path) -> None:
+        """Copy a file to the local file *target*; raise `FileNotFoundError` if there is none."""
 
     @abstractmethod
     def ready(self, area: Area, folder: str) -> None:

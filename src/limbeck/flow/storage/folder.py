@@ -8,12 +8,11 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from limbeck import crash
 from limbeck.errors import DiskFull, InvalidInput, LandingZoneError
 from limbeck.files import Folder
-from limbeck.files.folder import bring, sync
+from limbeck.files.folder import COPY_BYTES, bring, sync
 from limbeck.flow.storage.base import CONTAINERS, Access, Area, Entry, Found, Storage
 
 
@@ -35,6 +34,10 @@ class FolderStorage(Storage):
         """Return the name of the area's folder."""
         return CONTAINERS[area]
 
+    def place(self, area: Area) -> Mapping[str, str]:
+        """Return the folder's URL."""
+        return {"url": self.area(area).as_uri()}
+
     def prepare(self) -> None:
         """Make the folder, though not the one it lies in; who uses it later is told if that was not possible."""
         with suppress(OSError):
@@ -46,7 +49,7 @@ class FolderStorage(Storage):
 
     def access(self, area: Area, writes: bool) -> Access:
         """Return the folder's URL, which is opened with the rights of whoever opens it."""
-        return Access({"url": self.area(area).as_uri()}, {}, None)
+        return Access(self.place(area), {}, None)
 
     def area(self, area: Area) -> Path:
         """Return the folder of an area; raise `LandingZoneError` if there is none."""
@@ -90,17 +93,16 @@ class FolderStorage(Storage):
         """Return a file as it is now, or None."""
         return _found(self.inside(area, name), self.area(area))
 
-    @contextmanager
-    def open(self, area: Area, name: str) -> Iterator[BinaryIO]:
-        """Open a file for reading."""
+    def fetch(self, area: Area, name: str, target: Path) -> None:
+        """Copy a file."""
         try:
-            handle = self.inside(area, name).open("rb")
+            reading = self.inside(area, name).open("rb")
         except FileNotFoundError:
             raise
         except OSError as error:
             raise LandingZoneError(f"the file {name} of the {area} area cannot be read: {error.strerror}") from error
-        with handle:
-            yield handle
+        with reading, target.open("wb") as writing:
+            shutil.copyfileobj(reading, writing, COPY_BYTES)
 
     # -- writing -----------------------------------------------------------------------------------------------
 
