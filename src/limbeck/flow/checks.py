@@ -14,6 +14,7 @@ from limbeck.flow.model import Resource, ResourceKind
 from limbeck.flow.resources import load
 from limbeck.flow.schedule import Schedule
 from limbeck.flow.specs import Kind, connection_spec, flow_spec, kind_of, require_served
+from limbeck.flow.written import Written
 from limbeck.lake import Dataset, Lake
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
@@ -67,6 +68,7 @@ class Checks:
                     self._dataset(dataset_id)
             case ("sourceConnection", specs.LANDING_ZONE_SOURCE):
                 relative("upload", source.source_path(found))
+                Written.of(found)
             case ("targetConnection", specs.LANDING_ZONE_TARGET):
                 _check_files(found)
             case ("targetConnection", specs.DATA_LAKE_TARGET):

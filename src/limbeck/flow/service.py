@@ -286,11 +286,13 @@ class FlowService:
     def _fail(self, run: Run, error: LimbeckError) -> None:
         """Fail a run, and the batch that it made if that has not ended: its files are to be taken again."""
         now = self.runs.by_id(run.id) or run
+        metrics = Metrics(messages=tuple(now.payload.get("messages", ())))
         if "batch" in now.payload:
             with suppress(NotFound):
                 self._ingest.give_up(now.payload["batch"], str(error))
+                metrics = source.metrics_of(self._lake.batches.by_id(now.payload["batch"]), now)
             self._ingest.discard(run.id)
-        self.runs.fail(run, error, Metrics(messages=tuple(now.payload.get("messages", ()))))
+        self.runs.fail(run, error, metrics)
 
     def _require_exported(self, sandbox: Sandbox, flow_id: str, dataset_ids: Sequence[str]) -> None:
         flow = self.resources.get(sandbox, "flow", flow_id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from limbeck.flow.landingzone import LandingZone
 from limbeck.flow.model import Metrics, Resource, Run, Runner
 from limbeck.flow.resources import Resources
 from limbeck.flow.storage import Found
+from limbeck.flow.written import Written
 from limbeck.ingest import Ingest, InputFormat
 from limbeck.ingest.batches import Upload
 from limbeck.ingest.formats import ENDINGS
@@ -60,6 +61,7 @@ class FilePickup(Runner):
         self, store: Store, resources: Resources, lake: Lake, ingest: Ingest, zone: LandingZone, scratch: Path
     ) -> None:
         self._store = store
+        self._runs = runs.Runs(store)
         self._resources = resources
         self._lake = lake
         self._ingest = ingest
@@ -79,7 +81,7 @@ class FilePickup(Runner):
         batch = self._lake.batches.by_id(picked.batch_id)
         if batch.status in _GIVEN_BACK:
             raise _failure(batch)
-        return self._metrics(batch, picked.messages)
+        return self._metrics(batch, self._runs.by_id(run.id) or run, picked.messages)
 
     # -- taking files ------------------------------------------------------------------------------------------
 
@@ -90,11 +92,12 @@ class FilePickup(Runner):
         messages: list[str] = []
         self._ingest.discard(run.id)
         try:
-            copies = list(self._copies(self._new(flow, source, run, messages), run, messages))
+            copies = list(self._copies(self._new(flow, source, run, messages), Written.of(source), run, messages))
         except BaseException:
             self._ingest.discard(run.id)
             raise
-        batch_id = self._make_batch(flow, run, dataset, copies, messages) if copies else None
+        delimiter = Written.of(source).delimiter
+        batch_id = self._make_batch(flow, run, dataset, copies, delimiter, messages) if copies else None
         if batch_id is None:
             self._ingest.discard(run.id)
             return Picked(None, _cut(messages))
@@ -126,7 +129,9 @@ class FilePickup(Runner):
             raise Later(QUIET_MS / 1000)
         messages += [f"the file {f.path} is left for the next run: it was changed a moment ago" for f in young]
 
-    def _copies(self, files: Iterator[Found], run: Run, messages: list[str]) -> Iterator[tuple[Found, Upload]]:
+    def _copies(
+        self, files: Iterator[Found], written: Written, run: Run, messages: list[str]
+    ) -> Iterator[tuple[Found, Upload]]:
         """Copy files into a folder of staging that is called like the run, but for those that are not finished."""
         work = self._scratch / f"flow-{run.id}"
         shutil.rmtree(work, ignore_errors=True)
@@ -138,7 +143,11 @@ class FilePickup(Runner):
                     is_whole = self._zone.copy("upload", found, copy)
                 if not is_whole:
                     messages.append(f"the file {found.path} is left for the next run: it changed while it was read")
-                elif found.path.lower().endswith(".parquet") and not _has_footer(copy):
+                elif not written.plain(copy, found.path):
+                    messages.append(
+                        f"the file {found.path} is left for the next run: its gzip does not end, or is none"
+                    )
+                elif is_parquet(found.path) and not _has_footer(copy):
                     messages.append(
                         f"the file {found.path} is left for the next run: it has no Parquet footer, so it is not "
                         "finished or no Parquet"
@@ -156,6 +165,7 @@ class FilePickup(Runner):
         run: Run,
         dataset: Dataset,
         copies: Sequence[tuple[Found, Upload]],
+        delimiter: str,
         messages: Sequence[str],
     ) -> str | None:
         """Take the files that no other run has taken meanwhile, as a batch; return its id, None if no file is left."""
@@ -164,22 +174,33 @@ class FilePickup(Runner):
             mine = [(found, upload) for found, upload in copies if found.path not in known]
             if not mine:
                 return None
-            batch_id = self._ingest.load(connection, dataset, [upload for _, upload in mine])
+            batch_id = self._ingest.load(connection, dataset, [upload for _, upload in mine], delimiter)
             _take(connection, flow, run, batch_id, [found for found, _ in mine])
-            runs.remember(connection, run, batch=batch_id, messages=_cut(messages))
+            read = {"files": len(mine), "bytes": sum(found.bytes for found, _ in mine)}
+            runs.remember(connection, run, batch=batch_id, messages=_cut(messages), read=read)
         return batch_id
 
-    def _metrics(self, batch: Batch, messages: tuple[str, ...]) -> Metrics:
+    def _metrics(self, batch: Batch, run: Run, messages: tuple[str, ...]) -> Metrics:
         files = self._lake.files_of_batch(batch)
-        return Metrics(
-            input_files=batch.metrics["inputFileCount"],
+        return replace(
+            metrics_of(batch, run),
             output_files=len(files),
-            input_bytes=batch.metrics["inputByteSize"],
             output_bytes=sum(f.bytes for f in files),
-            input_records=batch.metrics["inputRecordCount"],
             output_records=batch.metrics["outputRecordCount"],
             messages=messages,
         )
+
+
+def metrics_of(batch: Batch, run: Run) -> Metrics:
+    """Return what a run has read, as far as its batch came: files and bytes as they lay in the upload area."""
+    read = run.payload.get("read", {})
+    return Metrics(
+        input_files=read.get("files", 0),
+        input_bytes=read.get("bytes", 0),
+        input_records=batch.metrics.get("inputRecordCount", 0),
+        failed_records=batch.metrics.get("failedRecordCount", 0),
+        messages=tuple(run.payload.get("messages", ())),
+    )
 
 
 def source_path(source: Resource) -> str:
@@ -246,6 +267,12 @@ def _take(connection: Connection, flow: Resource, run: Run, batch_id: str, files
     common = {"flow_id": flow.id, "run_id": run.id, "batch_id": batch_id, "taken": clock.millis(clock.now())}
     rows = [{"path": f.path, "bytes": f.bytes, "modified": f.modified_ms, **common} for f in files]
     connection.execute(insert(taken_files), rows)
+
+
+def is_parquet(name: str) -> bool:
+    """Whether a file is called like Parquet."""
+    form = InputFormat.of(name)
+    return form is not None and form.format == "parquet"
 
 
 def _has_footer(path: Path) -> bool:

@@ -136,13 +136,13 @@ class Ingest:
         self._staging.adopt(source, upload.path)
         return upload
 
-    def load(self, connection: Connection, dataset: Dataset, uploads: Sequence[Upload]) -> str:
+    def load(self, connection: Connection, dataset: Dataset, uploads: Sequence[Upload], delimiter: str = ",") -> str:
         """Make a batch of staged files inside the caller's transaction, completed from its beginning; return its id.
 
         No job is queued: it is for the caller to `promote` it, and to `discard` the folder of the files then.
         """
         form = InputFormat.of(uploads[0].name) or InputFormat()
-        shown = {"format": form.format}
+        shown = {"format": form.format, **({} if delimiter == "," else {"delimiter": delimiter})}
         batch_id = batches.create(connection, dataset.id, status="loaded", input_format=shown)
         rows = [{"batch_id": batch_id, "name": u.name, "path": u.path, "bytes": u.bytes} for u in uploads]
         moment = clock.millis(clock.now())
@@ -252,8 +252,9 @@ class Ingest:
         work = self._scratch.path(f"batch-{ids.new_uuid()}")
         work.mkdir(parents=True)
         try:
-            form = InputFormat.parse(batch.input_format) if mapping is None else None
-            made = convert(self._engine, files, form, dataset.schema, work, mapping)
+            form = InputFormat.parse(batch.input_format)
+            how = form if mapping is None else None
+            made = convert(self._engine, files, how, dataset.schema, work, mapping, form.delimiter)
             metrics = _metrics(files, made)
             crash.point("ingest.converted")
             self._put(dataset, made.paths, batch, also=lambda c: _succeed(c, batch.id, metrics))
@@ -269,8 +270,11 @@ class Ingest:
     def _fail(self, batch_id: str, error: LimbeckError) -> None:
         samples = list(error.details.get("samples", ()))
         entry = {"code": error.details.get("code", error.code), "description": str(error), "rows": samples}
+        read, failed = error.details.get("read"), error.details.get("failed")
+        metrics = {} if read is None else {"inputRecordCount": read, "failedRecordCount": failed}
         with self._store.write() as connection:
-            _end(connection, batch_id, status="failed", errors=json.dumps([entry], default=str))
+            told = {"errors": json.dumps([entry], default=str), "metrics": json.dumps(metrics)}
+            _end(connection, batch_id, status="failed", **told)
 
     def _staged(self, batch_id: str) -> list[StagedFile]:
         query = select(staged_files).where(staged_files.c.batch_id == batch_id).order_by(staged_files.c.name)

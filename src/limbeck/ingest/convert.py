@@ -41,13 +41,14 @@ def convert(
     schema: Schema,
     folder: Path,
     mapping: mapped.Sources | None = None,
+    delimiter: str = ",",
 ) -> Converted:
     """Turn *files* into Parquet files in *folder* whose columns are exactly those of *schema*.
 
-    Without *input_format* each file has the one that its name ends in. *mapping* gives for the dotted XDM paths that
-    shall be filled the columns of the files, or what is calculated from them. Raise `InvalidFile`, naming the file,
-    if one cannot be read at all or lacks such a column, and `RowsRejected` with samples if a row breaks a rule of the
-    schema.
+    Without *input_format* each file has the one that its name ends in, CSV with *delimiter*. *mapping* gives for the
+    dotted XDM paths that shall be filled the columns of the files, or what is calculated from them. Raise
+    `InvalidFile`, naming the file, if one cannot be read at all or lacks such a column, and `RowsRejected` with samples
+    if a row breaks a rule of the schema.
     """
     for file in files:
         if file.path.stat().st_size == 0:
@@ -57,7 +58,9 @@ def convert(
         quickly = _quickly(engine, plain, wanted, folder)
         if quickly is not None:
             return quickly
-    readings = _readings(files, input_format, wanted, folder, mapping)
+    readings = _readings(
+        [(input_format or InputFormat.of(f.name, delimiter), f) for f in files], wanted, folder, mapping
+    )
     paths: list[Path] = []
     for reading in readings:
         if mapping is not None:
@@ -70,26 +73,26 @@ def convert(
 
 
 def _readings(
-    files: Sequence[StagedFile],
-    how: InputFormat | None,
+    files: Sequence[tuple[InputFormat | None, StagedFile]],
     wanted: Object,
     folder: Path,
     mapping: mapped.Sources | None,
 ) -> list[Reading]:
     found: list[Reading] = []
     columns = None if mapping is None else mapped.columns(mapping)
-    for form, alike in groupby(files, lambda file: how or InputFormat.of(file.name)):
+    for form, neighbours in groupby(files, lambda pair: pair[0]):
+        alike = [file for _, file in neighbours]
         match form:
             case InputFormat() if mapping is not None and columns is None:
-                found += calculated.readings(list(alike), form, wanted, folder, mapping)
+                found += calculated.readings(alike, form, wanted, folder, mapping)
             case InputFormat(format="parquet"):
-                found += parquet.readings(list(alike), wanted, columns)
+                found += parquet.readings(alike, wanted, columns)
             case InputFormat(format="csv"):
-                found += csv.readings(list(alike), wanted, form.delimiter, columns)
+                found += csv.readings(alike, wanted, form.delimiter, columns)
             case InputFormat(format="json"):
-                found += json.readings(list(alike), wanted, form.multi_line, folder, columns)
+                found += json.readings(alike, wanted, form.multi_line, folder, columns)
             case _:
-                raise InvalidFile(f'the name of file "{next(alike).name}" has no ending that tells its format')
+                raise InvalidFile(f'the name of file "{alike[0].name}" has no ending that tells its format')
     return found
 
 

@@ -30,14 +30,24 @@ def bad(reading: Reading, wanted: Object) -> str:
 
 def rejection(engine: Engine, readings: Sequence[Reading], wanted: Object) -> RowsRejected:
     """Read all files again, in order; return the error that counts the rejected rows and words the first."""
-    count, samples = 0, list[Sample]()
+    count, read, samples = 0, 0, list[Sample]()
     for reading, file in ((r, f) for r in readings for f in r.files):
+        read += _count(engine, reading.only(file))
         for batch in _rows(engine, reading.only(file), wanted):
             count += len(batch)
             room = SAMPLES - len(samples)
             worded = (_worded(file, *row, wanted, reading.texts) for row in batch[:room])
             samples += islice(chain.from_iterable(worded), room)
-    return RowsRejected(_message(count, samples), samples=samples)
+    return RowsRejected(_message(count, samples), samples=samples, failed=count, read=read)
+
+
+def _count(engine: Engine, reading: Reading) -> int:
+    with engine.session(files=[str(f.path) for f in reading.files]) as session:
+        try:
+            ((found,),) = session.fetch(f"SELECT count(*) FROM ({reading.sql})")
+        except SqlError as error:
+            raise unreadable(reading.files, error) from error
+    return int(found)
 
 
 def _rows(engine: Engine, reading: Reading, wanted: Object) -> Iterator[list[tuple[int, str | None]]]:

@@ -55,10 +55,10 @@ class InputFormat:
         return cls(cast("FormatName", name), delimiter, bool(raw.get("isMultiLineJson", False)))
 
     @classmethod
-    def of(cls, name: str) -> InputFormat | None:
-        """Return the format that the ending of a file's name stands for, or None."""
-        ending = PurePosixPath(name).suffix.lower()
-        return cls(ENDINGS[ending], multi_line=ending == ".json") if ending in ENDINGS else None
+    def of(cls, name: str, delimiter: str = ",") -> InputFormat | None:
+        """Return the format that the ending of a file's name stands for, or None; `.gz` behind it does not count."""
+        ending = PurePosixPath(name.lower().removesuffix(".gz")).suffix
+        return cls(ENDINGS[ending], delimiter, multi_line=ending == ".json") if ending in ENDINGS else None
 
 
 @dataclass(frozen=True, slots=True)
