@@ -6,11 +6,13 @@ import base64
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import asyncssh
 import httpx
 
 from tests import environments
@@ -48,13 +50,34 @@ def gcs(bucket: str) -> Iterator[str]:
 
 
 @contextmanager
+def sftp(folder: Path, home: Path) -> Iterator[int]:
+    """An SFTP server that shows *folder* as its root; give its port.
+
+    *home* becomes one of a user who may enter: with a key, and the host's key among those that are known.
+    """
+    host, own = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+    secrets, port = home / ".ssh", free_port()
+    secrets.mkdir(mode=0o700, parents=True)
+    own.write_private_key(secrets / "id_ed25519")
+    own.write_public_key(secrets / "authorized_keys")
+    (secrets / "known_hosts").write_text(f"[127.0.0.1]:* {host.export_public_key().decode()}")
+    host.write_private_key(home / "host_key")
+    told = [str(port), str(folder), str(home / "host_key"), str(secrets / "authorized_keys")]
+    with _running([sys.executable, "-m", "tests.sftp_server", *told], port):
+        yield port
+
+
+@contextmanager
 def _running(line: Sequence[str], port: int, **variables: str) -> Iterator[None]:
     """Run a server for as long as the block lasts, which begins when it answers."""
     with subprocess.Popen(
         line, env=os.environ | variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as child:
         try:
-            with httpx.Client(transport=httpx.HTTPTransport(retries=12), trust_env=False) as waiting:
+            with (
+                suppress(httpx.RemoteProtocolError),  # it speaks, if not HTTP
+                httpx.Client(transport=httpx.HTTPTransport(retries=12), trust_env=False) as waiting,
+            ):
                 waiting.get(f"http://127.0.0.1:{port}/")
             yield
         finally:

@@ -12,6 +12,8 @@ from typing import Any
 import adlfs
 import fsspec
 import s3fs
+import sshfs
+from gcsfs.core import GCSFileSystem
 
 from tests import emulators
 
@@ -87,7 +89,32 @@ def s3(path: Path) -> Iterator[Place]:
         yield Place("s3", "s3://company/our/zone", files, "company/our/zone/", url, variables)
 
 
-PLACES: Mapping[str, Callable[[Path], AbstractContextManager[Place]]] = {"folder": folder, "azure": azure, "s3": s3}
+@contextmanager
+def gcs(path: Path) -> Iterator[Place]:
+    with emulators.gcs("company") as url:
+        told = {"endpoint_url": url, "token": "anon", "use_listings_cache": False}
+        files = GCSFileSystem(**told, skip_instance_cache=True)
+        yield Place("gcs", "gs://company/our/zone", files, "company/our/zone/", url, {"STORAGE_EMULATOR_HOST": url})
+
+
+@contextmanager
+def sftp(path: Path) -> Iterator[Place]:
+    (path / "disk").mkdir()
+    with emulators.sftp(path / "disk", path / "user") as port:
+        key = str(path / "user" / ".ssh" / "id_ed25519")
+        told = {"port": port, "username": "someone", "client_keys": [key], "known_hosts": None}
+        files = sshfs.SSHFileSystem("127.0.0.1", **told, skip_instance_cache=True)
+        url = f"sftp://somebody@127.0.0.1:{port}"
+        yield Place("sftp", f"{url}/our/zone", files, "/our/zone/", url, {"HOME": str(path / "user")})
+
+
+PLACES: Mapping[str, Callable[[Path], AbstractContextManager[Place]]] = {
+    "folder": folder,
+    "azure": azure,
+    "s3": s3,
+    "gcs": gcs,
+    "sftp": sftp,
+}
 
 _VARIABLES = ("AZURE_STORAGE_", "AWS_", "LIMBECK_", "GOOGLE_", "STORAGE_EMULATOR_HOST")
 

@@ -180,10 +180,13 @@ def test_the_zone_tells_where_it_lies(aep: Client, place: Place) -> None:
         if place.kind in ("folder", "azure"):
             assert told == {"containerName": area, "containerTTL": None}
             assert opened["containerName"] == area
-        else:
-            at = {"bucketName": "company", "dlzFolder": f"our/zone/{area}"}
-            assert told == {"dlzPath": at, "dataTTL": None, "dlzProvider": "Amazon S3"}
-            assert (opened["dlzPath"], opened["dlzProvider"]) == (at, "Amazon S3")
+            continue
+        at = {"bucketName": "company", "dlzFolder": f"our/zone/{area}"}
+        if place.kind == "sftp":
+            at = {"host": "127.0.0.1", "port": str(place.port), "dlzFolder": f"/our/zone/{area}"}
+        provider = {"s3": "Amazon S3", "gcs": "Google Cloud Storage", "sftp": "SFTP"}[place.kind]
+        assert told == {"dlzPath": at, "dataTTL": None, "dlzProvider": provider}
+        assert (opened["dlzPath"], opened["dlzProvider"]) == (at, provider)
 
 
 # -- a process that is killed -----------------------------------------------------------------------------------------
@@ -338,7 +341,7 @@ def test_what_the_place_refuses_is_told_at_the_start(place: Place, tmp_path: Pat
         forged = KEY.replace("YSBr", "AAAA")
         wrong, said = place.text.replace(KEY, forged), "authenticate"
     elif place.kind == "s3":
-        wrong, said = "s3://nobodys/zone", "there is no nobodys"
+        wrong, said = "s3://nobodys/zone", "there is no landing zone s3://nobodys"
     else:
         pytest.skip("a folder is made")
     with places.told({**place.environ, "LIMBECK_LANDING_ZONE": wrong}), pytest.raises(LandingZoneError, match=said):

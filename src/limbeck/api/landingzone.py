@@ -18,8 +18,14 @@ router = APIRouter(prefix="/data/foundation/connectors/landingzone")
 
 AZURE = "Azure"
 
-KEYS = {"AccessKeyId": "key", "SecretAccessKey": "secret", "SessionToken": "token"}
-PLACES = {"bucket": "bucketName", "folder": "dlzFolder", "host": "host", "port": "port", "user": "userName"}
+KEYS = {
+    "awsAccessKeyId": "key",
+    "awsSecretAccessKey": "secret",
+    "awsSessionToken": "token",
+    "userName": "user",
+    "password": "password",
+}
+PLACES = {"bucket": "bucketName", "folder": "dlzFolder", "host": "host", "port": "port"}
 
 TYPES: dict[str, Area] = {"user_drop_zone": "upload", "dlz_destination": "export"}
 
@@ -72,7 +78,8 @@ def _credentials(caller: Caller, request: Request, kind: str) -> dict[str, Any]:
             "SASUri": found.place["url"],
             "expiryDate": iso(found.ends) if found.ends else None,
         }
-    keys = {f"aws{name}": found.secrets[key] for name, key in KEYS.items() if key in found.secrets}
+    secrets = found.secrets if found.are_for_others or request.app.state.http is None else {}
+    keys = {name: secrets[key] for name, key in KEYS.items() if key in secrets}
     ends = int(found.ends.timestamp()) if found.ends else None
     return {
         "credentials": keys,

@@ -1,4 +1,4 @@
-"""The landing zone's areas as folders of files: on a disk, on Azure or on S3."""
+"""The landing zone's areas as folders of files: on a disk, in a cloud, or on another machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 from urllib.parse import urlsplit
@@ -52,7 +52,11 @@ class LandingZone:
                 keys = told["credentials"]
                 names = {"key": "awsAccessKeyId", "secret": "awsSecretAccessKey", "token": "awsSessionToken"}
                 how = {name: keys[key] for name, key in names.items()}
-                return cls(Files(_filesystem("s3", "s3fs", "s3", **how)), _root(told))
+                return cls(Files(_filesystem("s3", "s3fs", "s3", use_listings_cache=False, **how)), _bucket(told))
+            case "Google Cloud Storage":
+                return cls(Files(_google()), _bucket(told))
+            case "SFTP":
+                return cls(Sftp(_sftp(told)), str(told["dlzPath"]["dlzFolder"]))
         uri = urlsplit(str(told["SASUri"]))
         if uri.scheme == "file":
             return cls._folder(Path(url2pathname(uri.path)))
@@ -171,6 +175,22 @@ class Folder(Files):
             raise
 
 
+class Sftp(Files):
+    """A folder of another machine."""
+
+    def write(self, target: str, chunks: Iterator[bytes]) -> None:
+        """Write a file under a hidden name, and rename it."""
+        parent, _, name = target.rpartition("/")
+        beside = f"{parent}/.{name}.{ids.new_uuid()}"
+        try:
+            super().write(beside, chunks)
+            self._files.mv(beside, target)
+        except BaseException:
+            with suppress(Exception):
+                self._files.rm_file(beside)
+            raise
+
+
 class Container(Files):
     """A container of Azure Storage, or of a server that answers like it, by its URL with a signature."""
 
@@ -229,12 +249,29 @@ def _filesystem(protocol: str, library: str, extra: str, **how: Any) -> Any:
     import fsspec
 
     try:
-        return fsspec.filesystem(protocol, skip_instance_cache=True, use_listings_cache=False, **how)
+        return fsspec.filesystem(protocol, skip_instance_cache=True, **how)
     except ImportError as error:
         raise MissingExtra.of(library, extra) from error
 
 
-def _root(told: Mapping[str, Any]) -> str:
+def _google() -> Any:
+    try:
+        from gcsfs.core import GCSFileSystem  # the one that speaks HTTP only
+    except ImportError as error:
+        raise MissingExtra.of("gcsfs", "gcs") from error
+    who = "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else "google_default"
+    return GCSFileSystem(token=who, skip_instance_cache=True, use_listings_cache=False)
+
+
+def _sftp(told: Mapping[str, Any]) -> Any:
+    """Connect to a host, by what is told and by what OpenSSH's configuration of this user says."""
+    names = {"username": "userName", "password": "password"}
+    how = {name: told["credentials"][key] for name, key in names.items() if key in told["credentials"]}
+    port = {"port": int(told["dlzPath"]["port"])} if "port" in told["dlzPath"] else {}
+    return _filesystem("ssh", "sshfs", "sftp", host=told["dlzPath"]["host"], known_hosts=(), **port, **how)
+
+
+def _bucket(told: Mapping[str, Any]) -> str:
     return f"{told['dlzPath']['bucketName']}/{told['dlzPath']['dlzFolder']}"
 
 

@@ -67,8 +67,10 @@ class Access:
     """Where it lies, as `Storage.place` tells it; a URL may hold a secret."""
     secrets: Mapping[str, str]
     """What opens it; empty if users have what is needed."""
-    ends: datetime | None
+    ends: datetime | None = None
     """When the secrets end, if they do."""
+    are_for_others: bool = True
+    """Whether the secrets may leave the process of the platform."""
 
 
 class Storage(ABC):
@@ -91,7 +93,7 @@ class Storage(ABC):
     @abstractmethod
     def place(self, area: Area) -> Mapping[str, str]:
         """Return where an area lies, in the words of its kind: `account`, `container` and `url`; `bucket` and `folder`;
-        `host`, `port`, `user` and `folder`.
+        `host`, `port` and `folder`.
         """
 
     @abstractmethod

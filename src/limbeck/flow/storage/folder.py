@@ -49,7 +49,7 @@ class FolderStorage(Storage):
 
     def access(self, area: Area, writes: bool) -> Access:
         """Return the folder's URL, which is opened with the rights of whoever opens it."""
-        return Access(self.place(area), {}, None)
+        return Access(self.place(area), {})
 
     def area(self, area: Area) -> Path:
         """Return the folder of an area; raise `LandingZoneError` if there is none."""

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from limbeck.errors import InvalidInput
 from limbeck.flow.storage.azure import Account, AzureStorage
 from limbeck.flow.storage.base import Storage
 from limbeck.flow.storage.folder import FolderStorage
+from limbeck.flow.storage.gcs import GcsStorage
 from limbeck.flow.storage.s3 import S3Storage
+from limbeck.flow.storage.sftp import Host, SftpStorage
 from limbeck.settings import Settings
 
-FORMS = "a folder, s3://bucket/prefix, abfss://container@account.dfs.core.windows.net, a connection string of Azure's"
+FORMS = (
+    "a folder, s3://bucket/prefix, gs://bucket/prefix, sftp://user@host/folder, "
+    "abfss://container@account.dfs.core.windows.net or a connection string of Azure's"
+)
 
 
 def storage_of(settings: Settings, environ: Mapping[str, str]) -> Storage:
@@ -50,9 +55,33 @@ def _azure(url: SplitResult, environ: Mapping[str, str], lock: Path) -> Storage:
     return AzureStorage(Account.named(host.partition(".")[0], environ), container, lock)
 
 
+def _gcs(url: SplitResult, environ: Mapping[str, str], lock: Path) -> Storage:
+    if not url.netloc or "@" in url.netloc:
+        raise InvalidInput("the landing zone is gs://bucket/prefix; GOOGLE_APPLICATION_CREDENTIALS tells who you are")
+    return GcsStorage(url.netloc, url.path.strip("/"), lock)
+
+
+def _sftp(url: SplitResult, environ: Mapping[str, str], lock: Path) -> Storage:
+    folder = unquote(url.path)
+    folder = folder.removeprefix("/~/").strip("/") if folder.startswith("/~/") else folder.rstrip("/")
+    if not url.hostname or not folder:
+        raise InvalidInput(
+            "the landing zone is sftp://user@host/folder, or sftp://user@host/~/folder for one of a home"
+        )
+    try:
+        port = url.port
+    except ValueError as error:
+        raise InvalidInput(f"the landing zone's host has no port: {error}") from error
+    user, password = (None if part is None else unquote(part) for part in (url.username, url.password))
+    return SftpStorage(Host(url.hostname, port, user, password), folder, lock)
+
+
 _OPENERS: Mapping[str, Callable[[SplitResult, Mapping[str, str], Path], Storage]] = {
     "s3": _s3,
     "s3a": _s3,
+    "gs": _gcs,
+    "gcs": _gcs,
+    "sftp": _sftp,
     "az": _azure,
     "abfs": _azure,
     "abfss": _azure,

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from limbeck import crash
 from limbeck.errors import DiskFull, LandingZoneError, LimbeckError, MissingExtra
-from limbeck.flow.storage.base import Area, Entry, Found, Storage
+from limbeck.flow.storage.base import CONTAINERS, Area, Entry, Found, Storage
 from limbeck.lock import file_lock
 
 _SIGNATURE = re.compile(r"(sig|X-Amz-Signature)=[^&\s'\"]+", re.IGNORECASE)
@@ -66,10 +66,7 @@ class RemoteStorage(Storage):
             try:
                 self._require(area)
             except FileNotFoundError:
-                place = self.roots[area].partition("/")[0]
-                raise LandingZoneError(
-                    f"the landing zone {self.shown} cannot be used: there is no {place}; {self.mend}"
-                ) from None
+                raise LandingZoneError(f"there is no landing zone {self.shown}; {self.mend}") from None
 
     @property
     def _files(self) -> Any:
@@ -185,6 +182,35 @@ class RemoteStorage(Storage):
         for secret in filter(None, self._secrets()):
             told = told.replace(secret, "…")
         return f"{type(error).__name__}: {told}".rstrip(": .")
+
+
+class BucketStorage(RemoteStorage):
+    """Two folders in a bucket."""
+
+    scheme: ClassVar[str]
+    """How a URL of such a bucket begins."""
+
+    def __init__(self, bucket: str, prefix: str, lock: Path) -> None:
+        self.bucket = bucket
+        self._prefix = prefix
+        super().__init__({area: f"{bucket}/{self.folder(area)}" for area in CONTAINERS}, lock)
+
+    def folder(self, area: Area) -> str:
+        """Return the folder of an area in the bucket."""
+        return f"{self._prefix}/{CONTAINERS[area]}" if self._prefix else CONTAINERS[area]
+
+    @property
+    def shown(self) -> str:
+        """The bucket and the folder in it."""
+        return f"{self.scheme}://{self.bucket}/{self._prefix}".rstrip("/")
+
+    def before(self, area: Area) -> str:
+        """Return the area's folder."""
+        return self.folder(area)
+
+    def place(self, area: Area) -> Mapping[str, str]:
+        """Return the bucket, and the area's folder in it."""
+        return {"bucket": self.bucket, "folder": self.folder(area)}
 
 
 def _nanoseconds(moment: datetime) -> int:

@@ -11,13 +11,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from limbeck.errors import Forbidden, LandingZoneError
-from limbeck.flow.storage.base import CONTAINERS, Access, Area
-from limbeck.flow.storage.remote import RemoteStorage
+from limbeck.flow.storage.base import Access, Area
+from limbeck.flow.storage.remote import BucketStorage
 
 log = logging.getLogger("limbeck.flow.storage.s3")
 
@@ -28,10 +27,11 @@ READ = ("s3:GetObject",)
 WRITE = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
 
 
-class S3Storage(RemoteStorage):
+class S3Storage(BucketStorage):
     """Two folders in a bucket."""
 
     provider = "Amazon S3"
+    scheme = "s3"
     library = "s3fs"
     extra = "s3"
     version = "ETag"
@@ -40,28 +40,6 @@ class S3Storage(RemoteStorage):
         "check the bucket's name, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY with their rights to list, read, write "
         "and delete there, AWS_REGION, and AWS_ENDPOINT_URL_S3 if it is not at Amazon"
     )
-
-    def __init__(self, bucket: str, prefix: str, lock: Path) -> None:
-        self.bucket = bucket
-        self._prefix = prefix
-        super().__init__({area: f"{bucket}/{self.folder(area)}" for area in CONTAINERS}, lock)
-
-    def folder(self, area: Area) -> str:
-        """Return the folder of an area in the bucket."""
-        return f"{self._prefix}/{CONTAINERS[area]}" if self._prefix else CONTAINERS[area]
-
-    @property
-    def shown(self) -> str:
-        """The bucket and the folder in it."""
-        return f"s3://{self.bucket}/{self._prefix}".rstrip("/")
-
-    def before(self, area: Area) -> str:
-        """Return the area's folder."""
-        return self.folder(area)
-
-    def place(self, area: Area) -> Mapping[str, str]:
-        """Return the bucket, and the area's folder in it."""
-        return {"bucket": self.bucket, "folder": self.folder(area)}
 
     def access(self, area: Area, writes: bool) -> Access:
         """Return temporary keys that open this area only, where the server makes such; else those of the platform.
@@ -79,7 +57,7 @@ class S3Storage(RemoteStorage):
                     f"{self.shown} makes no keys that only read, and you may not write; ask whoever runs the platform"
                 )
             own = self._own()
-            return Access(self.place(area), _keys(own.access_key, own.secret_key, own.token or ""), None)
+            return Access(self.place(area), _keys(own.access_key, own.secret_key, own.token or ""))
 
     def environment(self) -> Mapping[str, str]:
         """Return the platform's keys, region and endpoint."""
