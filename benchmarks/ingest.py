@@ -3,18 +3,20 @@
     python benchmarks/ingest.py [EVENTS]
     python benchmarks/ingest.py --memory [MEGABYTES]
 
-The first prints rows a second for both, and their ratio, all from one run; EVENTS is 300,000 unless given. The second
-prints the peak memory of a process that converts a file of so many MB (1,000 unless given), above what it held idle.
+The first prints rows a second for both, their ratio, that of the processors' time, and the memory that each needs at
+its peak above what an idle process does. They take turns, each in a process of its own, and the better of their runs
+counts; EVENTS is 1,000,000 unless given. The second prints the peak for files of MEGABYTES (1,000 unless given) and of
+a fourth of it.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -25,7 +27,7 @@ from limbeck.ingest import InputFormat, StagedFile, convert
 from limbeck.ingest.columns import sql_type
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Schema
 
-EVENTS = 300_000
+EVENTS, SAMPLE, RUNS = 1_000_000, 100_000, 2
 TEXT, NUMBER = Scalar("string"), Scalar("number")
 
 
@@ -110,37 +112,36 @@ def cases(folder: Path) -> list[tuple[str, InputFormat, Object, str]]:
     ]
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return the shorter of two runs."""
-    taken = []
-    for _ in range(2):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return min(taken)
-
-
 def copy(source: str, target: Path) -> None:
     """Copy a file to Parquet with DuckDB alone, under the memory and threads that the engine has."""
     with duckdb.connect(config={"threads": 2, "memory_limit": "512MiB", "preserve_insertion_order": False}) as c:
         c.execute(f"COPY (SELECT * FROM {source}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
 
 
-def converted(engine: Engine, path: Path, how: InputFormat, wanted: Object) -> None:
+def converted(path: Path, how: InputFormat, wanted: Object) -> None:
     """Validate and convert a file as the platform does."""
     out = path.with_name(f"out-{path.name}")
     out.mkdir(exist_ok=True)
     schema = Schema("events", "1.0", "Events", "event", "time-series", wanted)
-    convert(engine, [StagedFile(path.name, path)], how, schema, out)
+    convert(Engine(path.parent / "scratch", 1024, 2, 2), [StagedFile(path.name, path)], how, schema, out)
+    shutil.rmtree(out)
 
 
-def convert_one(path: Path) -> None:
-    """Convert *path* in this process; print its memory before and at its peak, in MB."""
-    engine = Engine(path.parent / "scratch", 1024, 2, 2)
-    _, how, wanted, _ = next(case for case in cases(path.parent) if case[0] == path.name)
-    idle = resident("VmRSS")
-    converted(engine, path, how, wanted)
-    print(json.dumps([idle, resident("VmHWM")]))
+def measure(who: str, path: Path) -> None:
+    """Let *who* read *path* in this process; print seconds of the clock, of processors, and MB above what is idle."""
+    _, how, wanted, source = next(case for case in cases(path.parent) if case[0] == path.name)
+    idle, start, busy = resident("VmRSS"), time.perf_counter(), time.process_time()
+    if who == "limbeck":
+        converted(path, how, wanted)
+    else:
+        copy(source.replace("FILE", literal(str(path))), path.parent / "copy.parquet")
+    print(json.dumps([time.perf_counter() - start, time.process_time() - busy, resident("VmHWM") - idle]))
+
+
+def measured(who: str, path: Path) -> list[float]:
+    """Return what `measure` prints in a process of its own."""
+    child = [sys.executable, __file__, "--measure", who, str(path)]
+    return list(json.loads(subprocess.run(child, check=True, capture_output=True, text=True).stdout))
 
 
 def resident(what: str) -> float:
@@ -150,40 +151,40 @@ def resident(what: str) -> float:
 
 
 def memory(megabytes: int) -> None:
-    """Print the peak memory of converting a file of that size, for each format."""
-    print(f"{'file':16}{'MB':>8}{'events':>14}{'idle MB':>10}{'peak MB':>10}{'above':>8}")
+    """Print the peak memory of converting a file of that size, and one of a fourth of it, for each format."""
+    print(f"{'file':16}{'MB':>8}{'events':>14}{'peak MB':>10}")
     for name in inputs():
         with tempfile.TemporaryDirectory() as temporary:
-            sample = write_input(Path(temporary), name, EVENTS).stat().st_size
-            events = round(megabytes * 1e6 / sample * EVENTS * 1.02)
-            path = write_input(Path(temporary), name, events)
-            child = [sys.executable, __file__, "--convert", str(path)]
-            idle, peak = json.loads(subprocess.run(child, check=True, capture_output=True, text=True).stdout)
-            size = path.stat().st_size / 1e6
-            print(f"{name:16}{size:8.0f}{events:14,}{idle:10.0f}{peak:10.0f}{peak - idle:8.0f}", flush=True)
+            sample = write_input(Path(temporary), name, SAMPLE).stat().st_size
+            for size in (megabytes / 4, megabytes):
+                events = round(size * 1e6 / sample * SAMPLE * 1.02)
+                path = write_input(Path(temporary), name, events)
+                peak = measured("limbeck", path)[2]
+                print(f"{name:16}{path.stat().st_size / 1e6:8.0f}{events:14,}{peak:10.0f}", flush=True)
 
 
 def main(events: int) -> None:
     """Run all cases and print the table."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        for name in inputs():
-            write_input(folder, name, events)
-        engine = Engine(folder / "scratch", 1024, 2, 2)
-        print(f"{'file':16}{'MB':>8}{'limbeck rows/s':>18}{'duckdb rows/s':>18}{'ratio':>8}")
-        for file, how, wanted, source in cases(folder):
-            path = folder / file
-            ours = seconds(lambda p=path, h=how, w=wanted: converted(engine, p, h, w))
-            theirs = seconds(lambda s=source, p=path: copy(s.replace("FILE", literal(str(p))), folder / "copy.parquet"))
-            size = path.stat().st_size / 1e6
-            print(f"{file:16}{size:8.0f}{events / ours:18,.0f}{events / theirs:18,.0f}{theirs / ours:8.2f}", flush=True)
+    print(f"{'file':16}{'MB':>6}{'limbeck rows/s':>16}{'duckdb rows/s':>16}{'ratio':>7}{'of CPU':>8}{'MB':>6}{'MB':>6}")
+    for name, *_ in cases(Path()):
+        with tempfile.TemporaryDirectory() as temporary:
+            path = write_input(Path(temporary), name, events)
+            turns = [(measured("limbeck", path), measured("duckdb", path)) for _ in range(RUNS)]
+            (ours, our_cpu, our_peak), (theirs, their_cpu, their_peak) = (
+                [min(column) for column in zip(*of, strict=True)] for of in zip(*turns, strict=True)
+            )
+            print(
+                f"{name:16}{path.stat().st_size / 1e6:6.0f}{events / ours:16,.0f}{events / theirs:16,.0f}"
+                f"{theirs / ours:7.2f}{their_cpu / our_cpu:8.2f}{our_peak:6.0f}{their_peak:6.0f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["--memory", *size]:
             memory(int(size[0]) if size else 1000)
-        case ["--convert", path]:
-            convert_one(Path(path))
+        case ["--measure", who, path]:
+            measure(who, Path(path))
         case count:
             main(int(count[0]) if count else EVENTS)

@@ -113,8 +113,12 @@ print(definition.title)
 print(f"goal: {goal.event}, within {goal.within}, for people with {goal.eligible}")
 pd.DataFrame(
     [
-        *({"cutoff": c, "label known": c + goal.within, "used for": "training"} for c in cutoffs.train),
-        {"cutoff": cutoffs.test, "label known": cutoffs.test + goal.within, "used for": "judging the model once"},
+        *({"cutoff": c, "label known": definition.label_end(c), "used for": "training"} for c in cutoffs.train),
+        {
+            "cutoff": cutoffs.test,
+            "label known": definition.label_end(cutoffs.test),
+            "used for": "judging the model once",
+        },
         {"cutoff": cutoffs.score, "label known": None, "used for": "scoring: here the outcome is not known"},
     ]
 )
@@ -134,5 +138,5 @@ assert answer == 42
 assert complaint is not None
 assert complaint.sqlstate == "42P01"  # PostgreSQL's code for a table that is not there
 assert set(datasets["table"]) == set(tables["name"])
-assert max(cutoffs.train) + goal.within <= cutoffs.test <= cutoffs.score
+assert definition.label_end(max(cutoffs.train)) <= cutoffs.test <= cutoffs.score
 aep.close()

@@ -38,7 +38,8 @@ import numpy as np
 import pandas as pd
 
 import limbeck
-from limbeck.workflow.features import events, field, literal, quoted
+from limbeck.workflow.features import events, field
+from limbeck.workflow.names import literal, quoted
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
     os.chdir(Path(__file__).resolve().parent)
@@ -124,7 +125,7 @@ surprise = 0.0
 if steps.generated is not None:
     truth = pd.read_parquet(steps.generated / "truth.parquet")
     truth = truth[truth["cutoff"] == pd.Timestamp(definition.cutoffs.test)]
-    begin, end = definition.cutoffs.test, definition.cutoffs.test + definition.goal.within
+    begin, end = definition.cutoffs.test, definition.label_end(definition.cutoffs.test)
     happened = aep.sql(
         f"SELECT count(DISTINCT entity_id) FROM ({relation}) AS events WHERE type = 'web.formFilledOut' "
         f"AND event_time >= {literal(begin)} AND event_time < {literal(end)}"

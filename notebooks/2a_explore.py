@@ -31,7 +31,8 @@ import pandas as pd
 import limbeck
 from limbeck.workflow import pictures
 from limbeck.workflow.definition import EVENT_TYPE
-from limbeck.workflow.features import events, literal, quoted
+from limbeck.workflow.features import events
+from limbeck.workflow.names import literal, quoted
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
     os.chdir(Path(__file__).resolve().parent)
@@ -88,7 +89,7 @@ days = aep.sql(
     """
 ).to_pandas()
 marks = {"training": cutoffs.train, "test": [cutoffs.test], "scoring": [cutoffs.score]}
-pictures.timeline(list(days["day"].dt.to_pydatetime()), days["events"].tolist(), marks, goal.within)
+pictures.timeline(list(days["day"].dt.to_pydatetime()), days["events"].tolist(), marks, definition.label_end)
 
 # %% [markdown]
 # ## How do people come to the goal?
@@ -129,6 +130,7 @@ pictures.together(both.div(having, axis="index"))
 
 # %%
 cutoff = cutoffs.train[0]
+until = definition.label_end(cutoff)
 recency = aep.sql(
     f"""
     WITH events AS ({relation}),
@@ -138,7 +140,7 @@ recency = aep.sql(
     ),
     reached AS (
         SELECT DISTINCT entity_id FROM events
-        WHERE event_time >= {literal(cutoff)} AND event_time < {literal(cutoff + goal.within)} AND ({goal.event})
+        WHERE event_time >= {literal(cutoff)} AND event_time < {literal(until)} AND ({goal.event})
     )
     SELECT CASE WHEN days <= 1 THEN 'a: up to a day' WHEN days <= 7 THEN 'b: up to a week'
                 WHEN days <= 28 THEN 'c: up to four weeks' ELSE 'd: longer' END AS last_seen,

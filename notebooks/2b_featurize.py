@@ -33,7 +33,8 @@ import pandas as pd
 import limbeck
 from limbeck.workflow import featurize, models, pictures
 from limbeck.workflow.evaluate import separation
-from limbeck.workflow.features import quoted, training_set
+from limbeck.workflow.features import training_set
+from limbeck.workflow.names import quoted
 from limbeck.workflow.train import SUSPICIOUS
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter

@@ -166,7 +166,7 @@ again = champion.predict_proba(later[inputs])[:, 1]
 assert version.run_id == model.run_id
 assert abs(roc_auc_score(outcome, again) - found["test"]["roc_auc"]["value"]) < 1e-6
 assert abs(run.data.metrics["roc_auc"] - found["test"]["roc_auc"]["value"]) < 1e-9
-assert known["cutoff"].max() + definition.goal.within <= later["cutoff"].min()
+assert definition.label_end(known["cutoff"].max()) <= later["cutoff"].min()
 assert found["champion"] == max(found["candidates"], key=lambda name: found["candidates"][name]["cv_roc_auc"])
 assert found["test"]["roc_auc"]["low"] > 0.5
 assert abs(again.sum() - forecast) < 1e-6 * forecast

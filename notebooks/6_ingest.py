@@ -31,7 +31,7 @@ from pathlib import Path
 import pandas as pd
 
 import limbeck
-from limbeck.workflow.features import quoted
+from limbeck.workflow.names import quoted
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
     os.chdir(Path(__file__).resolve().parent)

@@ -40,8 +40,9 @@ import pandas as pd
 import limbeck
 from limbeck.workflow import models, pictures
 from limbeck.workflow.campaign import ActivationPart, AudiencePart, Choice
-from limbeck.workflow.features import events, literal
+from limbeck.workflow.features import events
 from limbeck.workflow.ingest import groups
+from limbeck.workflow.names import literal
 from limbeck.workflow.planner import Planner
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 
 START = date(2026, 1, 1)
-WITHIN = timedelta(days=21)
+WITHIN = 21
+"""Days."""
 
 
 def day(number: int) -> datetime:
@@ -31,12 +32,12 @@ def ask(folder: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
-def outcomes(folder: Path, within: timedelta = WITHIN) -> dict[datetime, tuple[Numbers, Numbers]]:
+def outcomes(folder: Path, within: int = WITHIN) -> dict[datetime, tuple[Numbers, Numbers]]:
     """For each cutoff the true probabilities, and who filled in the form within the time after it."""
     rows = ask(
         folder,
         f"""with forms as (select userid, timestamp as moment from events where type = 'web.formFilledOut')
-        select cutoff, probability, max(case when moment >= cutoff and moment < cutoff + interval {within.days} day
+        select cutoff, probability, max(case when moment >= cutoff and moment < cutoff + interval {within} day
             then 1 else 0 end)::double as outcome
         from truth left join forms on userid = entity_id
         group by entity_id, cutoff, probability order by cutoff, entity_id""",

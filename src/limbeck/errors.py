@@ -33,6 +33,7 @@
     │   └── SessionLimit  SessionIdle  ShuttingDown
     ├── NotServed                    AEP has it, this version does not
     ├── NotServedHere                a program asked Adobe's hosts for what is not served
+    ├── Unreachable                  the proxy cannot reach a host that is not Adobe's
     ├── MissingExtra                 an optional library is not installed
     ├── LandingZoneError             the landing zone cannot be reached or used
     ├── HomeError                    the home folder cannot be used
@@ -504,6 +505,14 @@ class NotServedHere(LimbeckError):
     title = "BadGatewayError"
     status = 502
     exit_code = 70
+
+
+class Unreachable(LimbeckError):
+    """A host that is not Adobe's, or the proxy that leads there, cannot be reached from the proxy."""
+
+    code = "LIMB-1028-502"
+    title = "BadGatewayError"
+    status = 502
 
 
 class MissingExtra(LimbeckError):

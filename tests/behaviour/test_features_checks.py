@@ -9,12 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from limbeck.client import Client
-from limbeck.errors import InvalidInput
-from limbeck.workflow import export, featurize, generate
+from limbeck.errors import DefinitionError, InvalidInput
+from limbeck.workflow import checks, export, featurize, generate
+from limbeck.workflow.checks import conditions_named
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.featurize import SETS, FeatureSet
+from limbeck.workflow.run import Run
 from tests import shop
-from tests.platforms import embedded
+from tests.platforms import as_aep, embedded
 
 DEFINITION = """\
 name = "shop"
@@ -100,11 +102,11 @@ def sets(aep: Client, definition: Definition, tables: dict[str, str], key: str, 
 
 def test_the_sets_are_tables_and_files(aep: Client, folder: Path, tables: dict[str, str], tmp_path: Path) -> None:
     definition = define(folder)
-    featurize.check(aep, definition, tables)
+    checks.check(aep, definition, tables)
 
     found = sets(aep, definition, tables, "k1", tmp_path)
 
-    featurize.check_labels(found)
+    checks.check_sets(aep, definition, tables, found)
     assert [found[name].dataset.name for name in SETS] == ["shop_train_k1", "shop_test_k1", "shop_score_k1"]
     assert all(s.rows == aep.sql(f"select count(*) from {s.dataset.table}").scalar() for s in found.values())
     positives = aep.sql("select sum(label) from shop_train_k1").scalar()
@@ -144,7 +146,7 @@ def test_what_the_events_cannot_tell(
     aep: Client, folder: Path, tables: dict[str, str], changes: dict[str, str], named: list[str]
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
-        featurize.check(aep, define(folder, **changes), tables)
+        checks.check(aep, define(folder, **changes), tables)
     for part in named:
         assert part in str(caught.value)
 
@@ -170,7 +172,66 @@ def test_labels_that_teach_nothing(
     definition = define(folder, **changes)
     key = request.node.callspec.id.replace(" ", "_")
     with pytest.raises(InvalidInput, match=told):
-        featurize.check_labels(sets(aep, definition, tables, key, tmp_path))
+        checks.check_sets(aep, definition, tables, sets(aep, definition, tables, key, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("feature", "told"),
+    [
+        ('visits = { count = true, windows = ["ever", "400 days"] }', "features.visits looks back 400 days, but"),
+        ('more = { trend = true, windows = ["3 months"] }', "features.more looks back 3 months and as long before it"),
+        (
+            'flat = { count = true, where = "amount > 1e9" }',
+            "flat is 0 for everybody in the training set.*no event sat",
+        ),
+        ('gone = { avg = "amount", where = "kind = \'view\'" }', "gone is missing for everybody"),
+        (
+            "late = { count = true, where = \"at >= TIMESTAMP '2026-03-10'\" }",
+            "late is 0 for everybody.*its events begin on 2026-03-10, after the last training cutoff",
+        ),
+        ('stolen = { count = true, where = "customer IN (SELECT customer FROM x)" }', "features.stolen is .*a query"),
+        ('peeks = { max = "label_end" }', "features.peeks is 'label_end'; label_end is no column of an event"),
+        ('two = { sum = "1); DROP TABLE x; SELECT (1" }', "features.two"),
+    ],
+    ids=["window", "trend", "constant", "missing", "after", "query", "reserved", "statements"],
+)
+def test_features_that_teach_nothing_or_know_too_much(
+    aep: Client,
+    folder: Path,
+    tables: dict[str, str],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    feature: str,
+    told: str,
+) -> None:
+    path = tmp_path / "shop.toml"
+    path.write_text(f"{DEFINITION}{feature}\n")
+    definition, key = Definition.load(path), request.node.callspec.id
+
+    def learn() -> None:
+        with conditions_named(aep, definition, tables):
+            checks.check(aep, definition, tables)
+            checks.check_sets(aep, definition, tables, sets(aep, definition, tables, f"f_{key}", tmp_path))
+
+    with pytest.raises((DefinitionError, InvalidInput), match=told):
+        learn()
+
+
+def test_what_explain_prints_runs_over_the_wire(folder: Path, tmp_path: Path) -> None:
+    with as_aep(tmp_path / "home") as wire:
+        run = Run(define(folder), wire, tmp_path / "home")
+        tables = {name: found.dataset.table for name, found in run.datasets.items()}
+        texts = run.statements()
+        for name in SETS:
+            wire.sql(texts[name]).table()
+            plain = featurize.compute(wire, run.definition, tables, name, "plain")
+            explained, computed = (
+                wire.sql(f"SELECT * FROM {table} ORDER BY entity_id, cutoff LIMIT 5000").table().to_pylist()
+                for table in (f"shop_{name}_explained", plain.table)
+            )
+            assert explained == computed
+            assert len(explained) > 100
+    assert "-- when forecasts are made" in texts["train"]
 
 
 def test_the_statement_is_one_that_query_service_takes(folder: Path) -> None:

@@ -58,7 +58,7 @@ def values(name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         "test": measures["model"],
         "baselines": {"rule": measures["rule"], "rfm": measures["rfm"]},
         "model": {"name": name, "version": "3", "run_id": "r1", "kind": name, "trained": "2026-01-02T03:04:05+00:00"},
-        "goal": {"event": name, "within": "60 days", "eligible": name},
+        "goal": {"event": name, "time": "within 60 days", "eligible": name},
         "cutoffs": {"train": ["2026-01-01T00:00:00"], "test": "2026-03-01T00:00:00", "score": "2026-05-01T12:00:00"},
         "snapshots": {name: {"id": "d1", "table": name, "version": "1.0.7", "rows": 1213}},
         "generated": "2026-06-01T00:00:00+00:00",

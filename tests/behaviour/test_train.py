@@ -493,7 +493,7 @@ def test_features_known_only_when_the_label_is_are_refused(
 ) -> None:
     """The same features, computed where the label's time ends: what counts the goal's events knows the outcome."""
     aep, definition, tables = coupons
-    within, cutoffs = definition.goal.within, definition.cutoffs
+    cutoffs = definition.cutoffs
 
     def rows(moments: Sequence[datetime], *, labelled: bool) -> pa.Table:
         text = training_set(definition, tables, aep.tenant, moments, labelled=labelled)
@@ -501,9 +501,10 @@ def test_features_known_only_when_the_label_is_are_refused(
         return found
 
     honest, test = rows(cutoffs.train, labelled=True), rows([cutoffs.test], labelled=True)
-    later_on = rows([moment + within for moment in cutoffs.train], labelled=False).to_pandas()
-    later_on["cutoff"] -= within
-    keys = honest.select(models.KEYS).to_pandas()
+    before = {end: moment for moment in cutoffs.train if (end := definition.label_end(moment))}
+    later_on = rows([*before], labelled=False).to_pandas()
+    later_on["cutoff"] = [before[moment] for moment in later_on["cutoff"]]
+    keys = honest.select([*definition.row_columns, "label"]).to_pandas()
     leaking = pa.Table.from_pandas(keys.merge(later_on, on=["entity_id", "cutoff"]), preserve_index=False)
     assert len(leaking) == len(honest)
 

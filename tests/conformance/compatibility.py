@@ -62,6 +62,7 @@ PROGRAMS = [
     (f"aepp {release}", "schema to audience, unmodified", "tests/aepp/test_life_cycle.py::test_the_life_cycle")
     for release in ("0.6.0", "0.3.11.post2", "0.3.10.post2")
 ] + [
+    ("aepp 0.6.0", "managers and synchronizer, unmodified", "tests/aepp/test_managers.py::test_the_managers"),
     ("adlfs, pandas", "landing zone", "tests/rest/test_blobs.py::test_adlfs_and_pandas_work_as_they_are"),
     ("azure-storage-blob", "landing zone", "tests/rest/test_blobs.py::test_a_blob_is_written_read_listed_and_deleted"),
     (

@@ -19,7 +19,7 @@ from limbeck import ids
 from limbeck.engine import Engine
 from limbeck.errors import LimbeckError, RowsRejected
 from limbeck.ingest import InputFormat, StagedFile, convert
-from limbeck.ingest.formats import json as json_format
+from limbeck.ingest.formats import strict
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Schema
 from tests.property.test_ingest_rows import examples, mangled, nested, objects, schema_of, spelled, values
 
@@ -62,7 +62,7 @@ def engine(folder: Path) -> Engine:
 @contextmanager
 def slowly() -> Iterator[None]:
     """Know no quick way while the block lasts."""
-    with patch.object(json_format.strict, "quick", lambda *_: None):
+    with patch.object(strict, "plain", lambda *_: None):
         yield
 
 
@@ -77,12 +77,13 @@ def outcome(engine: Engine, folder: Path, content: bytes, how: InputFormat, sche
     return repr(pa.concat_tables([pq.read_table(p) for p in made.paths]).to_pylist())
 
 
-def is_quick(folder: Path, content: bytes, schema: Schema) -> bool:
-    """Whether the decoder takes the lines of a file of this content."""
+def is_plain(engine: Engine, folder: Path, content: bytes, schema: Schema) -> bool:
+    """Whether the decoder takes every row of a file of this content."""
     path = folder / ids.new_uuid()
     path.write_bytes(content)
-    (reading,) = json_format.readings([StagedFile("rows", path)], schema.type, False, folder)
-    return reading.quick is not None and reading.quick.takes(pa.array(content.decode().split("\n")))
+    found = strict.plain([StagedFile("rows", path)], InputFormat("json"), schema.type)
+    with engine.session(files=[str(path)]) as session:
+        return found is not None and found.rows(session) is not None
 
 
 @settings(examples, max_examples=60)
@@ -140,7 +141,8 @@ def plain(**changed: str) -> str:
 )
 def test_rows_that_are_plain_go_the_quick_way(engine: Engine, folder: Path, row: str) -> None:
     schema = Schema("x", "1.0", "X", "x", "record", PLAIN)
-    assert is_quick(folder, row.encode(), schema)
+    assert is_plain(engine, folder, row.encode(), schema)
+    assert is_plain(engine, folder, f"[{row}, {row}]".encode(), schema)
     found = outcome(engine, folder, row.encode(), InputFormat("json"), schema)
     with slowly():
         assert found == outcome(engine, folder, row.encode(), InputFormat("json"), schema)
@@ -155,8 +157,10 @@ def test_rows_that_are_plain_go_the_quick_way(engine: Engine, folder: Path, row:
         plain(identityMap='{"ECID": {"id": "1"}}'), plain(other="null"), "null", "[]", '"text"',
     ],
 )  # fmt: skip
-def test_rows_that_the_reader_would_bend_do_not(folder: Path, row: str) -> None:
-    assert not is_quick(folder, row.encode(), Schema("x", "1.0", "X", "x", "record", PLAIN))
+def test_rows_that_the_reader_would_bend_do_not(engine: Engine, folder: Path, row: str) -> None:
+    schema = Schema("x", "1.0", "X", "x", "record", PLAIN)
+    for content in (f"[{row}]", f"{plain()}\n{row}\n{plain()}"):
+        assert not is_plain(engine, folder, content.encode(), schema)
 
 
 @pytest.mark.parametrize("pad", ["", "x"])
@@ -167,3 +171,19 @@ def test_the_reader_may_cut_its_message_inside_a_character(engine: Engine, folde
     )
     assert kind is RowsRejected
     assert "the same key more than once" in said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[]", b" [ ]\n", b"[" + plain().encode(), b"[" + plain().encode() + b",]", plain().encode() + b"\n\n \n",
+        b"\xef\xbb\xbf" + plain().encode(), b'{"_id": "\xff"}', b'[{"_id": "\xff"}]', b"{}", b"{}\r{}", b"[{}]\n[{}]",
+        b"{}\n[{}]\n{}", b"[{}]]", b"[{}] {}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("multi_line", [False, True])
+def test_files_of_odd_layouts_are_read_alike(engine: Engine, folder: Path, content: bytes, multi_line: bool) -> None:
+    schema = Schema("x", "1.0", "X", "x", "record", PLAIN)
+    found = outcome(engine, folder, content, InputFormat("json", multi_line=multi_line), schema)
+    with slowly():
+        assert found == outcome(engine, folder, content, InputFormat("json", multi_line=multi_line), schema)

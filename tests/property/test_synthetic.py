@@ -18,13 +18,13 @@ from limbeck.workflow.definition import Generator
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> tuple[Generator, list[datetime], timedelta]:
+def requests(draw: st.DrawFn) -> tuple[Generator, list[datetime], int]:
     start = draw(st.dates(date(1965, 1, 1), date(2150, 1, 1)))
     days = draw(st.integers(1, 40))
     asked = Generator(draw(st.integers(1, 150)), days, start, draw(st.integers(0, 2**31 - 1)))
     begin = datetime.combine(start, time())
     cutoffs = draw(st.lists(st.integers(1, days).map(lambda n: begin + timedelta(days=n)), min_size=1, max_size=5))
-    return asked, cutoffs, timedelta(days=draw(st.integers(1, 60)))
+    return asked, cutoffs, draw(st.integers(1, 60))
 
 
 def read(folder: Path, name: str) -> pa.Table:
@@ -42,7 +42,7 @@ def small() -> object:
 
 @settings(max_examples=40, deadline=None)
 @given(requests())
-def test_whatever_is_asked(request: tuple[Generator, list[datetime], timedelta]) -> None:
+def test_whatever_is_asked(request: tuple[Generator, list[datetime], int]) -> None:
     asked, cutoffs, within = request
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -67,7 +67,7 @@ def test_whatever_is_asked(request: tuple[Generator, list[datetime], timedelta])
 @settings(max_examples=25, deadline=None)
 @given(requests(), st.integers(0, 100), st.integers(0, 20))
 def test_blocks_and_days_that_were_there_stay_as_they_are(
-    request: tuple[Generator, list[datetime], timedelta], more_people: int, more_days: int
+    request: tuple[Generator, list[datetime], int], more_people: int, more_days: int
 ) -> None:
     asked, cutoffs, within = request
     larger = Generator(asked.people + more_people, asked.days + more_days, asked.start, asked.seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.errors import DefinitionError
-from limbeck.workflow.definition import Column, Cutoffs, Definition, Feature, Goal
+from limbeck.workflow.definition import Column, Definition
+from limbeck.workflow.families import Feature
 from limbeck.workflow.keys import key
+from limbeck.workflow.question import Cutoffs, Goal
+from limbeck.workflow.times import Duration
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE, PAGE = ROOT / "examples" / "complete_journey.toml", ROOT / "docs" / "definition.md"
@@ -91,10 +94,10 @@ def test_what_the_file_says(tmp_path: Path) -> None:
     ]
     assert found.sources[0].files == {"log": "events.parquet"}
     assert found.sources[1].files == {}
-    assert found.goal.within == timedelta(days=14)
+    assert found.goal.within == Duration(14, "days")
     assert found.cutoffs.train == (datetime(2026, 2, 1), datetime(2026, 3, 1))
     assert [f.name for f in found.features] == ["views", "views_7d", "views_36h", "spend", "mean_spend", "age"]
-    assert found.features[2] == Feature("views_36h", "count", "", "kind = 'view'", timedelta(hours=36))
+    assert found.features[2] == Feature("views_36h", "count", "", "kind = 'view'", Duration(36, "hours"))
     assert (found.model.folds, found.model.resamples, found.model.rule) == (4, 1000, "views")
     assert found.model.rfm == ("views", "views_7d", "views_36h")
 
@@ -116,7 +119,7 @@ def test_the_example_says_what_it_shows() -> None:
     assert {s.identity for s in found.sources} == {
         Column("household_id", "{tenant}.household", identity="Household"),
     }
-    assert found.goal == Goal("type = 'coupon_redeemed'", timedelta(days=60), "type = 'purchase_line'")
+    assert found.goal == Goal("type = 'coupon_redeemed'", Duration(60, "days"), "type = 'purchase_line'")
     assert found.cutoffs == Cutoffs(
         train=(datetime(2017, 4, 1), datetime(2017, 5, 1)),
         test=datetime(2017, 7, 15),
@@ -143,7 +146,7 @@ def test_the_page_shows_a_definition_and_a_complaint_that_are_true(tmp_path: Pat
         *("recency", "views", "views_28d", "spend", "spend_28d", "spend_per_view", "city"),
     ]
     with pytest.raises(DefinitionError) as caught:
-        load(tmp_path, text.replace("14 days", "2 weeks"))
+        load(tmp_path, text.replace("14 days", "2 fortnights"))
     assert f"```\n{caught.value}\n```" in page
 
 
@@ -176,8 +179,29 @@ MISTAKES = {
     "number out of bounds": ("folds = 4", "folds = 1", "", ["model.folds", "1", "from 2 to 20"]),
     "a date for dates": ("[2026-02-01, 2026-03-01]", "2026-02-01", "", ["cutoffs.train", "2026-02-01", "a list"]),
     "no such date": ("score = 2026-05-01", 'score = "soon"', "", ["cutoffs.score", "'soon'", "a date"]),
-    "no such time": ('"14 days"', '"2 weeks"', "", ["goal.within", "'2 weeks'", "'28 days'"]),
+    "no such time": ('"14 days"', '"2 fortnights"', "", ["goal.within", "'2 fortnights'", "'28 days'"]),
     "no end": ('"14 days"', '"ever"', "", ["goal.within", "'ever'", "a time"]),
+    "a week of days": ('{ sum = "amount" }', '{ weekday_share = ["sonntag"] }', "", ["'sonntag'", "sunday"]),
+    "no days": ('{ sum = "amount" }', "{ weekday_share = [] }", "", ["features.spend.weekday_share", "empty"]),
+    "no hours": ('{ sum = "amount" }', '{ hour_share = "8-8" }', "", ["features.spend.hour_share", "'8-8'", "18-24"]),
+    "trend for ever": ('{ sum = "amount" }', "{ trend = true }", "", ["features.spend.windows", "absent", "28 days"]),
+    "object of nobody": ('{ sum = "amount" }', '{ object = "amount" }', "", ["features.spend.object", "only pairs"]),
+    "no such zone": ("test = 2026-04-01", "test = 2026-04-01\nzone = 'Europe/Berin'", "zone", ["Berin", "Berlin"]),
+    "until nothing": ('"14 days"', '"14 days"\nuntil = "at"', "until", ["goal.until", "no section [entity]"]),
+    "too much": ('"14 days"', '"9999 years"', "", ["goal.within", "'9999 years'"]),
+    "value of nothing": ('"14 days"', '"14 days"\nvalue = { sum = "amount" }', "value", ["goal.value", "'least'"]),
+    "sliding backwards": (
+        "[2026-02-01, 2026-03-01]",
+        '{ every = "1 week", from = 2026-02-01, until = 2026-01-01 }',
+        "",
+        ["cutoffs.train.until", "after 2026-02-01"],
+    ),
+    "too many": (
+        "[2026-02-01, 2026-03-01]",
+        '{ every = "1 hour", from = 2026-01-01, until = 2026-03-01 }',
+        "",
+        ["cutoffs.train.every", "1417 cutoffs"],
+    ),
     "no such window": ('"7 days"', '"0 days"', "", ["features.views.windows", "'0 days'", "'28 days'"]),
     "wrong class": ('"profile"', '"profil"', "", ["sources[1].class", "'profil'", 'did you mean "profile"?']),
     "wrong candidate": ('["logistic"]', '["logistik"]', "", ["model.candidates", "'logistik'", "lightgbm"]),
@@ -193,10 +217,15 @@ MISTAKES = {
         'attribute = "age"',
         'attribute = "agee"',
         "",
-        ["'agee'", "profile source: age.", 'did you mean "age"?'],
+        ["'agee'", "a profile or history: age.", 'did you mean "age"?'],
     ),
     "identity for an attribute": ('attribute = "age"', 'attribute = "customer"', "", ["features.age", "'customer'"]),
-    "attribute of an event": ('attribute = "age"', 'attribute = "amount"', "", ["'amount'", "profile source: age"]),
+    "attribute of an event": (
+        'attribute = "age"',
+        'attribute = "amount"',
+        "",
+        ["'amount'", "a profile or history: age"],
+    ),
     "unknown key column": ('key = "number"', 'key = "nmber"', "", ["sources[0].key", 'did you mean "number"?']),
     "no identity": (
         '{ path = "{tenant}.customer", identity = "CRMID" }\nnumber',
@@ -361,4 +390,4 @@ def test_rules_are_values_that_json_keeps(tmp_path: Path) -> None:
     assert json.dumps(found, sort_keys=True, default=str) == json.dumps(
         load(tmp_path, SHOP).rules, sort_keys=True, default=str
     )
-    assert set(found) == {"sources", "goal", "cutoffs", "features"}
+    assert set(found) == {"sources", "seed", "entity", "goal", "cutoffs", "features"}

@@ -70,7 +70,7 @@ def test_the_example_says_what_it_shows() -> None:
     assert {(s.identity.path, s.identity.identity) for s in found.sources} == {("{tenant}.userid", "ECID")}
     assert found.goal.event == "type = 'web.formFilledOut'"
     assert found.cutoffs.all == tuple(datetime(2026, *day) for day in ((2, 26), (3, 19), (4, 9), (5, 1)))
-    windows = {f.window.days for f in found.features if f.window is not None}
+    windows = {f.window.whole_days for f in found.features if f.window is not None}
     assert windows == {7, 14, 28, 56}
     assert {f.of for f in found.features if f.kind == "attribute"} == {"birth_year", "consent", "tier"}
 

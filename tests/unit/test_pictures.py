@@ -16,6 +16,7 @@ NAMES = ["sent", "opened", "clicked"]
 SHARES = pd.DataFrame([[1.0, 0.5, 0.1], [1.0, 1.0, 0.2], [1.0, 1.0, np.nan]], NAMES, NAMES)
 PEOPLE = pd.DataFrame([[1200, 600, 120], [600, 600, 120], [120, 120, 0]], NAMES, NAMES)
 DAY = datetime(2026, 1, 1)
+NEXT = DAY + timedelta(1)
 
 
 def reach(threshold: float, people: int) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def reach(threshold: float, people: int) -> dict[str, Any]:
 
 
 FIGURES = {
-    "timeline": lambda: pictures.timeline([DAY, DAY + timedelta(1)], [3, 5], {"training": [DAY]}, timedelta(1)),
+    "timeline": lambda: pictures.timeline([DAY, NEXT], [3, 5], {"training": [DAY]}, lambda _: NEXT),
     "together": lambda: pictures.together(SHARES),
     "correlations": lambda: pictures.correlations(SHARES),
     "surface": lambda: pictures.surface(SHARES, PEOPLE, "last seen", "least score"),

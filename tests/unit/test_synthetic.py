@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -38,7 +37,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def generate(folder: Path, people: int = 700, days: int = 30, seed: int = 3) -> dict[str, bytes]:
     """The files that come of these settings, by name."""
-    synthetic.generate(Generator(people, days, START, seed), folder, [day(10), day(25)], timedelta(days=5))
+    synthetic.generate(Generator(people, days, START, seed), folder, [day(10), day(25)], 5)
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
@@ -264,7 +263,7 @@ def test_probabilities_come_true_on_the_whole_and_among_the_likely_and_the_unlik
 def test_they_come_true_on_the_next_day_whatever_the_last_one_brought(tmp_path: Path) -> None:
     """One day more or less in the truth's state or in its horizon would show here."""
     cutoffs = [day(n) for n in range(4, 25, 2)]
-    synthetic.generate(Generator(20_000, 26, START, 6), tmp_path, cutoffs, timedelta(days=1))
+    synthetic.generate(Generator(20_000, 26, START, 6), tmp_path, cutoffs, 1)
     yesterday = "userid = entity_id and timestamp >= cutoff - interval 1 day and timestamp < cutoff"
     today = "userid = entity_id and timestamp >= cutoff and timestamp < cutoff + interval 1 day"
     rows = ask(

@@ -62,7 +62,29 @@ def _add_step(name: str, told: str) -> None:
 
 
 for _name, _told in STEPS.items():
-    _add_step(_name, _told)
+    if _name != "featurize":
+        _add_step(_name, _told)
+
+
+@app.command("featurize", help=STEPS["featurize"])
+def featurize(
+    definition: DefinitionFile,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    output: OutputOption = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Print the SQL, step by step; compute nothing.")] = False,
+    yes_production: ProductionOption = False,
+) -> None:
+    """Compute the sets, or print how."""
+    from limbeck.cli import steps
+
+    with _connected(home, config, json) as client:
+        if explain:
+            steps.explain_sql(client, definition, home, output)
+        else:
+            steps.go("featurize", client, definition, home, output, dry_run=dry_run, yes_production=yes_production)
 
 
 @app.command()

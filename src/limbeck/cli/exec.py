@@ -13,12 +13,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from limbeck.cli import output
-from limbeck.client.config import AEP, IMS
-from limbeck.errors import InvalidInput, NotServedHere, Unauthenticated
+from limbeck.cli import credential, output
+from limbeck.errors import InvalidInput, NotServedHere
 
 if TYPE_CHECKING:
-    from limbeck.client.config import Config
     from limbeck.platform import Platform
     from limbeck.proxy import Unserved
 
@@ -49,6 +47,8 @@ def _served(platform: Platform, sandbox: str | None) -> Iterator[tuple[Unserved,
     from limbeck.pgwire import PgServer
     from limbeck.proxy import Authority, ProxyServer, trust, way
 
+    folder, config = credential.given(platform, sandbox)
+    programs = credential.folder_of_programs(os.environ, folder, sandbox)
     with ExitStack() as stack:
         wire = listen("127.0.0.1", 0, "--pg")
         pg = PgServer(platform, wire)
@@ -63,41 +63,16 @@ def _served(platform: Platform, sandbox: str | None) -> Iterator[tuple[Unserved,
         proxy = ProxyServer(create_app(platform, address, url), door, authority, os.environ)
         proxy.start()
         stack.callback(proxy.stop)
-        folder = platform.settings.home / "exec"
-        config = _configuration(platform, folder, url, sandbox)
         own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="limbeck-exec-")))
-        _write(own / "config.ini", config.text())
+        credential.write(own / "config.ini", replace(config, endpoint=url, ims=url).text())
         signed = platform.access.account_key().connection_string(url)
         named = {
             "AZURE_STORAGE_CONNECTION_STRING": signed,
             "LIMBECK_CONFIG": str(own / "config.ini"),
-            "ADOBE_HOME": os.environ.get("ADOBE_HOME") or str(folder),
+            "ADOBE_HOME": programs,
         }
         led = way(url_of(door), os.environ) | trust(authority.text(), os.environ, own)
         yield proxy.unserved, {**led, **named}
-
-
-def _configuration(platform: Platform, folder: Path, url: str, sandbox: str | None) -> Config:
-    """Return a configuration with the home's credential for programs, which *folder* keeps in the forms they read.
-
-    What programs have written into their configuration stays, as long as its credential is good.
-    """
-    from limbeck.client.config import Config
-
-    org = platform.access.ensure_organisation()
-    where = platform.access.sandbox(org, sandbox or "prod").name
-    kept = folder / "conf" / "config.ini"
-    try:
-        found = Config.read(kept)
-        platform.access.token(found.client_id, found.client_secret)
-        return replace(found, endpoint=url, ims=url, sandbox=where)
-    except (InvalidInput, Unauthenticated):
-        made = platform.access.create_credential(org, sandbox=where)
-        config = Config(url, url, org, made.client_id, made.client_secret, where)
-    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(kept, replace(config, endpoint=AEP, ims=IMS).text())
-    _write(folder / "config.json", config.json())
-    return config
 
 
 def _run(command: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -123,17 +98,9 @@ def _tell(unserved: Unserved, status: int) -> None:
     found = unserved.all()
     if not found:
         return
-    lines = [
-        f"  {method} https://{host}{path}" + (f" ({count} times)" if count > 1 else "")
-        for method, host, path, count in found
-    ]
+    lines = [f"  {method} {url}" + (f" ({count} times)" if count > 1 else "") for method, url, count in found]
     rest = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     told = "\n".join(["the program asked for what Limbeck does not serve:", *lines[:SHOWN], *rest])
     if status == 0:
         raise NotServedHere(told)
     output.current().note(told)
-
-
-def _write(path: Path, text: str) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -34,6 +34,14 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class Way(NamedTuple):
+    """The proxy's address, whom its clients are to trust, and whether it leads to other hosts, too."""
+
+    url: str
+    certificate: Path
+    passes_on: bool
 
 
 LOG_FORM = "%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"
@@ -77,8 +85,12 @@ def serve(
         if address is not None:
             shown.result({}, f"PostgreSQL wire on {_shown(address)}")
         if way is not None:
-            shown.result({}, f"proxy on {way[0]}")
-            shown.note(f"HTTPS_PROXY={way[0]} leads programs here; the certificate they may trust is {way[1]}")
+            shown.result({}, f"proxy on {way.url}")
+            shown.note(
+                f"HTTPS_PROXY={way.url} leads programs here; the certificate they may trust is {way.certificate}"
+            )
+            if not way.passes_on:
+                shown.note("it is not on this machine's own address, so it passes no other hosts on (docs/exec.md)")
         serve(platform, bound, address)
 
 
@@ -230,8 +242,8 @@ def _wire(platform: Platform, address: tuple[str, int] | None, tls: PgTls) -> It
 @contextmanager
 def _proxy(
     platform: Platform, address: tuple[str, int] | None, pg: tuple[str, int] | None, http: str
-) -> Iterator[tuple[str, Path] | None]:
-    """Answer for Adobe's hosts while the block lasts; give the proxy's address and whom its clients are to trust."""
+) -> Iterator[Way | None]:
+    """Answer for Adobe's hosts while the block lasts."""
     if address is None:
         yield None
         return
@@ -244,7 +256,7 @@ def _proxy(
     server = ProxyServer(create_app(platform, pg, http), bound, authority, os.environ)
     server.start()
     try:
-        yield url, authority.certificate
+        yield Way(url, authority.certificate, server.passes_on)
     finally:
         server.stop()
 

@@ -37,6 +37,13 @@ def go(
     shown.result(value, TEXTS[step](value))
 
 
+def explain_sql(client: Client, path: Path, home: Path | None, target: Path | None) -> None:
+    """Show the statements that compute the sets, each step with a comment. Nothing is computed."""
+    shown = output.current()
+    found = Run(Definition.load(path), client, home, target, progress=shown).statements()
+    shown.result(found, "\n\n".join(f"-- The {name} set.\n{text};" for name, text in found.items()))
+
+
 def _generate(run: Run) -> dict[str, Any]:
     return {
         name: {"id": loaded.dataset.id, "table": loaded.dataset.table, "rows": loaded.rows}

@@ -43,7 +43,7 @@ class Config:
         try:
             if not parser.read(path, encoding="utf-8"):
                 raise InvalidInput(f"the configuration {path} does not exist; limbeck serve writes one")
-        except ConfigParserError as error:
+        except (ConfigParserError, UnicodeDecodeError) as error:
             raise InvalidInput(f"the configuration {path} cannot be read: {error}") from error
         found = {key: value for name in parser.sections() for key, value in parser.items(name)}
         environment = found.get("environment", "prod")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from limbeck.engine import Engine, Session
 from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile, SqlError
 from limbeck.ingest.columns import member
-from limbeck.ingest.formats import InputFormat, Quick, Reading, StagedFile, csv, json, mapped, parquet
+from limbeck.ingest.formats import InputFormat, Reading, StagedFile, csv, json, mapped, parquet, strict
 from limbeck.ingest.rejected import bad, rejection, unreadable
 from limbeck.ingest.rules import rows_of
 from limbeck.xdm.types import Object, Schema
@@ -52,6 +52,10 @@ def convert(
         if file.path.stat().st_size == 0:
             raise InvalidFile(f'file "{file.name}" is empty', code="INGEST-106-400")
     wanted = rows_of(schema, clock.now())
+    if mapping is None and (plain := strict.plain(files, input_format, wanted)):
+        quickly = _quickly(engine, plain, wanted, folder)
+        if quickly is not None:
+            return quickly
     readings = _readings(files, input_format, wanted, folder, mapping)
     paths: list[Path] = []
     for reading in readings:
@@ -103,10 +107,6 @@ def _converted(engine: Engine, reading: Reading, wanted: Object, folder: Path) -
     They keep their order: of two records of one person, and of two rows of one event, the later one wins.
     """
     with engine.session(files=[str(f.path) for f in reading.files], ordered=True) as session:
-        if reading.quick is not None:
-            made = _quickly(session, reading, reading.quick, wanted, folder)
-            if made is not None:
-                return made
         try:
             return (_kept if reading.exact else _written)(session, reading, wanted, folder)
         except SqlError as error:
@@ -115,14 +115,16 @@ def _converted(engine: Engine, reading: Reading, wanted: Object, folder: Path) -
             raise unreadable(reading.files, error) from error
 
 
-def _quickly(session: Session, reading: Reading, quick: Quick, wanted: Object, folder: Path) -> list[Path] | None:
-    """Return the same by the faster way; None if it cannot be gone, or a row breaks a rule."""
-    try:
-        if all(quick.takes(rows.column(0)) for rows in session.reader(quick.texts)):
-            return _written(session, replace(reading, sql=quick.sql), wanted, folder)
-    except SqlError:
-        pass  # the slow way says what is wrong
-    return None
+def _quickly(engine: Engine, plain: strict.Plain, wanted: Object, folder: Path) -> Converted | None:
+    """Return the same by the engine's own reader; None if a row is odd or breaks a rule."""
+    with engine.session(files=[str(f.path) for f in plain.reading.files], ordered=True) as session:
+        try:
+            rows = plain.rows(session)
+            made = [] if rows is None else _written(session, plain.reading, wanted, folder)
+        except SqlError:
+            return None
+    count = sum(pq.read_metadata(path).num_rows for path in made)
+    return Converted(made, count) if count == rows else None
 
 
 def _written(session: Session, reading: Reading, wanted: Object, folder: Path) -> list[Path]:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from limbeck.proxy import hosts
+from limbeck.proxy import hosts, refusal
 
 
 class Unserved:
-    """What was asked of Adobe's hosts and is not served here: method, host and path, each once, in order."""
+    """What was asked of Adobe's hosts and is not served here: method and address, each once, in order."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: dict[tuple[str, str, str], int] = {}
+        self._found: dict[tuple[str, str], int] = {}
 
-    def note(self, method: str, host: str, path: str) -> None:
+    def note(self, method: str, host: str, path: str, scheme: str = "https") -> None:
         """Note a request."""
+        asked = method, f"{scheme}://{host}{path}"
         with self._lock:
-            self._found[method, host, path] = self._found.get((method, host, path), 0) + 1
+            self._found[asked] = self._found.get(asked, 0) + 1
 
-    def all(self) -> list[tuple[str, str, str, int]]:
+    def all(self) -> list[tuple[str, str, int]]:
         """Return what was asked for, and how often."""
         with self._lock:
             return [(*asked, count) for asked, count in self._found.items()]
@@ -60,19 +60,10 @@ class Front:
     async def _refuse(self, scope: Scope, host: str, send: Send) -> None:
         method, path = str(scope["method"]), str(scope["path"])
         self._unserved.note(method, host, path)
-        told = f"{method} https://{host}{path} is not served by Limbeck"
-        body = json.dumps(
-            {
-                "type": "about:blank",
-                "status": 502,
-                "title": "NotServedError",
-                "detail": f"{told}; limbeck compatibility lists what is",
-                "error_code": "LIMB-1020-502",
-                "message": told,
-            }
-        ).encode()
+        failure = refusal.not_served(method, f"https://{host}{path}")
+        body = refusal.body(failure)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 502, "headers": headers})
+        await send({"type": "http.response.start", "status": failure.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
 
 

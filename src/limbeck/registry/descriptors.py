@@ -32,6 +32,7 @@ _TYPES = [
     PRIMARY_KEY,
     "xdm:descriptorVersion",
     "xdm:descriptorTimestamp",
+    "xdm:descriptorTimeSeriesGranularity",
     "xdm:descriptorDeprecated",
     "xdm:descriptorLabel",
     "xdm:alternateDisplayInfo",

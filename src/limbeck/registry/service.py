@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from limbeck.errors import Conflict, Forbidden, InvalidInput, InvalidSchema, NotFound, nearest
 from limbeck.registry import change, descriptors, exchange, history, json_patch, samples
 from limbeck.registry.catalogue import KINDS, Catalogue, Entry
-from limbeck.registry.compose import BEHAVIOURS, check, check_title, composition, known_fields, resolved
+from limbeck.registry.compose import BEHAVIOURS, check, check_title, composition, known_fields, refs, resolved
 from limbeck.registry.history import Change
 from limbeck.registry.kept import KeptSchemas
 from limbeck.registry.namespaces import Namespaces
@@ -353,6 +353,8 @@ def _pointer(name: str) -> str:
 
 
 def _described(kind: str, body: Body, catalogue: Catalogue) -> Body:
+    if kind == "classes":
+        return {**body, "meta:extends": refs(body)}
     if kind != "schemas":
         return body
     made_of = composition(body, catalogue)

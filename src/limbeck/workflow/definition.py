@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
@@ -10,19 +9,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 from limbeck.errors import DefinitionError, nearest
-from limbeck.workflow import campaign
+from limbeck.workflow import campaign, families, question
+from limbeck.workflow.families import NAME, Feature
+from limbeck.workflow.question import Cutoffs, Entity, Goal
 from limbeck.workflow.toml_text import Document, Table
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
-WINDOW = re.compile(r"(\d{1,5}) (day|days|hour|hours)")
-EVER = "ever"
-AGGREGATES = ("count", "count_distinct", "sum", "avg", "min", "max", "days_since_last", "days_since_first")
-FEATURE_KINDS = (*AGGREGATES, "expression", "attribute")
 TYPES = ("string", "boolean", "int", "long", "number", "date", "date-time")
 CANDIDATES = ("logistic", "lightgbm")
-RESERVED = frozenset({"entity_id", "cutoff", "label"})
-RESERVED_COLUMNS = frozenset({"entity_id", "event_time", "cutoff", "label_end"})
+RESERVED_COLUMNS = frozenset(
+    {"entity_id", "event_time", "arrived", "cutoff", "cutoff_number", "label_end", "pair_entity", "pair_object"}
+)
 """Names that stand beside an event's columns in the SQL of features."""
+
+KINDS: Mapping[str, Literal["event", "profile", "history"]] = {
+    "event": "event",
+    "profile": "profile",
+    "history": "history",
+}
+"""Classes of sources."""
 
 TIMESTAMP, EVENT_TYPE = "timestamp", "eventType"
 
@@ -49,7 +53,8 @@ class Source:
     """A dataset: made from files, or one that the platform has already."""
 
     dataset: str
-    kind: Literal["event", "profile"]
+    kind: Literal["event", "profile", "history"]
+    """A history tells attributes of people, each row from its time on."""
     files: Mapping[str, str]
     """Path, glob, `package:NAME/path` or `generator:PART` by alias; empty for a dataset that exists."""
     sql: str | None
@@ -60,6 +65,8 @@ class Source:
     """`$id`s of standard field groups that the paths outside `{tenant}` need."""
     where: str
     """Place in the file, for messages."""
+    arrival: str | None = None
+    """Column that says when a row was known; None takes rows for known when they happen."""
 
     @property
     def identity(self) -> Column:
@@ -81,46 +88,6 @@ class Generator:
     def end(self) -> datetime:
         """Return the midnight after the last day."""
         return datetime.combine(self.start, time()) + timedelta(days=self.days)
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """What is forecast: whether an event happens within a time after the cutoff."""
-
-    event: str
-    """SQL condition over the columns of the event sources."""
-    within: timedelta
-    eligible: str
-    """SQL condition: who has such an event before the cutoff is scored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cutoffs:
-    """Features are known strictly before a cutoff, the label is what happens from it on."""
-
-    train: tuple[datetime, ...]
-    test: datetime
-    score: datetime
-
-    @property
-    def all(self) -> tuple[datetime, ...]:
-        """Return every cutoff once, in the order of time."""
-        return tuple(sorted({*self.train, self.test, self.score}))
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """A number, text or flag of a person at a cutoff."""
-
-    name: str
-    kind: str
-    """One of `FEATURE_KINDS`."""
-    of: str = ""
-    """SQL expression over the columns that is aggregated; over features for `expression`; a profile's column
-    for `attribute`."""
-    condition: str = ""
-    window: timedelta | None = None
-    """Time before the cutoff that counts; None is all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +127,10 @@ class Definition:
     funnel: tuple[Stage, ...]
     places: Mapping[str, str]
     """Where in the file each SQL text over events stands, by text: what a complaint about it begins with."""
+    declared: Mapping[str, str]
+    """Where in the file each feature stands, by name."""
+    entity: Entity | None = None
+    """None where it is persons who are asked about."""
     generator: Generator | None = None
     audience: campaign.AudiencePart | None = None
     activation: campaign.ActivationPart | None = None
@@ -173,8 +144,9 @@ class Definition:
         top = Document(Path(path)).top
         name = _name(top, "name")
         sources = tuple(_source(table) for table in top.tables("sources"))
-        goal = _goal(top.table("goal"))
-        features = tuple(_features(top.table("features")))
+        entity = question.entity(top.table("entity")) if "entity" in top else None
+        goal = question.goal(top.table("goal"), entity)
+        features = tuple(families.features(top.table("features"), entity))
         report = top.table("report", optional=True)
         definition = cls(
             path=Path(path),
@@ -182,19 +154,22 @@ class Definition:
             seed=top.number("seed", 0, 0, 2**31 - 1),
             sources=sources,
             goal=goal,
-            cutoffs=_cutoffs(top.table("cutoffs"), goal),
+            cutoffs=question.cutoffs(top.table("cutoffs"), goal, entity),
             features=features,
             model=_model(top.table("model", optional=True), features),
             title=report.text("title", name.replace("_", " ")),
             funnel=tuple(_funnel(report.table("funnel", optional=True))),
-            places={text: table.where(key) for table, key, text in _texts(top, goal, features)},
+            places={text: table.where(key) for table, key, text in _texts(top, goal, entity, features)},
+            declared={f.name: _declared(top.table("features"), f.name) for f in features},
+            entity=entity,
             generator=_generator(top.table("generator")) if "generator" in top else None,
             audience=campaign.audience(top.table("audience"), name) if "audience" in top else None,
             activation=campaign.activation(top.table("activation")) if "activation" in top else None,
         )
         report.close()
-        top.close(("generator", "audience", "activation"))
+        top.close(("generator", "entity", "audience", "activation"))
         _check(definition, top)
+        _check_entity(definition, top)
         _check_generator(definition, top)
         _check_activation(definition, top)
         return definition
@@ -210,11 +185,30 @@ class Definition:
         return tuple(s for s in self.sources if s.kind == "profile")
 
     @property
+    def history_sources(self) -> tuple[Source, ...]:
+        """Return the sources that tell attributes over time."""
+        return tuple(s for s in self.sources if s.kind == "history")
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """Return the columns that tell the rows of a set apart."""
+        return ("entity_id", "object_id", "cutoff") if self.entity else ("entity_id", "cutoff")
+
+    def label_end(self, cutoff: datetime) -> datetime | None:
+        """Return when the label of a cutoff is known; None for pairs whose event says so."""
+        within = self.goal.within
+        return None if within is None else within.after(cutoff, self.cutoffs.clock)
+
+    @property
     def rules(self) -> Mapping[str, Any]:
         """Return what labels and features depend on, as values that JSON can write."""
-        shapes = [{"kind": s.kind, "columns": [asdict(c) for c in s.columns]} for s in self.sources]
+        shapes = [
+            {"kind": s.kind, "columns": [asdict(c) for c in s.columns], "arrival": s.arrival} for s in self.sources
+        ]
         whole = asdict(self)
-        return {"sources": shapes, **{part: whole[part] for part in ("goal", "cutoffs", "features")}}
+        seed = self.seed if self.cutoffs.drawn else 0
+        parts = {part: whole[part] for part in ("entity", "goal", "cutoffs", "features")}
+        return {"sources": shapes, "seed": seed, **parts}
 
 
 def _generator(table: Table) -> Generator:
@@ -228,35 +222,49 @@ def _generator(table: Table) -> Generator:
     return found
 
 
-def _texts(top: Table, goal: Goal, features: Sequence[Feature]) -> Iterator[tuple[Table, str, str]]:
+def _texts(
+    top: Table, goal: Goal, entity: Entity | None, features: Sequence[Feature]
+) -> Iterator[tuple[Table, str, str]]:
     """Yield each SQL text over events, with the table and the key where it stands."""
     funnel = top.table("report", optional=True).table("funnel", optional=True)
     for name in funnel.keys():  # noqa: SIM118
         yield funnel, name, funnel.text(name)
     table = top.table("features")
-    names = sorted(table.keys(), key=len)
     for feature in features:
-        if feature.kind not in ("expression", "attribute"):
-            name = next(n for n in reversed(names) if feature.name.startswith(n))
-            yield from ((table, name, text) for text in (feature.of, feature.condition) if text)
-    for key, text in (("eligible", goal.eligible), ("event", goal.event)):
-        yield top.table("goal"), key, text
+        if feature.kind in families.AGGREGATES:
+            name = _key_of(table, feature.name)
+            over_events = feature.of if feature.kind not in families.OF_CLOCK else ""
+            yield from ((table, name, text) for text in (over_events, feature.condition) if text)
+    if entity is not None:
+        yield top.table("entity"), "where", entity.where
+    asked = {"value": goal.value, "excluded": goal.excluded, "eligible": goal.eligible, "event": goal.event}
+    yield from ((top.table("goal"), key, text) for key, text in asked.items() if text)
+
+
+def _key_of(table: Table, feature: str) -> str:
+    """Return the key that declares a feature, whose name is the key with or without a window's ending."""
+    return max((key for key in table.keys() if feature.startswith(key)), key=len)  # noqa: SIM118
+
+
+def _declared(table: Table, feature: str) -> str:
+    return table.where(_key_of(table, feature))
 
 
 def _source(table: Table) -> Source:
-    kind = table.choice("class", ("event", "profile"), "event")
+    kind = table.choice("class", tuple(KINDS), "event")
     files = table.table("files", optional=True)
     found = Source(
         dataset=table.text("dataset"),
-        kind="profile" if kind == "profile" else "event",
+        kind=KINDS[kind],
         files={alias: files.text(alias) for alias in files.keys()},  # noqa: SIM118
         sql=table.text("sql") if "sql" in table else None,
         columns=tuple(_columns(table.table("columns"))),
         key=table.text("key") if "key" in table else None,
         field_groups=table.texts("field_groups"),
         where=table.where(),
+        arrival=table.text("arrival") if "arrival" in table else None,
     )
-    table.close(("sql", "key"))
+    table.close(("sql", "key", "arrival"))
     if found.sql is None and len(found.files) > 1:
         raise table.error("files", "names several files", "one file, or an sql that says how their rows come together")
     if found.sql is not None and not found.files:
@@ -289,98 +297,20 @@ def _check_columns(source: Source, table: Table) -> None:
         wanted = 'exactly one column such as customer = { path = "{tenant}.customer", identity = "CRMID" }'
         raise columns.error(source.columns[0].name if source.columns else "", "stands in no identity", wanted)
     for column in source.columns:
-        if source.kind == "event" and column.name.lower() in RESERVED_COLUMNS:
+        if source.kind != "profile" and column.name.lower() in RESERVED_COLUMNS:
             raise columns.error(column.name, "is a name that features need", "another name, given in sql")
         if paths.count(column.path) > 1:
             raise columns.error(column.name, f"maps to {column.path}, like another column", "paths that differ")
         if any(other.startswith(f"{column.path}.") for other in paths):
             raise columns.error(column.name, f"maps to {column.path}, which holds others", "the path of a single value")
-    needed = (TIMESTAMP, EVENT_TYPE) if source.kind == "event" else ()
+    needed = (TIMESTAMP, EVENT_TYPE) if source.kind != "profile" else ()
     for path in needed:
         if path not in paths:
             raise DefinitionError(f'{columns.where()} lacks a column that maps to "{path}", which every event has')
-    if source.key is not None and source.key not in {c.name for c in source.columns}:
-        known = [c.name for c in source.columns]
-        raise table.error("key", f"is {source.key!r}", f"one of {', '.join(known)}", nearest(source.key, known))
-
-
-def _goal(table: Table) -> Goal:
-    within = _window(table, "within")
-    if within is None:
-        raise table.error("within", "is 'ever'", "a time such as '60 days'")
-    goal = Goal(table.text("event"), within, table.text("eligible", "true"))
-    table.close()
-    return goal
-
-
-def _window(table: Table, key: str) -> timedelta | None:
-    return _duration(table, key, table.text(key))
-
-
-def _duration(table: Table, key: str, text: str) -> timedelta | None:
-    if text == EVER:
-        return None
-    match = WINDOW.fullmatch(text)
-    if match is None or int(match[1]) == 0:
-        raise table.error(key, f"is {text!r}", "a time such as '28 days', '12 hours', or 'ever'")
-    unit = "days" if match[2].startswith("day") else "hours"
-    return timedelta(**{unit: int(match[1])})
-
-
-def _cutoffs(table: Table, goal: Goal) -> Cutoffs:
-    found = Cutoffs(table.moments("train"), table.moment("test"), table.moment("score"))
-    table.close()
-    last = max(found.train)
-    if len(set(found.train)) < len(found.train):
-        raise table.error("train", "names a date twice", "dates that differ")
-    if last + goal.within > found.test:
-        wanted = f"{last + goal.within:%Y-%m-%d} or later: the label of the last training cutoff, {last:%Y-%m-%d}, "
-        raise table.error("test", f"is {found.test:%Y-%m-%d}", wanted + "must be known when the test begins")
-    if found.score < found.test:
-        raise table.error("score", f"is {found.score:%Y-%m-%d}", f"the test cutoff, {found.test:%Y-%m-%d}, or later")
-    return found
-
-
-def _features(table: Table) -> Iterator[Feature]:
-    names = table.keys()
-    if not names:
-        raise DefinitionError(f"{table.where()} is empty; a model needs at least one feature")
-    for name in names:
-        inner = table.table(name)
-        if not NAME.fullmatch(name) or name in RESERVED:
-            raise table.error(name, "is no feature name", "lower-case letters, digits and underscores")
-        kinds = [kind for kind in FEATURE_KINDS if kind in inner]
-        if len(kinds) != 1:
-            near = next((hint for key in inner.keys() if (hint := nearest(key, list(FEATURE_KINDS)))), "")  # noqa: SIM118
-            told = f"has {' and '.join(kinds)}" if kinds else "says not what it is"
-            raise table.error(name, told, f"exactly one of {', '.join(FEATURE_KINDS)}", near)
-        yield from _feature(name, kinds[0], inner)
-
-
-def _feature(name: str, kind: str, table: Table) -> Iterator[Feature]:
-    if kind in ("expression", "attribute"):
-        yield Feature(name, kind, table.text(kind))
-        table.close()
-        return
-    of = table.text(kind) if isinstance(table.raw(kind), str) else ""
-    condition = table.text("where", "true")
-    windows = table.texts("windows", (EVER,))
-    table.close(("where", "windows"))
-    needs_expression = kind not in ("count", "days_since_last", "days_since_first")
-    if needs_expression and not of:
-        raise table.error(kind, f"is {table.raw(kind)!r}", "an SQL expression over the columns, as a text")
-    if not needs_expression and table.raw(kind) is not True:
-        raise table.error(kind, f"is {table.raw(kind)!r}", "true")
-    for text in windows:
-        window = _duration(table, "windows", text)
-        yield Feature(name + _suffix(window), kind, of, condition, window)
-
-
-def _suffix(window: timedelta | None) -> str:
-    if window is None:
-        return ""
-    hours = int(window.total_seconds()) // 3600
-    return f"_{hours}h" if hours % 24 else f"_{hours // 24}d"
+    known = [c.name for c in source.columns]
+    for key, name in (("key", source.key), ("arrival", source.arrival)):
+        if name is not None and name not in known:
+            raise table.error(key, f"is {name!r}", f"one of {', '.join(known)}", nearest(name, known))
 
 
 def _model(table: Table, features: Sequence[Feature]) -> ModelPart:
@@ -423,14 +353,39 @@ def _check(definition: Definition, top: Table) -> None:
         raise DefinitionError(f"{top.where('sources')} has no events; one source must be of class event")
     _check_unique(top, "sources", [s.dataset for s in definition.sources], "dataset")
     _check_unique(top, "features", [f.name for f in definition.features], "feature")
-    attributes = {c.name for s in definition.profile_sources for c in s.columns if not c.identity}
+    late = next((s for s in definition.event_sources if s.arrival), None)
+    for feature in definition.features:
+        if feature.kind == "gap_last" and late is not None:
+            wanted = f"gap_mean, or another kind: {late.dataset!r} has late rows (arrival), and one may come between"
+            raise top.table("features").error(feature.name, "is gap_last", wanted)
+    told = (*definition.profile_sources, *definition.history_sources)
+    attributes = {c.name for s in told for c in s.columns if not c.identity}
     for feature in definition.features:
         if feature.kind == "attribute" and feature.of not in attributes:
             known = sorted(attributes)
-            wanted = f"a column of a profile source: {', '.join(known) or 'there is none'}"
+            wanted = f"a column of a profile or history: {', '.join(known) or 'there is none'}"
             raise top.table("features").error(
                 feature.name, f"takes the attribute {feature.of!r}", wanted, nearest(feature.of, known)
             )
+
+
+def _check_entity(definition: Definition, top: Table) -> None:
+    """The columns that make pairs are columns of events; a person has one score, so pairs are chosen by nobody."""
+    if definition.entity is None:
+        return
+    known = sorted({c.name for s in definition.event_sources for c in s.columns})
+    asked = [("entity", "pair", definition.entity.pair), ("goal", "until", definition.goal.until)]
+    for section, key, name in asked:
+        if name and name not in known:
+            inner = top.table(section)
+            raise inner.error(key, f"is {name!r}", f"a column of events: {', '.join(known)}", nearest(name, known))
+    for feature in definition.features:
+        if feature.kind == "object" and feature.of not in known:
+            told, wanted = f"takes {feature.of!r} of the object", f"a column of events: {', '.join(known)}"
+            raise top.table("features").error(feature.name, told, wanted, nearest(feature.of, known))
+    if definition.audience is not None:
+        wanted = "no such section beside [entity]: a pair has a score, and profiles are chosen by one of a person"
+        raise top.error("audience", "chooses profiles", wanted)
 
 
 def _check_generator(definition: Definition, top: Table) -> None:
@@ -458,7 +413,7 @@ def _generated(definition: Definition, top: Table) -> Iterator[tuple[str, str, T
 def _check_days(generator: Generator, definition: Definition, top: Table) -> None:
     """Synthetic data go by days, and the truth is known at midnights within them only."""
     goal, cutoffs, table = definition.goal, definition.cutoffs, top.table("cutoffs")
-    if goal.within % timedelta(days=1):
+    if not goal.days:
         inner = top.table("goal")
         raise inner.error("within", f"is {inner.raw('within')!r}", "whole days, by which [generator] goes")
     span = f"a midnight after {generator.start} and until {generator.end:%Y-%m-%d}, when the days of [generator] end"
@@ -466,7 +421,7 @@ def _check_days(generator: Generator, definition: Definition, top: Table) -> Non
         for moment in moments:
             if moment.time() != time() or not generator.start < moment.date() <= generator.end.date():
                 raise table.error(key, f"is {moment:%Y-%m-%d %H:%M}", span)
-    latest = generator.end - goal.within - timedelta(days=1)
+    latest = generator.end - timedelta(days=goal.days + 1)
     if cutoffs.test > latest:
         wanted = f"{latest:%Y-%m-%d} or earlier, so that its label is known on the last day of [generator]"
         raise table.error("test", f"is {cutoffs.test:%Y-%m-%d}", wanted)

@@ -16,8 +16,9 @@ from limbeck.settings import Settings
 from limbeck.workflow import latest
 from limbeck.workflow.campaign import GROUP, SCORE
 from limbeck.workflow.definition import EVENT_TYPE, Definition
-from limbeck.workflow.features import events, literal, quoted
+from limbeck.workflow.features import events
 from limbeck.workflow.ingest import CONTROL, path_of
+from limbeck.workflow.names import literal, literal_text, quoted
 from limbeck.workflow.run import Done, Run
 from limbeck.workflow.sources import TENANT
 
@@ -148,7 +149,7 @@ def _events(client: Client, definition: Definition, done: Done, who: Who) -> dic
         return {"count": 0, "types": {}, "last": []}
     tables = {name: loaded.dataset.table for name, loaded in done.datasets.items()}
     kinds = {c.name: None for s in definition.event_sources for c in s.columns if c.path == EVENT_TYPE}
-    mine = ", ".join(map(_text, who.entities))
+    mine = ", ".join(map(literal_text, who.entities))
     relation = (
         f"SELECT event_time, coalesce({', '.join(map(quoted, kinds))}, NULL) AS kind "
         f"FROM (\n    {events(definition, tables, client.tenant)}\n) AS events "
@@ -160,11 +161,6 @@ def _events(client: Client, definition: Definition, done: Done, who: Who) -> dic
     last = client.sql(newest).table().to_pylist()
     rows = [{"time": row["event_time"].isoformat(), "type": row["kind"]} for row in last]
     return {"count": sum(types.values()), "types": types, "last": rows}
-
-
-def _text(value: str) -> str:
-    """Return a text as an SQL literal; a backslash escapes in Query Service's dialect."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _features(definition: Definition, done: Done, who: Who) -> list[dict[str, Any]] | None:

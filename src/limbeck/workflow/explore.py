@@ -7,7 +7,8 @@ from typing import Any
 
 from limbeck.client import Client
 from limbeck.workflow.definition import EVENT_TYPE, Definition, Stage
-from limbeck.workflow.features import Tables, events, field, quoted
+from limbeck.workflow.features import Tables, events, field
+from limbeck.workflow.names import quoted
 
 Exploration = dict[str, Any]
 

@@ -22,6 +22,7 @@ IN_PROFILE = {"unifiedProfile": ["enabled:true"], "unifiedIdentity": ["enabled:t
 CLASSES = {
     "event": "https://ns.adobe.com/xdm/context/experienceevent",
     "profile": "https://ns.adobe.com/xdm/context/profile",
+    "history": "https://ns.adobe.com/xdm/context/experienceevent",
 }
 DONE = ("success", "active")
 UNDER_WAY = ("loaded", "queued", "processing", "staging", "staged", "retrying")

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sklearn.pipeline import Pipeline
 
-KEYS = ("entity_id", "cutoff", "label")
+KEYS = ("entity_id", "object_id", "cutoff", "label")
+"""Columns that are no features; `object_id` is that of pairs."""
+
 DAY_MS = 86_400_000.0
 MANY_ROWS = 100_000
 """From here on a second thread is worth its while. Their number depends on nothing else, so results do not either."""
@@ -50,7 +52,8 @@ def read(files: Sequence[Path]) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     table = _numeric(pa.concat_tables([pq.read_table(file) for file in files]))
-    frame: pd.DataFrame = table.sort_by([("cutoff", "ascending"), ("entity_id", "ascending")]).to_pandas()
+    order = [name for name in ("cutoff", "entity_id", "object_id") if name in table.column_names]
+    frame: pd.DataFrame = table.sort_by([(name, "ascending") for name in order]).to_pandas()
     for name in features_of(frame):
         if pd.api.types.is_numeric_dtype(frame[name]) or pd.api.types.is_bool_dtype(frame[name]):
             frame[name] = frame[name].astype("float32").astype("float64")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,14 +64,17 @@ class Picture(Figure):
 
 
 def timeline(
-    days: Sequence[datetime], events: Sequence[int], cutoffs: Mapping[str, Sequence[datetime]], within: timedelta
+    days: Sequence[datetime],
+    events: Sequence[int],
+    cutoffs: Mapping[str, Sequence[datetime]],
+    label_end: Callable[[datetime], datetime],
 ) -> Figure:
     """Draw the events of each day, the cutoffs by what they are for, and the time after each in which labels arise."""
     with _styled():
         figure, axes = _axes("Events by day, and the times of the labels", "day (UTC)", "events", 2 * WIDTH)
         axes.plot(_times(days), events, color=COLOURS["rfm"], linewidth=1.2)
         for (name, moments), colour in zip(cutoffs.items(), (*COLOURS.values(), GUIDE), strict=False):
-            for n, (begin, end) in enumerate(zip(_times(moments), _times(m + within for m in moments), strict=True)):
+            for n, (begin, end) in enumerate(zip(_times(moments), _times(map(label_end, moments)), strict=True)):
                 axes.axvline(begin, color=colour, linestyle="--", label="" if n else f"cutoff of {name}")
                 axes.axvspan(begin, end, color=colour, alpha=0.12, linewidth=0)
         axes.xaxis_date()

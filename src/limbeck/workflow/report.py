@@ -79,7 +79,7 @@ def _head(summary: Mapping[str, Any]) -> str:
     rows, goal = summary["rows"], summary["goal"]
     told = (
         f"{rows['scored']:,} people were scored as of {_day(summary['cutoffs']['score'])}: how probable is it that "
-        f"<code>{escape(goal['event'])}</code> happens to them within {escape(goal['within'])}? The model was judged "
+        f"<code>{escape(goal['event'])}</code> happens to them {escape(goal['time'])}? The model was judged "
         f"on {rows['test']:,} people as of {_day(summary['cutoffs']['test'])}, a date later than everything it was "
         f"trained on; {summary['base_rate']:.1%} of them reached the goal."
     )

@@ -23,7 +23,7 @@ from limbeck.client import Client, Dataset
 from limbeck.errors import Forbidden, InvalidInput
 from limbeck.lock import file_lock
 from limbeck.settings import Settings
-from limbeck.workflow import activate, explore, export, featurize, generate, ingest, latest, sources
+from limbeck.workflow import activate, checks, explore, export, featurize, generate, ingest, latest, sources
 from limbeck.workflow.campaign import ActivationPart, AudiencePart
 from limbeck.workflow.definition import Definition, Source
 from limbeck.workflow.explore import Exploration
@@ -215,7 +215,7 @@ class Run:
 
             self._progress.note(f"generating {part.people:,} people and their {part.days} days")
             with whole_folder(folder) as beside:
-                synthetic.generate(part, beside, self.definition.cutoffs.all, self.definition.goal.within)
+                synthetic.generate(part, beside, self.definition.cutoffs.all, self.definition.goal.days)
                 crash.point("workflow.data-generated")
         return folder
 
@@ -229,7 +229,7 @@ class Run:
         definition = self.definition
         if definition.generator is None:
             return ""
-        asked = [*map(str, definition.cutoffs.all), str(definition.goal.within)]
+        asked = [*map(str, definition.cutoffs.all), definition.goal.days]
         return key("synthetic", ("newsletter", "synthetic"), asdict(definition.generator), asked)
 
     @cached_property
@@ -265,7 +265,7 @@ class Run:
         path = self._result(f"explore-{key('explore', modules, self.definition.rules, stages, self._inputs)}.json")
         with self._step("explore"):
             if not path.is_file():
-                with featurize.conditions_named(self._client, self.definition, self.tables):
+                with checks.conditions_named(self._client, self.definition, self.tables):
                     found = explore.explore(self._client, self.definition, self.tables)
                 _write(path, json.dumps(found))
             loaded: Exploration = json.loads(path.read_text())
@@ -280,9 +280,9 @@ class Run:
     def feature_tables(self) -> dict[str, Dataset]:
         """The datasets of the training, the test and the scoring set."""
         tables, feature_key = self.tables, self.feature_key
-        with self._step("featurize"), featurize.conditions_named(self._client, self.definition, tables):
+        with self._step("featurize"), checks.conditions_named(self._client, self.definition, tables):
             if not all(self._result(f"{name}-{feature_key}").is_dir() for name in SETS):
-                featurize.check(self._client, self.definition, tables)
+                checks.check(self._client, self.definition, tables)
             return {name: self._feature_table(name, tables, feature_key) for name in SETS}
 
     def _feature_table(self, name: str, tables: Mapping[str, str], feature_key: str) -> Dataset:
@@ -302,7 +302,7 @@ class Run:
                 files = export.export(self._client, dataset, path, self._result(f"{name}-{self.feature_key}"))
                 crash.point("workflow.exported")
                 found[name] = featurize.describe(name, dataset, files)
-            featurize.check_labels(found)
+            checks.check_sets(self._client, self.definition, self.tables, found)
             return found
 
     # -- steps 4 and 5 --------------------------------------------------------------------------------------------
@@ -367,6 +367,8 @@ class Run:
     @cached_property
     def ingested(self) -> Ingested:
         """The dataset that brings the scores onto profiles."""
+        if self.definition.entity is not None:
+            raise InvalidInput("a profile has one score a person, and these are of pairs; they are in scores.parquet")
         scores = self.scores
         with self._step("ingest"):
             found = ingest.ingest(self._client, self.definition, scores, self.score_key, self._folder)
@@ -417,7 +419,10 @@ class Run:
         from limbeck.workflow import report
 
         exploration, kept = self.exploration, self.model
-        self.ingested  # noqa: B018
+        if self.definition.entity is None:
+            self.ingested  # noqa: B018
+        else:
+            self.scores  # noqa: B018
         planned = self.planned_audience
         summary = self.summary()
         with self._step("report"):
@@ -430,7 +435,6 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` says: counts, measures with their intervals, and the age of every number."""
         definition, kept, features = self.definition, self.model, self.features
-        within = definition.goal.within
         return {
             "name": definition.name,
             "title": definition.title,
@@ -453,7 +457,11 @@ class Run:
                 "kind": kept.evaluation["champion"],
                 "trained": kept.trained.isoformat(timespec="seconds"),
             },
-            "goal": {"event": definition.goal.event, "within": _days(within), "eligible": definition.goal.eligible},
+            "goal": {
+                "event": definition.goal.event,
+                "time": definition.goal.time,
+                "eligible": definition.goal.eligible,
+            },
             "cutoffs": {
                 "train": [moment.isoformat() for moment in definition.cutoffs.train],
                 "test": definition.cutoffs.test.isoformat(),
@@ -480,7 +488,7 @@ class Run:
         kept = self._tracking.known(self.definition.name, self.model_key) if late and not everything else None
         if late and kept is None:
             found.append(f"run and version of the model {self.definition.name} in {self.home / 'mlflow.db'}")
-        if step in ("ingest", "activate", "run"):
+        if step in ("ingest", "activate", "run") and self.definition.entity is None:
             is_in = kept is not None and ingest.is_in(self._client, self.definition, self._score_key(kept))
             if not is_in:
                 found.append(f"scores in the landing zone under limbeck/{self.definition.name}/scores, and on profiles")
@@ -490,6 +498,16 @@ class Run:
             step, (SCORES,) if step in ("score", "ingest", "activate") else ()
         )
         return found + [f"file {self._output / name}" for name in outputs]
+
+    def statements(self) -> dict[str, str]:
+        """Return the SQL of each set, with comments. A source that is not loaded has the name of its dataset."""
+        tables = {s.dataset: s.dataset for s in self.definition.sources} | {
+            name: loaded.dataset.table for name, loaded in self.look().datasets.items()
+        }
+        return {
+            name: featurize.statement(self.definition, tables, self._client.tenant, name, "explained", told=True)
+            for name in SETS
+        }
 
     def _planned_tables(self, everything: bool) -> list[str]:
         tables = {s.dataset: s.dataset for s in self.definition.sources} if everything else self.tables
@@ -572,8 +590,3 @@ def _write(path: Path, content: str | bytes) -> None:
 def _snapshot(loaded: Loaded) -> dict[str, Any]:
     dataset = loaded.dataset
     return {"id": dataset.id, "table": dataset.table, "version": dataset.version, "rows": loaded.rows}
-
-
-def _days(within: Any) -> str:
-    hours = int(within.total_seconds()) // 3600
-    return f"{hours} hours" if hours % 24 else f"{hours // 24} days"

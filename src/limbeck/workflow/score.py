@@ -21,9 +21,9 @@ FILE = "scores.parquet"
 def score(files: Sequence[Path], model: Pipeline, name: str, version: str, path: Path) -> int:
     """Write the scores of a scoring set to *path*, ordered by person, and return how many.
 
-    Columns: `entity_id` (text), `score` (probability, 0 to 1), `rank` (1 is the highest score; equal scores share
-    one), `cutoff` (timestamp), `model` and `version` (texts). The file appears whole. Raise `InvalidInput` for an
-    empty set.
+    Columns: `entity_id` (text), for pairs `object_id` (text), `score` (probability, 0 to 1), `rank` (1 is the highest
+    score; equal scores share one), `cutoff` (timestamp), `model` and `version` (texts). The file appears whole. Raise
+    `InvalidInput` for an empty set.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -32,8 +32,10 @@ def score(files: Sequence[Path], model: Pipeline, name: str, version: str, path:
     parts = list(_scored(files, model))
     if not parts:
         raise InvalidInput("the scoring set is empty: nobody is eligible at cutoffs.score")
-    table = pa.Table.from_batches(parts).sort_by("entity_id")
-    columns: dict[str, Any] = {n: table[n] for n in ("entity_id", "score")}
+    table = pa.Table.from_batches(parts)
+    keys = [name for name in ("entity_id", "object_id") if name in table.column_names]
+    table = table.sort_by([(name, "ascending") for name in keys])
+    columns: dict[str, Any] = {n: table[n] for n in (*keys, "score")}
     columns["rank"] = pc.rank(table["score"], sort_keys="descending", tiebreaker="min").cast(pa.int64())
     columns["cutoff"] = table["cutoff"]
     columns |= {"model": pa.repeat(name, len(table)), "version": pa.repeat(version, len(table))}
@@ -53,6 +55,7 @@ def _scored(files: Sequence[Path], model: Pipeline) -> Iterator[pa.RecordBatch]:
             yield pa.RecordBatch.from_pydict(
                 {
                     "entity_id": pa.array(frame["entity_id"], pa.string()),
+                    **({"object_id": pa.array(frame["object_id"], pa.string())} if "object_id" in frame else {}),
                     "cutoff": pa.array(frame["cutoff"], pa.timestamp("ms")),
                     "score": pa.array(probability(model, frame), pa.float64()),
                 }

@@ -72,8 +72,8 @@ EVENT_SCHEMA = pa.schema(
 TRUTH_SCHEMA = pa.schema([("entity_id", pa.string()), ("cutoff", _TIME), ("probability", pa.float64())])
 
 
-def generate(settings: Generator, folder: Path, cutoffs: Sequence[datetime], within: timedelta) -> None:
-    """Write people, what they did, and how likely they were to fill in the form *within* some time of each cutoff.
+def generate(settings: Generator, folder: Path, cutoffs: Sequence[datetime], within: int) -> None:
+    """Write people, what they did, and how likely they were to fill in the form *within* some days of each cutoff.
 
     *folder* gets for each block of people `profiles-00000.parquet` (columns `userid`, `first_name`, `last_name`,
     `email`, `birth_year`, `city`, `state`, `country`, `country_code`, `tier`, `points`, `consent` (y, n or absent),
@@ -99,7 +99,7 @@ def _writer(path: Path, schema: pa.Schema) -> Any:
     return pq.ParquetWriter(path, schema, compression="zstd", store_schema=False)
 
 
-def _block(settings: Generator, block: int, folder: Path, cutoffs: Sequence[datetime], within: timedelta) -> pa.Table:
+def _block(settings: Generator, block: int, folder: Path, cutoffs: Sequence[datetime], within: int) -> pa.Table:
     """Write a block's profiles and events, and return its truth."""
     random = np.random.default_rng([settings.seed, block])
     people = People.draw(min(BLOCK, settings.people - block * BLOCK), random)
@@ -133,8 +133,8 @@ def _gathered(days: Iterator[Day]) -> Iterator[list[Day]]:
     yield some
 
 
-def _truth(people: People, state: State, ids: pa.Array, cutoff: datetime, within: timedelta) -> pa.Table:
-    probability = newsletter.probability(within.days)[people.kind, state.click, state.warmth]
+def _truth(people: People, state: State, ids: pa.Array, cutoff: datetime, within: int) -> pa.Table:
+    probability = newsletter.probability(within)[people.kind, state.click, state.warmth]
     return pa.table([ids, pa.repeat(pa.scalar(cutoff, _TIME), len(ids)), probability], TRUTH_SCHEMA)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from limbeck.errors import DefinitionError, nearest
+from limbeck.workflow.times import GREENWICH, in_utc
 
 _KEY = re.compile(r"""^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]")
@@ -73,16 +75,32 @@ class Table:
             raise self.error(key, f"is {found:g}", "a number above 0")
         return found
 
-    def moment(self, key: str) -> datetime:
-        """Return a date, or a date and time, as a time in UTC without zone."""
-        return self._moment(key, self._get(key, None, object))
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Return true or false."""
+        found = self._get(key, default, object)
+        if not isinstance(found, bool):
+            raise self.error(key, f"is {_shown(found)}", KINDS[bool])
+        return found
 
-    def moments(self, key: str) -> tuple[datetime, ...]:
+    def zone(self, key: str) -> ZoneInfo:
+        """Return a zone of the IANA database; UTC if none is named."""
+        name = self.text(key, "UTC")
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            hint = nearest(name, sorted(available_timezones()))
+            raise self.error(key, f"is {name!r}", "a zone such as Europe/Berlin", hint) from None
+
+    def moment(self, key: str, zone: ZoneInfo = GREENWICH) -> datetime:
+        """Return a date, or a date and time, as a time in UTC without zone; one without a zone is meant in *zone*."""
+        return self._moment(key, self._get(key, None, object), zone)
+
+    def moments(self, key: str, zone: ZoneInfo = GREENWICH) -> tuple[datetime, ...]:
         """Return a list of dates."""
         found = self._get(key, None, list)
         if not found:
             raise self.error(key, "is an empty list", "a list of dates")
-        return tuple(self._moment(key, item) for item in found)
+        return tuple(self._moment(key, item, zone) for item in found)
 
     def texts(self, key: str, default: Sequence[str] = ()) -> tuple[str, ...]:
         """Return a list of texts."""
@@ -148,7 +166,7 @@ class Table:
             raise self.error(key, f"is {_shown(found)}", KINDS[float])
         return float(found)
 
-    def _moment(self, key: str, found: Any) -> datetime:
+    def _moment(self, key: str, found: Any, zone: ZoneInfo) -> datetime:
         if isinstance(found, str):
             try:
                 found = datetime.fromisoformat(found)
@@ -157,9 +175,9 @@ class Table:
         if isinstance(found, date) and found.year not in YEARS:
             raise self.error(key, f"is {found}", f"a date from {YEARS[0]} to {YEARS[-1]}")
         if isinstance(found, datetime):
-            return found.replace(tzinfo=None) - (found.utcoffset() or found - found)
+            return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None)
         if isinstance(found, date):
-            return datetime(found.year, found.month, found.day)
+            return in_utc(datetime(found.year, found.month, found.day), zone)
         raise self.error(key, f"is {_shown(found)}", "a date such as 2017-07-15")
 
     def _below(self, key: str) -> str:

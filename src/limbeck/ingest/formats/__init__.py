@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast, get_args
-
-import pyarrow as pa
 
 from limbeck.engine.sql import literal
 from limbeck.errors import InvalidInput, nearest
@@ -64,18 +62,6 @@ class InputFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class Quick:
-    """A faster way to the rows of a reading, which may be gone if every row is plain."""
-
-    texts: str
-    """The SELECT of the rows' texts."""
-    takes: Callable[[pa.Array], bool]
-    """Whether some of these texts are plain, all of them."""
-    sql: str
-    """The SELECT of `good` and `lost`; it fails for what makes a plain row impossible after all."""
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """Files that are read alike, and the SELECT that reads them.
 
@@ -92,8 +78,6 @@ class Reading:
     """The files are Parquet with exactly the dataset's columns, so they can be kept as they are."""
     held: str = ""
     """The SELECT of the names of the files' columns, where a mapping names some and no header tells."""
-    quick: Quick | None = None
-    """A faster way, if the format has one."""
 
     def only(self, file: StagedFile) -> Reading:
         """Return the reading of one of the files."""

@@ -18,7 +18,7 @@ from limbeck import ids
 from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile
 from limbeck.ingest.columns import any_of, each, each_value, from_text, item, member, pack, some
-from limbeck.ingest.formats import Reading, StagedFile, mapped, path_list, strict, text
+from limbeck.ingest.formats import Reading, StagedFile, mapped, path_list, text
 from limbeck.ingest.rules import Identifier
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Type
 
@@ -41,16 +41,12 @@ def readings(
     """
     plain = [_without_bom(file, folder) for file in files]
     groups = [(layout, list(alike)) for layout, alike in groupby(plain, lambda file: _layout(file, multi_line))]
-    return [_reading(group, layout, multi_line, schema, mapping) for layout, group in groups]
+    return [_reading(group, _source(group, layout, multi_line), schema, mapping) for layout, group in groups]
 
 
-def _reading(
-    files: list[StagedFile], layout: Layout, multi_line: bool, schema: Object, mapping: mapped.Columns | None
-) -> Reading:
-    source = _source(files, layout, multi_line)
+def _reading(files: Sequence[StagedFile], source: str, schema: Object, mapping: mapped.Columns | None) -> Reading:
     if mapping is None:
-        quick = None if layout == "mixed" else strict.quick(files, source, _FORMATS[layout], schema)
-        return Reading(files, _select(source, schema), quick=quick)
+        return Reading(files, _select(source, schema))
     is_object = "json_type(raw) = 'OBJECT'"
     row = mapped.document(mapped.tree(mapping), _cell)
     turned = f"SELECT CASE WHEN {is_object} THEN coalesce({row}, '{{}}') ELSE raw END AS raw FROM ({source})"
@@ -96,18 +92,12 @@ def _begins_value(part: bytes, first: bytes) -> bool:
     return b"\n[" in part
 
 
-_FORMATS = {
-    "array": "format = 'array'",
-    "lines": "format = 'newline_delimited'",
-    "values": "format = 'unstructured'",
-}
-
-
 def _source(files: Sequence[StagedFile], layout: Layout, multi_line: bool) -> str:
-    form = _FORMATS["values" if multi_line else "lines"] if layout == "mixed" else _FORMATS[layout]
-    ignored = ", ignore_errors = true" if form == _FORMATS["lines"] else ""
+    lines = "format = 'newline_delimited', ignore_errors = true"
+    values = "format = 'unstructured'"
+    options = {"array": "format = 'array'", "lines": lines, "values": values, "mixed": values if multi_line else lines}
     source = (
-        f"SELECT json AS raw FROM read_json_objects({path_list(files)}, {form}{ignored}, hive_partitioning = false)"
+        f"SELECT json AS raw FROM read_json_objects({path_list(files)}, {options[layout]}, hive_partitioning = false)"
     )
     if layout != "mixed":
         return source

@@ -3,49 +3,108 @@
 That reader alone would also take what is wrong: it makes a text of an object and a number of `true`, and passes over
 keys it does not know. So a strict decoder looks at every row first, in C, and takes only those that the reader reads as
 `limbeck.ingest.formats.json` would. The reader itself refuses keys that come twice and numbers out of their type's
-bounds. It is one or the other for all files of a reading: a single row that is odd sends them the slow way.
+bounds. It is one or the other for all files of a batch: a single row that is odd sends them the slow way.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from types import GenericAlias
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-import pyarrow as pa
 from msgspec import Meta
 
+from limbeck.engine import Session
 from limbeck.engine.sql import literal, quoted
 from limbeck.ingest.columns import INTEGER, NUMBER, any_of, each, each_value, from_text, member, pack, some, sql_type
-from limbeck.ingest.formats import Quick, StagedFile, path_list
+from limbeck.ingest.formats import InputFormat, Reading, StagedFile, path_list
 from limbeck.ingest.rules import Identifier
 from limbeck.xdm.types import Array, Map, Object, Scalar, Type
 
+Layout = Literal["array", "newline_delimited", "unstructured"]
+"""One array; an object a line; objects that may span lines. They are the reader's own names."""
 
-def quick(files: list[StagedFile], texts: str, options: str, schema: Object) -> Quick | None:
-    """Return the quick way to rows of *schema*; None if one of its names is nothing that the decoder can be told.
+_END_BYTES = 4096
+"""How much of a file's beginning and end tells its layout."""
 
-    *texts* is the SELECT of the rows' texts, *options* says how the reader finds them.
-    """
+_LINE_BYTES = 16 * 1024 * 1024
+"""The longest line that the reader takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Files that are plain, by their looks."""
+
+    reading: Reading
+    """How the engine's own reader reads them; without the rows' texts."""
+    layout: Layout
+    decoder: msgspec.json.Decoder[Any]
+
+    def rows(self, session: Session) -> int | None:
+        """Return how many rows there are, or None if one of them is not plain."""
+        count = 0
+        try:
+            for text in _lines(self.reading.files) if self.layout == "newline_delimited" else self._texts(session):
+                self.decoder.decode(text)
+                count += 1
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return count
+
+    def _texts(self, session: Session) -> Iterator[str]:
+        source = f"read_json_objects({_options(self.reading.files, self.layout)})"
+        for rows in session.reader(f"SELECT json FROM {source}"):
+            yield from rows.column(0).to_pylist()
+
+
+def plain(files: Sequence[StagedFile], how: InputFormat | None, schema: Object) -> Plain | None:
+    """Return how to read JSON files of *schema* if all of them look plain, and alike; None otherwise."""
+    layouts = {_layout(file, how or InputFormat.of(file.name)) for file in files}
+    layout = layouts.pop()
+    if layout is None or layouts:
+        return None
     try:
         decoder = msgspec.json.Decoder(_struct(schema))
-    except ValueError:
+    except ValueError:  # of a name that it cannot be told
         return None
     columns = ", ".join(f"{literal(f.name)}: {literal(_read_as(f.type))}" for f in schema.fields)
     good = pack((f.name, _value(quoted(f.name), f.type)) for f in schema.fields)
     lost = any_of(_lost(quoted(f.name), f.type) for f in schema.fields)
-    source = f"read_json({path_list(files)}, columns = {{{columns}}}, {options}, hive_partitioning = false)"
-    return Quick(texts, lambda rows: _takes(decoder, rows), f"SELECT {good} AS good, {lost} AS lost FROM {source}")
+    source = f"read_json({_options(files, layout)}, columns = {{{columns}}})"
+    return Plain(Reading(files, f"SELECT {good} AS good, {lost} AS lost FROM {source}"), layout, decoder)
 
 
-def _takes(decoder: msgspec.json.Decoder[Any], rows: pa.Array) -> bool:
-    try:
-        for row in rows.to_pylist():
-            decoder.decode(row)
-    except (msgspec.MsgspecError, TypeError, RecursionError):  # TypeError: None, in the place of what is not JSON
-        return False
-    return True
+def _options(files: Sequence[StagedFile], layout: Layout) -> str:
+    return f"{path_list(files)}, format = {literal(layout)}, hive_partitioning = false"
+
+
+def _layout(file: StagedFile, how: InputFormat | None) -> Layout | None:
+    """Return the layout of a file by its first and last byte, or None if these are not those of JSON."""
+    if how is None or how.format != "json":
+        return None
+    with file.path.open("rb") as source:
+        first = source.read(_END_BYTES).lstrip()[:1]
+        source.seek(-min(_END_BYTES, source.seek(0, os.SEEK_END)), os.SEEK_END)
+        last = source.read().rstrip()[-1:]
+    match first + last:
+        case b"[]":
+            return "array"
+        case b"{}":
+            return "unstructured" if how.multi_line else "newline_delimited"
+        case _:
+            return None
+
+
+def _lines(files: Sequence[StagedFile]) -> Iterator[bytes]:
+    for file in files:
+        with file.path.open("rb") as source:
+            while line := source.readline(_LINE_BYTES):
+                if not line.isspace():
+                    yield line
 
 
 # -- what the decoder takes ------------------------------------------------------------------------------------
