@@ -3,6 +3,7 @@
     LimbeckError
     ├── InvalidInput                 the caller sent something that cannot be used
     │   ├── DefinitionError          a key of a definition file, with its line
+    │   ├── ExpressionError          a calculated field that cannot be; has a position
     │   ├── InvalidSchema            an XDM resource that cannot be composed
     │   │   └── TitleTaken           its title is another one's, where titles are to be unique
     │   ├── InvalidFile              an uploaded or source file that cannot be read
@@ -108,6 +109,16 @@ class PqlError(InvalidInput):
     """A rule is not PQL, or does not fit the union schema. `position` counts characters from 0."""
 
     code = "LIMB-1010-400"
+
+    def __init__(self, message: str, *, position: int = 0, **details: Any) -> None:
+        super().__init__(message, position=position, **details)
+        self.position = position
+
+
+class ExpressionError(InvalidInput):
+    """A calculated field is no expression, or asks for what cannot be. `position` counts characters from 0."""
+
+    code = "LIMB-1022-400"
 
     def __init__(self, message: str, *, position: int = 0, **details: Any) -> None:
         super().__init__(message, position=position, **details)

@@ -169,7 +169,7 @@ class Platform:
     def _flows(self) -> FlowService:
         resources = Resources(self.store)
         pickup = FilePickup(self.store, resources, self.lake, self.ingest, self.zone, self.settings.scratch)
-        export = DatasetExport(resources, self.lake, self.engine, self.zone, self.settings.scratch)
+        export = DatasetExport(self.store, resources, self.lake, self.engine, self.zone, self.settings.scratch)
         deliveries = Deliveries(self.audiences, self.profiles, self.engine, self.zone, self.settings.scratch)
         delivery = ActivationRunner(deliveries, resources)
         runners: Mapping[Kind, Runner] = {"export": export, "ingest": pickup, "activation": delivery}

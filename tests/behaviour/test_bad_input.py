@@ -379,7 +379,7 @@ def test_a_configuration_that_leads_nowhere(tmp_path: Path) -> None:
         whole = f"[Platform]\nims_org_id = x\nclient_id = a\nclient_secret = b\n[Limbeck]\nendpoint = {url}\n"
         cases = [
             (None, "does not exist; limbeck serve writes one"),
-            ("client_id = a\n", "cannot be read: File contains no section headers."),
+            ("client_id = a\n", "cannot be read: line 1 is neither a [section]"),
             (whole.replace("client_id = a\n", ""), "lacks 'client_id' in its section [Platform]"),
             (whole, "the platform cannot be reached: "),
         ]

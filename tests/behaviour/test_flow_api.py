@@ -191,6 +191,22 @@ def test_lists_are_paged_by_a_token(aep: Client) -> None:
     assert len(get(aep, f"{FLOW}/connections", property="name")["items"]) >= len(names)
 
 
+def test_runs_are_paged_while_new_ones_come(aep: Client) -> None:
+    flow = aep.create_export("paged runs", score_dataset(aep, "paged runs")[0], "paged runs")
+    made = [aep.wait_run(aep.run_flow(flow)).id for _ in range(4)][::-1]
+    of_flow = {"property": [f"flowId=={flow}", "metrics.recordSummary.outputRecordCount>=0"], "limit": 2}
+    page = get(aep, f"{FLOW}/runs", **of_flow)
+    assert [r["id"] for r in page["items"]] == made[:2]
+    newer = aep.wait_run(aep.run_flow(flow)).id
+    token = page["_links"]["next"]["href"].split("=")[1]
+    rest = get(aep, f"{FLOW}/runs", **of_flow, continuationToken=token)
+    assert ([r["id"] for r in rest["items"]], rest["_links"]) == (made[2:], {})
+    succeeded = [f"flowId=={flow}", "metrics.statusSummary.status==success", "metrics.statusSummary.status==failed"]
+    assert [r["id"] for r in get(aep, f"{FLOW}/runs", property=succeeded)["items"]] == [newer, *made]
+    none = [f"flowId=={flow}", "metrics.recordSummary.outputRecordCount>0"]
+    assert get(aep, f"{FLOW}/runs", property=none)["items"] == []
+
+
 def test_what_a_flow_needs_stays_until_the_flow_goes(aep: Client) -> None:
     flow, _ = pickup(aep, "needed")
     (body,) = get(aep, f"{FLOW}/flows/{flow}")["items"]

@@ -7,7 +7,6 @@ import os
 import random
 import re
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -179,13 +178,14 @@ def test_several_datasets_leave_uncompressed_in_one_run(aep: Client, tmp_path: P
     assert (run.rows, run.files, run.bytes) == (3, 2, sum(f.stat().st_size for f in found))
 
 
-def test_an_incremental_export_is_refused_rather_than_done_whole(aep: Client, some: Dataset) -> None:
+def test_a_mode_that_there_is_not_is_refused(aep: Client, some: Dataset) -> None:
     found = aep._transport.call("GET", f"{FLOW}/flows/{raw_export(aep, [some], path='mode')}")["items"][0]
     body = {k: found[k] for k in ("name", "flowSpec", "sourceConnectionIds", "targetConnectionIds")}
-    for mode, is_served in (("DAILY_FULL_EXPORT", True), ("FIRST_FULL_THEN_INCREMENTAL", False)):
-        timing = {"interval": 3, "timeUnit": "hour", "startTime": 4_000_000_000, "exportMode": mode}
-        with nullcontext() if is_served else pytest.raises(NotServed, match="exports datasets whole"):
-            post(aep, "flows", {**body, "scheduleParams": timing})
+    timing = {"interval": 3, "timeUnit": "hour", "startTime": 4_000_000_000}
+    for mode in ("DAILY_FULL_EXPORT", "FIRST_FULL_THEN_INCREMENTAL"):
+        post(aep, "flows", {**body, "scheduleParams": {**timing, "exportMode": mode}})
+    with pytest.raises(InvalidInput, match="exportMode is 'DELTA'; use DAILY_FULL_EXPORT or FIRST_FULL"):
+        post(aep, "flows", {**body, "scheduleParams": {**timing, "exportMode": "DELTA"}})
 
 
 @pytest.mark.parametrize("packed", ["GZIP", "none"])

@@ -17,7 +17,7 @@ import limbeck
 from limbeck import ids
 from limbeck.client import Client
 from limbeck.client.landingzone import LandingZone
-from limbeck.errors import InvalidFile, InvalidInput, LandingZoneError, LimbeckError, NotServed, RowsRejected
+from limbeck.errors import InvalidFile, InvalidInput, LandingZoneError, LimbeckError, RowsRejected
 from limbeck.flow import Run, schedule
 from limbeck.flow.service import DUE
 from limbeck.platform import Platform
@@ -334,7 +334,7 @@ def test_a_mapping_that_leads_nowhere_is_refused_when_it_is_made(
         aep.create_mapping(schema, [(source, path.replace("_T", ours)) for source, path in mappings])
 
 
-def test_only_columns_are_mapped_onto_schemas_that_exist(aep: Client) -> None:
+def test_mappings_lead_onto_schemas_that_exist(aep: Client) -> None:
     prep = "/data/foundation/conversion/mappingSets"
     schema = aep.schema("mapped") or score_dataset(aep, "mapped")[1]
     for body, kind, said in (
@@ -344,9 +344,9 @@ def test_only_columns_are_mapped_onto_schemas_that_exist(aep: Client) -> None:
     ):
         with pytest.raises(kind, match=said):
             aep._transport.call("POST", prep, json=body)
-    computed = {"sourceType": "EXPRESSION", "source": "concat(a, b)", "destination": f"_{aep.tenant}.userid"}
+    computed = {"sourceType": "FUNCTION", "source": "concat(a, b)", "destination": f"_{aep.tenant}.userid"}
     body = {"outputSchema": {"schemaRef": {"id": schema.id}}, "mappings": [computed]}
-    with pytest.raises(NotServed, match="EXPRESSION; this version maps columns only"):
+    with pytest.raises(InvalidInput, match="FUNCTION; known are ATTRIBUTE and EXPRESSION"):
         aep._transport.call("POST", prep, json=body)
 
 
@@ -493,12 +493,13 @@ def test_only_an_enabled_flow_with_a_schedule_is_due(platform: tuple[Platform, S
 @pytest.mark.parametrize(
     ("raw", "first", "after"),
     [
-        ({"startTime": 100, "interval": 1, "timeUnit": "hour"}, 200_000, 200_000 + 3_600_000),
+        ({"startTime": 100, "interval": 1, "timeUnit": "hour"}, 200_000, 100_000 + 3_600_000),
         ({"startTime": 300, "interval": "2", "frequency": "DAY"}, 300_000, 300_000 + 2 * 86_400_000),
         ({"startTime": 300}, 300_000, None),
         ({"startTime": "", "frequency": "once", "interval": 0}, 200_000, None),
         ({"startTime": 100, "endTime": 150, "interval": 1, "timeUnit": "day"}, None, None),
         ({"interval": 1, "timeUnit": "minute", "endTime": 230}, 200_000, None),
+        ({"startTime": 150, "interval": "1", "timeUnit": "month"}, 200_000, 150_000 + 31 * 86_400_000),
     ],
 )
 def test_schedules_are_read_as_aep_writes_them(raw: Mapping[str, Any], first: int | None, after: int | None) -> None:

@@ -128,16 +128,21 @@ Flow Service (8.2) tests/behaviour/test_flow_api.py /data/foundation/flowservice
     GET /runs/{id}
 Ad-hoc activation (8.6) tests/behaviour/test_flow_api.py /data/core/activation/disflowprovider
     POST /adhocrun
-Data Prep (8.5) tests/behaviour/test_flow_api.py /data/foundation/conversion
+Data Prep (8.5) tests/behaviour/test_flow_mappings.py /data/foundation/conversion
     POST /mappingSets
     GET /mappingSets
     GET /mappingSets/{id}
     PUT /mappingSets/{id}
     DELETE /mappingSets/{id}
     GET /mappingSets/{id}/mappings
-    - POST /mappingSets/preview: files are previewed by explore
-    - GET /languages/el/functions: mappings name columns, without expressions
-    - POST /languages/el/validate: mappings name columns, without expressions
+    POST /mappingSets/{id}/mappings
+    GET /mappingSets/{id}/mappings/{mapping}
+    PUT /mappingSets/{id}/mappings/{mapping}
+    DELETE /mappingSets/{id}/mappings/{mapping}
+    POST /mappingSets/preview
+    GET /languages/el/functions
+    GET /languages/el/operators
+    POST /languages/el/validate
 Landing zone (9.1) tests/rest/test_blobs.py /data/foundation/connectors/landingzone
     GET /
     GET /credentials
@@ -179,6 +184,8 @@ Observability (12) tests/rest/test_observability.py /data/infrastructure/observa
 Limbeck's own () tests/behaviour/test_client_sql.py
     POST /limbeck/v1/sql
     GET /health
+Who calls () tests/rest/test_credential.py
+    GET /limbeck/v1/credential
 """
 
 

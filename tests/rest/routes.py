@@ -8,7 +8,7 @@ from types import ModuleType
 from fastapi.routing import APIRoute
 
 from limbeck.api.app import SERVICES
-from limbeck.api.context import administrator, writer
+from limbeck.api.context import administrator, known, writer
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Route:
     changes: bool
     """Whether a viewer is refused."""
     is_for_administrators: bool
+    is_of_a_sandbox: bool
     is_documented: bool
     """Whether the OpenAPI document has it; it does not have other names of paths."""
 
@@ -34,7 +35,17 @@ def _route(service: ModuleType, route: APIRoute, method: str) -> Route:
     needs = {d.call for d in route.dependant.dependencies}
     changes = bool(needs & {writer, administrator})
     has_body, is_for_administrators = route.body_field is not None, administrator in needs
-    return Route(service, method, route.path, has_body, changes, is_for_administrators, route.include_in_schema)
+    is_of_a_sandbox = known not in needs
+    return Route(
+        service,
+        method,
+        route.path,
+        has_body,
+        changes,
+        is_for_administrators,
+        is_of_a_sandbox,
+        route.include_in_schema,
+    )
 
 
 ROUTES = sorted(

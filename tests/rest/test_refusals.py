@@ -82,6 +82,8 @@ def require(route: Route, answer: httpx.Response, *statuses: int) -> None:
 def test_who_is_not_known_changes_nothing(home: Home, changed: dict[str, str], status: int, code: str) -> None:
     before = home.rows()
     for route in GUARDED:
+        if "x-sandbox-name" in changed and not route.is_of_a_sandbox:
+            continue
         answer = send(home.api, route, home.path(route), changed)
         require(route, answer, status)
         assert route.method == "HEAD" or answer.json()["error_code"] == code

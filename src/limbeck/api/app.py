@@ -19,6 +19,7 @@ from limbeck.api import (
     batches,
     blobs,
     catalog,
+    credential,
     dataaccess,
     flows,
     health,
@@ -65,6 +66,7 @@ SERVICES = (
     mappings,
     landingzone,
     observability,
+    credential,
     health,
 )
 

@@ -50,6 +50,22 @@ def caller(request: Request) -> Caller:
     principal, sandbox = platform.access.enter(_bearer(request), name)
     who = audit.actor()
     who.client_id, who.sandbox = principal.client_id, None if sandbox is None else sandbox.id
+    _require_headers(request, principal)
+    require_sandbox(principal, name)
+    if sandbox is None:
+        told = f"no sandbox {name!r} in organisation {principal.org_id}"
+        raise Forbidden(f"{told}; the header x-sandbox-name says which one is meant")
+    return Caller(platform, principal, sandbox)
+
+
+def known(request: Request) -> Principal:
+    """Check token and organisation of a request that is about no sandbox."""
+    principal = platform_of(request).access.principal(_bearer(request))
+    _require_headers(request, principal)
+    return principal
+
+
+def _require_headers(request: Request, principal: Principal) -> None:
     if request.headers.get("x-api-key") != principal.client_id:
         raise ApiKeyRequired("the header x-api-key must carry the client_id that the token was made for")
     org = request.headers.get("x-gw-ims-org-id")
@@ -57,11 +73,6 @@ def caller(request: Request) -> Caller:
         raise MissingHeader("the header x-gw-ims-org-id is missing")
     if org != principal.org_id:
         raise Forbidden(f"credential {principal.client_id} does not belong to organisation {org}")
-    require_sandbox(principal, name)
-    if sandbox is None:
-        told = f"no sandbox {name!r} in organisation {org}"
-        raise Forbidden(f"{told}; the header x-sandbox-name says which one is meant")
-    return Caller(platform, principal, sandbox)
 
 
 def writer(request: Request) -> Caller:
@@ -91,6 +102,7 @@ class TokenMissing(Unauthenticated):
     code = "403010"
 
 
+Known = Annotated[Principal, Depends(known)]
 Reading = Annotated[Caller, Depends(caller)]
 Writing = Annotated[Caller, Depends(writer)]
 Administering = Annotated[Caller, Depends(administrator)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, cast
 
@@ -300,8 +301,20 @@ def _shape(caller: Caller, kind: ResourceKind) -> Callable[[Resource], dict[str,
 def _page(
     items: Sequence[dict[str, Any]], limit: int, token: str | None, order: str | None, path: str
 ) -> dict[str, Any]:
-    if token is not None and not token.isdecimal():
-        raise InvalidInput(f"continuationToken is {token!r}; take it from _links.next.href of the page before")
     if order:
         items = ordered(items, order)
-    return flowshapes.page(items, int(token or 0), max(1, limit), path)
+    return flowshapes.page(items, _start(items, token), max(1, limit), path)
+
+
+_TOKEN = re.compile(r"(?P<start>\d{1,9})(\.(?P<before>.+))?")
+
+
+def _start(items: Sequence[dict[str, Any]], token: str | None) -> int:
+    """Return where the page of a token begins: behind the last item of the page before, wherever that is now."""
+    if token is None:
+        return 0
+    found = _TOKEN.fullmatch(token)
+    if found is None:
+        raise InvalidInput(f"continuationToken is {token!r}; take it from _links.next.href of the page before")
+    places = (n for n, item in enumerate(items, 1) if item["id"] == found["before"])
+    return next(places, int(found["start"]))

@@ -7,9 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from limbeck import clock
-from limbeck.flow import Resource, Run
+from limbeck.errors import ExpressionError
+from limbeck.flow import Resource, Run, mappings
+from limbeck.flow.expressions import Expression
+from limbeck.flow.expressions.model import Function
+from limbeck.flow.expressions.syntax import PRECEDENCE
 from limbeck.flow.specs import LANDING_ZONE_TARGET, PROFILE_STORE, ConnectionSpec, FlowSpec
+from limbeck.ingest.formats.mapped import shown as path_shown
 from limbeck.ingest.preview import Preview
+from limbeck.ingest.trial import Mapped
 from limbeck.scope import Sandbox
 
 VERSION = "1.0"
@@ -136,11 +142,69 @@ def mapping_set(value: Resource) -> dict[str, Any]:
         "version": 0,
         "createdBy": "",
         "modifiedBy": "",
-        **value.body,
+        **mappings.shown(value.body),
         "id": value.id,
+        "xdmSchema": mappings.schema_id(value.body),
         "createdDate": clock.millis(value.created),
         "modifiedDate": clock.millis(value.updated),
     }
+
+
+def mapping_page(items: Sequence[dict[str, Any]], start: int, limit: int) -> dict[str, Any]:
+    """Return a page of mapping sets."""
+    shown, following = list(items[start : start + limit]), start + limit
+    more = following < len(items)
+    links = {"next": {"href": f"/mappingSets?start={following}&limit={limit}"}} if more else {}
+    told = {
+        "count": len(shown),
+        "limit": limit,
+        "start": start,
+        "total": len(items),
+        "next": following if more else None,
+    }
+    return {"data": shown, "_page": told, "_links": links}
+
+
+def mapped_row(value: Mapped) -> dict[str, Any]:
+    """Return what a mapping makes of a row of a preview."""
+    errors = [{"path": p.path, "found": p.found, "wanted": p.wanted} for p in value.problems]
+    return {"data": dict(value.document), "errors": errors}
+
+
+def valid_expression(value: Expression) -> dict[str, Any]:
+    """Return what is told of an expression: what it gives, and what it reads."""
+    columns = [path_shown(path) for path in value.columns]
+    return {"valid": True, "expression": value.text, "returnType": value.kind, "columns": columns, "errors": []}
+
+
+def invalid_expression(error: ExpressionError) -> dict[str, Any]:
+    """Return what is wrong with a text that is no expression; positions count from 0."""
+    return {"valid": False, "errors": [{"message": str(error), "position": error.position}]}
+
+
+def function(value: Function) -> dict[str, Any]:
+    """Return a function of expressions (section 8.5): how it is called, and what its example gives."""
+    arguments = [
+        {"name": p.name, "type": p.kind or "same", "required": not p.is_optional, "repeats": p.repeats}
+        for p in value.parameters
+    ]
+    return {
+        "name": value.name,
+        "aliases": list(value.aliases),
+        "category": value.category,
+        "description": value.says,
+        "syntax": value.syntax,
+        "arguments": arguments,
+        "returnType": value.gives or "same",
+        "exampleUsage": value.example,
+        "exampleResult": None if value.result is ... else value.result,
+    }
+
+
+def operator(value: Function) -> dict[str, Any]:
+    """Return an operator of expressions (section 8.5)."""
+    shown = {key: v for key, v in function(value).items() if key not in ("aliases", "syntax")}
+    return {**shown, "precedence": PRECEDENCE[value.name]}
 
 
 def preview(value: Preview) -> dict[str, Any]:
@@ -151,6 +215,7 @@ def preview(value: Preview) -> dict[str, Any]:
 
 def page(items: Sequence[Any], start: int, limit: int, path: str) -> dict[str, Any]:
     """Return some of *items*; the token of the next page is the only thing its link says (section 2.6)."""
-    following = start + limit
-    links = {"next": {"href": f"{path}?continuationToken={following}"}} if following < len(items) else {}
-    return {"items": list(items[start:following]), "_links": links}
+    shown, following = list(items[start : start + limit]), start + limit
+    more = following < len(items)
+    links = {"next": {"href": f"{path}?continuationToken={following}.{shown[-1]['id']}"}} if more else {}
+    return {"items": shown, "_links": links}

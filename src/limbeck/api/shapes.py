@@ -21,7 +21,7 @@ from limbeck.query.schedules import Schedule
 from limbeck.query.templates import Template
 from limbeck.registry.history import Change
 from limbeck.registry.namespaces import Namespace
-from limbeck.scope import DEFAULT_MERGE_POLICY, Sandbox
+from limbeck.scope import DEFAULT_MERGE_POLICY, Principal, Sandbox
 from limbeck.store import audit
 from limbeck.xdm.json_schema import emit
 from limbeck.xdm.types import Object
@@ -59,6 +59,16 @@ def _error(failure: LimbeckError, request_id: str) -> dict[str, Any]:
         "sqlstate": failure.sqlstate,
         "details": {k: v for k, v in failure.details.items() if v is not None},
         "requestId": request_id,
+    }
+
+
+def caller(who: Principal, sandboxes: Sequence[Sandbox]) -> dict[str, Any]:
+    """Return who calls, and where: an extension of ours, in AEP's spelling of such things."""
+    return {
+        "imsOrgId": who.org_id,
+        "clientId": who.client_id,
+        "roles": sorted(who.roles),
+        "sandboxes": [{"name": sandbox.name, "type": sandbox.type} for sandbox in sandboxes],
     }
 
 

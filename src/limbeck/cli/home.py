@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from limbeck.cli import output
 from limbeck.cli.output import Part, Rows, in_bytes
 from limbeck.disk import Leftover
+
+if TYPE_CHECKING:
+    from limbeck.whereabouts import Step
 
 
 def clean(home: Path | None, older_than: str, *, dry_run: bool) -> None:
@@ -40,7 +43,7 @@ def connect(home: Path | None, config: Path | None, sandbox: str | None) -> None
     """Prove that the connection works, and show where it leads."""
     from limbeck.whereabouts import whereabouts
 
-    found = whereabouts(home, config, sandbox)
+    found = whereabouts(home, config, sandbox, lambda step: output.current().note(_told(step)))
     where = found["sandbox"]
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     head = [
@@ -52,6 +55,10 @@ def connect(home: Path | None, config: Path | None, sandbox: str | None) -> None
     rows = [(_count(d["rows"]), _size(d["bytes"]), d["table"], d["name"]) for d in found["datasets"]]
     datasets: Part = Rows(("rows", "size", "table", "dataset"), rows) if rows else "no datasets"
     output.current().sections(found, ["\n".join(head), "", datasets, *_disk(found)])
+
+
+def _told(step: Step) -> str:
+    return f"{step.state:<8}{step.name:<13}{step.told}"
 
 
 def _disk(found: Mapping[str, Any]) -> list[Part]:

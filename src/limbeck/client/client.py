@@ -24,12 +24,12 @@ from limbeck.client.queries import QUERY, Queries
 from limbeck.client.transport import Transport, error_from
 from limbeck.errors import (
     DiskFull,
-    Forbidden,
     Internal,
     InvalidInput,
     LimbeckError,
     RowCapReached,
     RowsRejected,
+    SqlError,
 )
 
 REGISTRY = "/data/foundation/schemaregistry"
@@ -39,6 +39,7 @@ EXPORT = "/data/foundation/export"
 SANDBOXES = "/data/foundation/sandbox-management"
 SQL = "/limbeck/v1/sql"
 HEALTH = "/health"
+CREDENTIAL = "/limbeck/v1/credential"
 
 PAGE = 100
 _GOOD, _BAD = ("success", "active", "inactive"), ("failed", "failure", "aborted", "abandoned")
@@ -86,13 +87,37 @@ class Client:
         """The version of the Limbeck that answers; None for AEP, which has none."""
         return str(self._transport.call("GET", HEALTH)["version"]) if self._is_limbeck else None
 
-    def sandboxes(self) -> list[str]:
-        """Return the names of the organisation's sandboxes, whatever the one of this client."""
-        path = f"{SANDBOXES}/sandboxes"
+    def reach(self) -> None:
+        """Raise `InvalidInput` if nobody answers at the address of the platform."""
+        self._transport.reach(HEALTH if self._is_limbeck else "/")
+
+    def log_in(self) -> None:
+        """Raise `Unauthenticated` if the credential is given no token."""
+        self._transport.log_in()
+
+    def roles(self) -> list[str]:
+        """Return the roles of the credential; none where the platform does not tell."""
+        return list(self._transport.call("GET", CREDENTIAL)["roles"]) if self._is_limbeck else []
+
+    def wire(self) -> str:
+        """Log in at the PostgreSQL wire, ask for a row, and return its HOST:PORT.
+
+        Raise `NotFound` if the server has none, `MissingExtra` without psycopg, `SqlError` if it does not answer.
+        """
+        told = self._transport.call("GET", f"{QUERY}/connection_parameters")
+        where = f"{told['host']}:{told['port']}"
         try:
-            found = self._transport.call("GET", path)["sandboxes"]
-        except Forbidden:  # this client's own is not there
-            found = self._transport.call("GET", path, headers={"x-sandbox-name": "prod"})["sandboxes"]
+            pgsql.run(told, "SELECT 1").table()
+        except SqlError as error:
+            raise SqlError(f"{error}; check that this machine reaches {where}, which the server names") from error
+        return where
+
+    def sandboxes(self) -> list[str]:
+        """Return the names of the sandboxes that the credential may enter, whatever the one of this client."""
+        if self._is_limbeck:
+            return sorted(str(sandbox["name"]) for sandbox in self._transport.call("GET", CREDENTIAL)["sandboxes"])
+        headers = {"x-sandbox-name": "prod"}
+        found = self._transport.call("GET", f"{SANDBOXES}/sandboxes", headers=headers)["sandboxes"]
         return sorted(str(sandbox["name"]) for sandbox in found)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from dataclasses import dataclass, field
@@ -13,6 +14,10 @@ from limbeck.errors import InvalidInput
 AEP = "https://platform.adobe.io"
 IMS = "https://ims-na1.adobelogin.com"
 SCOPES = "openid,AdobeID,read_organizations,additional_info.projectedProductContext,session"
+
+
+_NEEDED = (("ims_org_id", "org_id"), ("client_id",), ("client_secret", "secret"))
+"""Keys that a configuration must have, each under one of its names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +43,37 @@ class Config:
 
         Raise `InvalidInput` naming the file, section and key that are missing.
         """
-        path = Path(path)
+        return cls.of(cls.values(path), path)
+
+    @classmethod
+    def values(cls, path: Path | str) -> Mapping[str, str]:
+        """Return what stands in the sections of a file; raise `InvalidInput` if it is none, or cannot be read."""
         parser = ConfigParser(interpolation=None)
         try:
             if not parser.read(path, encoding="utf-8"):
                 raise InvalidInput(f"the configuration {path} does not exist; limbeck serve writes one")
         except (ConfigParserError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"the configuration {path} cannot be read: {error}") from error
-        found = {key: value for name in parser.sections() for key, value in parser.items(name)}
+            raise InvalidInput(f"the configuration {path} cannot be read: {_fault(error)}") from None
+        except OSError as error:
+            raise InvalidInput(f"the configuration {path} cannot be read: {error.strerror}") from error
+        return {key: value for name in parser.sections() for key, value in parser.items(name)}
+
+    @classmethod
+    def of(cls, found: Mapping[str, str], path: Path | str) -> Config:
+        """Return what *found* says, which stands in *path*; raise `InvalidInput` naming all keys that are missing."""
+        missing = [repr(names[0]) for names in _NEEDED if not any(found.get(name) for name in names)]
+        if missing:
+            raise InvalidInput(f"the configuration {path} lacks {', '.join(missing)} in its section [Platform]")
+        org_id, client_id, secret = (next(found[n] for n in names if found.get(n)) for names in _NEEDED)
         environment = found.get("environment", "prod")
         suffix = "" if environment == "prod" else f"-{environment}"
         endpoint = found.get("endpoint", AEP.replace("platform", f"platform{suffix}"))
         return cls(
             endpoint=endpoint.rstrip("/"),
             ims=found.get("ims_endpoint", endpoint if "endpoint" in found else IMS).rstrip("/"),
-            org_id=_need(found, path, "ims_org_id", "org_id"),
-            client_id=_need(found, path, "client_id"),
-            client_secret=_need(found, path, "client_secret", "secret"),
+            org_id=org_id,
+            client_id=client_id,
+            client_secret=secret,
             sandbox=found.get("sandbox_name", "prod"),
             scopes=found.get("scopes", SCOPES),
         )
@@ -80,8 +99,9 @@ class Config:
         ) + (f"\n[Limbeck]\nendpoint = {self.endpoint}\n" if self.is_limbeck else "")
 
 
-def _need(found: dict[str, str], path: Path, *names: str) -> str:
-    for name in names:
-        if found.get(name):
-            return found[name]
-    raise InvalidInput(f"the configuration {path} lacks {names[0]!r} in its section [Platform]")
+def _fault(error: ConfigParserError | UnicodeDecodeError) -> str:
+    """Return what is wrong with a file, without its text, for that may be a secret."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
+    line = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), "?")
+    return f"line {line} is neither a [section] nor a new KEY = VALUE of one"

@@ -16,6 +16,8 @@ from limbeck.errors import LimbeckError, MissingExtra, RowCapReached, SqlError, 
 CAP = 50_000
 """Rows that Query Service gives at most without LIMIT; it does not tell when it has cut (section 1.3)."""
 
+CONNECT_S = 30
+
 PORTION = 8192
 
 _QUERY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with|values|show|explain|from)\b", re.IGNORECASE | re.DOTALL)
@@ -53,6 +55,7 @@ def run(parameters: Mapping[str, Any], sql: str) -> Rows:
                     user=parameters["username"],
                     password=parameters["token"],
                     autocommit=True,
+                    connect_timeout=CONNECT_S,
                 )
             )
             cursor = stack.enter_context(connection.cursor())

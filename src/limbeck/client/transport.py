@@ -13,6 +13,9 @@ from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound, Unaut
 
 TIMEOUT = httpx.Timeout(30.0, read=3600.0, write=3600.0)
 
+REACH_S = 30.0
+"""How long a host may take to answer at all."""
+
 Token = Callable[[], str]
 
 
@@ -44,6 +47,15 @@ class Transport:
                 response.read()
                 raise_for(response)
             yield response
+
+    def reach(self, path: str) -> int:
+        """Ask for *path* without a token, and return the status of the answer, whatever it is."""
+        with _network_named():
+            return self._http.get(path, timeout=REACH_S).status_code
+
+    def log_in(self) -> None:
+        """Get a token; raise `Unauthenticated` if none is given."""
+        self._token()
 
     def close(self) -> None:
         """Close the connections."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from limbeck.errors import InvalidInput, NotFound, NotServed
+from limbeck.errors import InvalidInput, NotFound
 from limbeck.flow import export, mappings, source, specs
 from limbeck.flow.forms import Form
 from limbeck.flow.landingzone import relative
@@ -18,8 +18,6 @@ from limbeck.lake import Dataset, Lake
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.xdm.types import Schema
-
-FULL = "DAILY_FULL_EXPORT"
 
 
 class Checks:
@@ -41,6 +39,9 @@ class Checks:
             case "mappingSet":
                 schema_id = mappings.schema_id(found.body)
                 mappings.check(found.body, self._schema(schema_id))
+                input_id = mappings.input_schema_id(found.body)
+                if input_id is not None:
+                    mappings.check_columns(found.body, self._schema(input_id))
             case _:
                 self._connection_of(found)
 
@@ -91,12 +92,13 @@ class Checks:
         if kind == "ingest":
             self._mapping(flow, target)
         if kind == "export":
-            _require_full(flow)
+            export.is_incremental(flow)
 
     def _mapping(self, flow: Resource, target: Resource) -> None:
         mapping_set = self._lookup("mappingSet", source.mapping_id(flow))
         dataset = self._dataset(source.dataset_id(target))
-        filled = self._schema(mappings.schema_id(mapping_set.body)).id
+        version = mappings.at_version(mapping_set.body, source.mapping_version(flow))
+        filled = self._schema(mappings.schema_id(version)).id
         if filled != dataset.schema.id:
             raise InvalidInput(
                 f"mapping set {mapping_set.id} fills schema {filled}, the dataset {dataset.name} has the schema "
@@ -126,13 +128,6 @@ class Checks:
             return self._registry.schema(self._sandbox, schema_id)
         except NotFound as error:
             raise InvalidInput(str(error)) from error
-
-
-def _require_full(flow: Resource) -> None:
-    """Raise `NotServed` for an export that shall leave out what it has exported before."""
-    mode = (flow.body.get("scheduleParams") or {}).get("exportMode", FULL)
-    if mode != FULL:
-        raise NotServed(f"exportMode is {mode!r}; this version exports datasets whole, {FULL}")
 
 
 def _check_files(target: Resource) -> None:

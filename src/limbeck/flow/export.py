@@ -5,6 +5,10 @@
 An export appears whole: where folders can be renamed, it is written into a hidden one beside `{datasetId}`; elsewhere
 it is one file. Nothing half-written is ever listed, and the names in `{datasetId}` sort by time. The files carry the id
 of their run, by which a run that was killed knows what it had written.
+
+What a run exports it decides, and keeps, before it writes anything: for each dataset the snapshot after which rows are
+new, and the one up to which it exports. Of an incremental flow the last successful run tells the former; so the
+transaction that makes a run a success moves the mark, and no other does.
 """
 
 from __future__ import annotations
@@ -12,16 +16,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from limbeck import clock, crash
 from limbeck.disk import Leftover, is_part, leftover
-from limbeck.engine import Engine
+from limbeck.engine import Engine, Table
+from limbeck.engine.sql import quoted, quoted_list
 from limbeck.errors import InvalidInput
 from limbeck.files import Folder
+from limbeck.flow import runs
 from limbeck.flow.forms import Form, rows_of
 from limbeck.flow.landingzone import LandingZone
 from limbeck.flow.model import Metrics, Resource, Run, Runner
@@ -29,10 +37,23 @@ from limbeck.flow.resources import Resources
 from limbeck.flow.runs import Runs
 from limbeck.flow.storage import FolderStorage
 from limbeck.lake import Dataset, Lake
+from limbeck.lake.added import Added, Part
 from limbeck.scope import Sandbox
+from limbeck.store import Store
+from limbeck.store.queue import Later
 
 HIDDEN = re.compile(r"\.export-[0-9a-f]{24}-(?P<run>[0-9a-f-]{36})")
 """The name of the folder in which the export of a dataset is written."""
+
+FULL, INCREMENTAL = "DAILY_FULL_EXPORT", "FIRST_FULL_THEN_INCREMENTAL"
+"""AEP's modes of an export: everything each time; or that once, and then what is new."""
+
+SPANS = "spans"
+"""The key of a run's payload that says what it exports: for each dataset, after and up to which snapshot."""
+
+PART = "limbeck_part_"
+WAIT_S = 1.0
+"""How long a run of an incremental flow waits for another to end, before it looks again."""
 
 EXPORTED = re.compile(r"exportTime=(?P<time>\d{14})")
 EXPORTED_FILE = re.compile(r"part-\d{5,}-(?P<run>[0-9a-f-]{36})((\.gz)?\.parquet|\.(json|csv)(\.gz)?)")
@@ -61,7 +82,10 @@ class Written:
 class DatasetExport(Runner):
     """Runs the flows that lead from the data lake into the export area."""
 
-    def __init__(self, resources: Resources, lake: Lake, engine: Engine, zone: LandingZone, scratch: Path) -> None:
+    def __init__(
+        self, store: Store, resources: Resources, lake: Lake, engine: Engine, zone: LandingZone, scratch: Path
+    ) -> None:
+        self._store = store
         self._resources = resources
         self._lake = lake
         self._engine = engine
@@ -71,27 +95,41 @@ class DatasetExport(Runner):
     def run(self, sandbox: Sandbox, flow: Resource, run: Run) -> Metrics:
         """Export each dataset of the flow, or those that the run was asked for; what this run has written stays.
 
-        Raise `NotFound` for a dataset that is gone, `DiskFull` and `LandingZoneError` if it cannot be written.
+        Of an incremental flow, what came since its last successful run. Raise `NotFound` for a dataset that is gone,
+        `DiskFull` and `LandingZoneError` if it cannot be written, `SnapshotExpired` if it was interrupted for so long
+        that the snapshot it exports is no longer kept, and `Later` while another run of the flow goes on.
         """
         source = self._resources.get(sandbox, "sourceConnection", flow.body["sourceConnectionIds"][0])
         target = self._resources.get(sandbox, "targetConnection", flow.body["targetConnectionIds"][0])
-        wanted = run.payload.get("datasets") or dataset_ids(source)
-        return _metrics([self._export(sandbox, d, target, run) for d in wanted])
+        datasets = [self._lake.datasets.get(sandbox, d) for d in run.payload.get("datasets") or dataset_ids(source)]
+        spans = run.payload.get(SPANS) or self._decide(flow, run, datasets)
+        return _metrics([self._export(d, _Span(*spans[d.id]), target, run) for d in datasets])
 
-    def _export(self, sandbox: Sandbox, dataset_id: str, target: Resource, run: Run) -> Written:
-        dataset = self._lake.datasets.get(sandbox, dataset_id)
+    def _decide(self, flow: Resource, run: Run, datasets: Sequence[Dataset]) -> dict[str, tuple[int | None, int]]:
+        """Keep with the run what it is to export, so that it goes on with the same after a crash."""
+        with self._store.write() as connection:
+            marks = _marks(connection, flow, run) if is_incremental(flow) else {}
+            spans = {d.id: (marks.get(d.id), d.snapshot) for d in datasets}
+            runs.remember(connection, run, **{SPANS: spans})
+        crash.point("flow.export-decided")
+        return spans
+
+    def _export(self, dataset: Dataset, span: _Span, target: Resource, run: Run) -> Written:
         parent = self._zone.path("export", str(target.params.get("path") or ""))
-        found = self._of_run(_below(parent, dataset.id), run) or self._write(dataset, parent, Form.of(target), run)
-        sources = self._lake.files(dataset)
-        return Written(found, len(sources), sum(f.bytes for f in sources))
+        found = self._lake.added(dataset, span.since or 0, span.until)
+        files = self._of_run(_below(parent, dataset.id), run)
+        if not files and (found.rows or span.since is None):
+            files = self._write(dataset, found, parent, Form.of(target), run)
+        sources = [*found.files, *(part.file for part in found.parts)]
+        return Written(files, len(sources), sum(f.bytes for f in sources))
 
-    def _write(self, dataset: Dataset, parent: str, form: Form, run: Run) -> tuple[File, ...]:
-        """Write the rows of *dataset* into a new folder."""
+    def _write(self, dataset: Dataset, found: Added, parent: str, form: Form, run: Run) -> tuple[File, ...]:
+        """Write rows of *dataset* into a new folder."""
         work = self._scratch / f"export-{run.id}"
         shutil.rmtree(work, ignore_errors=True)
         names = _times(_below(parent, dataset.id), clock.now())
         try:
-            parts = self._fill(work, dataset, form, run)
+            parts = self._fill(work, dataset, found, form, run)
             counted = [(name, path.stat().st_size, rows_of(path)) for name, path in parts.items()]
             hidden = _below(parent, f".export-{dataset.id}-{run.id}")
             appeared = self._zone.write_together("export", hidden, names, parts)
@@ -100,17 +138,20 @@ class DatasetExport(Runner):
         crash.point("flow.export-renamed")
         return tuple(File(f"{appeared}/{name}", size, rows) for name, size, rows in counted)
 
-    def _fill(self, work: Path, dataset: Dataset, form: Form, run: Run) -> dict[str, Path]:
-        """Write the rows of *dataset* into the folder *work*; return the files by the names they are to have."""
-        table = self._lake.table(dataset)
-        with self._engine.session([table]) as session:
-            select = form.select(table.name, dataset.schema.type)
+    def _fill(self, work: Path, dataset: Dataset, found: Added, form: Form, run: Run) -> dict[str, Path]:
+        """Write rows of *dataset* into the folder *work*; return the files by the names they are to have."""
+        whole = self._lake.table_of(dataset, found.files)
+        parts = {f"{PART}{n}": part for n, part in enumerate(found.parts)}
+        tables = [whole, *(self._lake.table_of(dataset, [part.file], name) for name, part in parts.items())]
+        rows = _union(whole, parts)
+        with self._engine.session(tables, ordered=bool(parts)) as session:
+            select = form.select(rows, dataset.schema.type)
             is_one = not self._zone.appear_together
             made = session.write(select, form.type, form.compression, form.options, one_file=is_one)
-            parts = {f"part-{number:05d}-{run.id}.{form.ending}": path for number, path in enumerate(made)}
-            for name, path in parts.items():
+            named = {f"part-{number:05d}-{run.id}.{form.ending}": path for number, path in enumerate(made)}
+            for name, path in named.items():
                 Folder(work).adopt(path, name)
-        return {name: work / name for name in parts}
+        return {name: work / name for name in named}
 
     def _of_run(self, home: str, run: Run) -> tuple[File, ...]:
         """Return the files that this run had written for a dataset before its process was killed."""
@@ -120,6 +161,49 @@ class DatasetExport(Runner):
     def _rows(self, name: str) -> int:
         with self._zone.local("export", name) as path:
             return rows_of(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What a run exports of a dataset: what came after one snapshot, if it is not everything, up to another."""
+
+    since: int | None
+    until: int
+
+
+def is_incremental(flow: Resource) -> bool:
+    """Whether a flow exports what is new, after everything once; raise `InvalidInput` for a mode that AEP has not."""
+    timing = flow.body.get("scheduleParams")
+    mode = (timing.get("exportMode") if isinstance(timing, Mapping) else None) or FULL
+    if str(mode).upper() not in (FULL, INCREMENTAL):
+        raise InvalidInput(f"scheduleParams.exportMode is {mode!r}; use {FULL} or {INCREMENTAL}")
+    return str(mode).upper() == INCREMENTAL
+
+
+def _marks(connection: Connection, flow: Resource, run: Run) -> dict[str, int]:
+    """Return up to which snapshot successful runs of a flow have exported each dataset.
+
+    Raise `Later` while another run goes on, which may move them.
+    """
+    found: dict[str, int] = {}
+    for other in runs.of_flow(connection, flow.id):
+        spans = other.payload.get(SPANS, {})
+        if other.id != run.id and other.status == "inProgress" and spans:
+            raise Later(WAIT_S)
+        if other.status == "success":
+            found |= {dataset: until for dataset, (_, until) in spans.items() if until > found.get(dataset, -1)}
+    return found
+
+
+def _union(whole: Table, parts: Mapping[str, Part]) -> str:
+    """Return the relation of a table's rows and of parts of others."""
+    names = quoted_list(whole.schema.names)
+    selects = [f"SELECT {names} FROM {quoted(whole.name)}"]
+    for name, part in parts.items():
+        numbered = f"SELECT *, row_number() OVER () AS limbeck_number FROM {quoted(name)}"
+        wanted = " OR ".join(f"limbeck_number BETWEEN {first} AND {last}" for first, last in part.spans)
+        selects.append(f"SELECT {names} FROM ({numbered}) WHERE {wanted}")
+    return f"({' UNION ALL '.join(selects)})" if parts else quoted(whole.name)
 
 
 def dataset_ids(source: Resource) -> list[str]:

@@ -57,13 +57,13 @@ class Form:
         """What the engine is told beside format and compression."""
         return _OPTIONS[self.type]
 
-    def select(self, table: str, fields: Object) -> str:
-        """Return the SELECT of a dataset's rows: a cell of CSV holds what has an inside as JSON."""
+    def select(self, rows: str, fields: Object) -> str:
+        """Return the SELECT of a relation's rows, in SQL: a cell of CSV holds what has an inside as JSON."""
         if self.type != "csv":
-            return f"SELECT * FROM {quoted(table)}"
+            return f"SELECT * FROM {rows}"
         names = [(quoted(f.name), isinstance(f.type, Scalar)) for f in fields.fields]
         columns = ", ".join(name if plain else f"to_json({name}) AS {name}" for name, plain in names)
-        return f"SELECT {columns} FROM {quoted(table)}"
+        return f"SELECT {columns} FROM {rows}"
 
 
 def rows_of(path: Path) -> int:

@@ -87,6 +87,11 @@ def add_scheduled(connection: Connection, flow: Resource, moment: int) -> None:
         add(connection, flow, mark)
 
 
+def of_flow(connection: Connection, flow_id: str) -> list[Run]:
+    """Return the runs of a flow, inside the caller's transaction."""
+    return [_run(row) for row in connection.execute(select(flow_runs).where(flow_runs.c.flow_id == flow_id))]
+
+
 def statuses(connection: Connection, flow_id: str) -> set[str]:
     """Return the statuses that the runs of a flow have, inside the caller's transaction."""
     query = select(flow_runs.c.status).where(flow_runs.c.flow_id == flow_id).distinct()

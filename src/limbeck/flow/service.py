@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -101,13 +101,21 @@ class FlowService:
             return self._changed(connection, sandbox, found, resources.patched(found, operations, etag))
 
     def replace(
-        self, sandbox: Sandbox, kind: ResourceKind, resource_id: str, body: Body, etag: str | None = None
+        self,
+        sandbox: Sandbox,
+        kind: ResourceKind,
+        resource_id: str,
+        body: Body | Callable[[Body], Body],
+        etag: str | None = None,
     ) -> Resource:
-        """Replace a resource's body; raise `StaleEtag` if it is not that with *etag*, and what `create` raises."""
+        """Replace a resource's body, by another or by what becomes of it.
+
+        Raise `StaleEtag` if it is not that with *etag*, and what `create` raises.
+        """
         with self._store.write() as connection:
             found = resources.load(connection, sandbox, kind, resource_id)
             resources.require_etag(found, etag)
-            return self._changed(connection, sandbox, found, body)
+            return self._changed(connection, sandbox, found, body(found.body) if callable(body) else body)
 
     def set_state(self, sandbox: Sandbox, flow_id: str, state: str) -> Resource:
         """Enable or disable a flow: `enabled` or `disabled`."""
@@ -144,7 +152,9 @@ class FlowService:
     def _check(self, connection: Connection, sandbox: Sandbox, found: Resource) -> None:
         checks = Checks(connection, sandbox, self._lake, self._registry)
         checks.check(found)
-        for flow in [found] if found.kind == "flow" else _led_to(connection, sandbox, found):
+        for flow in [found] if found.kind == "flow" else _led_by(connection, sandbox, found):
+            if found.kind == "mappingSet":
+                checks.check(flow)
             self._runner(checks.kind(flow)).check(flow, checks.target(flow))
 
     def _runner(self, kind: Kind) -> Runner:
@@ -308,10 +318,10 @@ def _arm(connection: Connection, flow: Resource, after: int | None = None) -> No
         queue.enqueue_at(connection, DUE, flow.id, due, {"flow": flow.id})
 
 
-def _led_to(connection: Connection, sandbox: Sandbox, target: Resource) -> list[Resource]:
-    """Return the flows that lead to *target*; none for what is no target connection."""
-    flows = resources.every(connection, sandbox, "flow") if target.kind == "targetConnection" else []
-    return [flow for flow in flows if target.id in flow.body["targetConnectionIds"]]
+def _led_by(connection: Connection, sandbox: Sandbox, part: Resource) -> list[Resource]:
+    """Return the flows whose target or mapping set *part* is."""
+    flows = resources.every(connection, sandbox, "flow") if part.kind in ("targetConnection", "mappingSet") else []
+    return [flow for flow in flows if _uses(flow, part.id)]
 
 
 def _uses(flow: Resource, resource_id: str) -> bool:

@@ -68,7 +68,8 @@ class FilePickup(Runner):
 
     def run(self, sandbox: Sandbox, flow: Resource, run: Run) -> Metrics:
         """Take the new files and ingest them as one batch; raise the error that failed it."""
-        mapping = mappings.columns(self._resources.get(sandbox, "mappingSet", mapping_id(flow)))
+        mapping_set = self._resources.get(sandbox, "mappingSet", mapping_id(flow))
+        mapping = mappings.sources(mappings.at_version(mapping_set.body, mapping_version(flow)))
         picked = _before(run) or self._pick(sandbox, flow, run)
         if picked.batch_id is None:
             return Metrics(messages=picked.messages)
@@ -207,6 +208,11 @@ def mapping_id(flow: Resource) -> str:
             f"transformations found: {named}"
         )
     return str(mapped_by(found[0]))
+
+
+def mapping_version(flow: Resource) -> Any:
+    """Return the version of its mapping set that a flow names, or None for the newest."""
+    return next((t["params"].get("mappingVersion") for t in flow.steps if mapped_by(t)), None)
 
 
 def mapped_by(step: Mapping[str, Any]) -> str | None:

@@ -16,13 +16,16 @@ from limbeck.engine import Engine
 from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound, WrongState
 from limbeck.files import Folder
 from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
+from limbeck.ingest.formats.mapped import Sources
 from limbeck.ingest.parts import Parts, Span
 from limbeck.ingest.preview import Csv, Preview, preview_of
+from limbeck.ingest.trial import Mapped, tried
 from limbeck.lake import Batch, Dataset, Lake, batches
 from limbeck.lake.revert import Reverting, require_success
 from limbeck.store import Store, audit
 from limbeck.store.queue import enqueue
 from limbeck.store.tables import datasets, staged_files
+from limbeck.xdm.types import Schema
 
 PROMOTE = "ingest.promote"
 """The kind of the job that validates and publishes a completed batch."""
@@ -184,12 +187,12 @@ class Ingest:
         """
         self._reverting.revert(batch.id)
 
-    def promote(self, batch_id: str, mapping: Mapping[str, str] | None = None) -> None:
+    def promote(self, batch_id: str, mapping: Sources | None = None) -> None:
         """Validate each staged row, then publish the batch or fail it whole. Only the worker calls this.
 
-        With *mapping*, of dotted XDM paths to columns, the files are read by the endings of their names. A failed
-        batch keeps up to 100 samples: file, row, field path, what was found, what the schema wants. A crash leaves
-        it in status `staging`; the next call begins anew.
+        With *mapping*, of dotted XDM paths to columns or what is calculated from them, the files are read by the
+        endings of their names. A failed batch keeps up to 100 samples: file, row, field path, what was found, what
+        the schema wants. A crash leaves it in status `staging`; the next call begins anew.
         """
         batch = self._lake.batches.by_id(batch_id)
         if batch.status in ENDED:
@@ -205,13 +208,17 @@ class Ingest:
             raise
         self._staging.delete(batch_id)
 
+    def tried(self, schema: Schema, rows: Sequence[Mapping[str, Any]], mapping: Sources) -> list[Mapped]:
+        """Return what `promote` would make of *rows* of JSON by a mapping, and what it would say of each."""
+        return tried(self._engine, rows, schema, self._scratch.path(f"preview-{ids.new_uuid()}"), mapping)
+
     def give_up(self, batch_id: str, reason: str) -> None:
         """Fail a batch that cannot be promoted, and delete its staged files; one that has ended stays as it is."""
         if self._lake.batches.by_id(batch_id).status not in ENDED:
             self._fail(batch_id, Internal(f"batch {batch_id} was given up: {reason}"))
             self._staging.delete(batch_id)
 
-    def _publish(self, batch: Batch, mapping: Mapping[str, str] | None) -> None:
+    def _publish(self, batch: Batch, mapping: Sources | None) -> None:
         dataset = self._lake.datasets.by_id(batch.dataset_id)
         files = self._staged(batch.id)
         if not files:

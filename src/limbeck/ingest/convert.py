@@ -16,7 +16,7 @@ from limbeck.engine import Engine, Session
 from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile, SqlError
 from limbeck.ingest.columns import member
-from limbeck.ingest.formats import InputFormat, Reading, StagedFile, csv, json, mapped, parquet, strict
+from limbeck.ingest.formats import InputFormat, Reading, StagedFile, calculated, csv, json, mapped, parquet, strict
 from limbeck.ingest.rejected import bad, rejection, unreadable
 from limbeck.ingest.rules import rows_of
 from limbeck.xdm.types import Object, Schema
@@ -40,13 +40,14 @@ def convert(
     input_format: InputFormat | None,
     schema: Schema,
     folder: Path,
-    mapping: mapped.Columns | None = None,
+    mapping: mapped.Sources | None = None,
 ) -> Converted:
     """Turn *files* into Parquet files in *folder* whose columns are exactly those of *schema*.
 
     Without *input_format* each file has the one that its name ends in. *mapping* gives for the dotted XDM paths that
-    shall be filled the columns of the files. Raise `InvalidFile`, naming the file, if one cannot be read at all or
-    lacks such a column, and `RowsRejected` with samples if a row breaks a rule of the schema.
+    shall be filled the columns of the files, or what is calculated from them. Raise `InvalidFile`, naming the file,
+    if one cannot be read at all or lacks such a column, and `RowsRejected` with samples if a row breaks a rule of the
+    schema.
     """
     for file in files:
         if file.path.stat().st_size == 0:
@@ -73,23 +74,26 @@ def _readings(
     how: InputFormat | None,
     wanted: Object,
     folder: Path,
-    mapping: mapped.Columns | None,
+    mapping: mapped.Sources | None,
 ) -> list[Reading]:
     found: list[Reading] = []
+    columns = None if mapping is None else mapped.columns(mapping)
     for form, alike in groupby(files, lambda file: how or InputFormat.of(file.name)):
         match form:
+            case InputFormat() if mapping is not None and columns is None:
+                found += calculated.readings(list(alike), form, wanted, folder, mapping)
             case InputFormat(format="parquet"):
-                found += parquet.readings(list(alike), wanted, mapping)
+                found += parquet.readings(list(alike), wanted, columns)
             case InputFormat(format="csv"):
-                found += csv.readings(list(alike), wanted, form.delimiter, mapping)
+                found += csv.readings(list(alike), wanted, form.delimiter, columns)
             case InputFormat(format="json"):
-                found += json.readings(list(alike), wanted, form.multi_line, folder, mapping)
+                found += json.readings(list(alike), wanted, form.multi_line, folder, columns)
             case _:
                 raise InvalidFile(f'the name of file "{next(alike).name}" has no ending that tells its format')
     return found
 
 
-def _require_columns(engine: Engine, reading: Reading, mapping: mapped.Columns) -> None:
+def _require_columns(engine: Engine, reading: Reading, mapping: mapped.Sources) -> None:
     """Raise `InvalidFile` for a file that has rows, in none of which a mapped column stands."""
     for file in reading.files if reading.held else ():
         with engine.session(files=[str(file.path)]) as session:

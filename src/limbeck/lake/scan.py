@@ -31,7 +31,7 @@ def files(
             earliest = select(func.min(snapshots.c.id)).where(snapshots.c.dataset_id == dataset.id)
             first = int(connection.execute(earliest).scalar_one())
             if since < first <= until:
-                return _between(connection, dataset, first - 1, until)
+                return between(connection, dataset, first - 1, until)
         for wanted in {since, until} - {None}:
             known = select(snapshots.c.id).where(snapshots.c.dataset_id == dataset.id, snapshots.c.id == wanted)
             if connection.execute(known).first() is None:
@@ -39,7 +39,7 @@ def files(
                     f"table {dataset.table} has no snapshot {wanted}, or it is no longer kept; "
                     f"history_meta('{dataset.table}') lists those that are"
                 )
-        return _between(connection, dataset, since or 0, until)
+        return between(connection, dataset, since or 0, until)
 
 
 def files_since(store: Store, dataset: Dataset, snapshot: int) -> list[DataFile]:
@@ -48,10 +48,11 @@ def files_since(store: Store, dataset: Dataset, snapshot: int) -> list[DataFile]
     For datasets in Profile, which are not compacted: of others a compacted file may span *snapshot*.
     """
     with store.read() as connection:
-        return _between(connection, dataset, snapshot, dataset.snapshot)
+        return between(connection, dataset, snapshot, dataset.snapshot)
 
 
-def _between(connection: Connection, dataset: Dataset, since: int, until: int) -> list[DataFile]:
+def between(connection: Connection, dataset: Dataset, since: int, until: int) -> list[DataFile]:
+    """Return the files with the rows that came after *since* and are there at *until*; neither need be kept."""
     inside = and_(
         data_files.c.dataset_id == dataset.id,
         data_files.c.first_snapshot > since,

@@ -13,6 +13,7 @@ from limbeck.engine import Table
 from limbeck.errors import DuplicateTable, LimbeckError, NameTaken
 from limbeck.files import Folder
 from limbeck.lake import batches, scan
+from limbeck.lake.added import Added, added
 from limbeck.lake.batches import Batch, Batches
 from limbeck.lake.datasets import Datasets
 from limbeck.lake.model import DataFile, Dataset, Measure, Snapshot, Tags
@@ -134,6 +135,14 @@ class Lake:
     def files_since(self, dataset: Dataset, snapshot: int) -> list[DataFile]:
         """Return the current files of *dataset* that came after *snapshot*, whether that one is kept or not."""
         return scan.files_since(self._store, dataset, snapshot)
+
+    def added(self, dataset: Dataset, since: int, until: int) -> Added:
+        """Return the rows that came to *dataset* after snapshot *since*, kept or not, and are there at *until*.
+
+        Raise `SnapshotExpired` if *until* is not kept.
+        """
+        scan.files(self._store, dataset, None, until)
+        return added(self._store, dataset, since, until)
 
     def files_of_batch(self, batch: Batch) -> list[DataFile]:
         """Return the files that *batch* added, as long as they are kept."""

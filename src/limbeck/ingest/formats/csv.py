@@ -23,10 +23,22 @@ def readings(
 
     Raise `InvalidFile` for a header that names what the schema does not have, and for what is not UTF-8.
     """
+    return [_reading(group, header, schema, delimiter, mapping) for header, group in _alike(files, delimiter)]
+
+
+def sources(files: Sequence[StagedFile], delimiter: str) -> list[mapped.Source]:
+    """Return the rows of *files* for a mapping that calculates; raise what `readings` does."""
+    return [
+        mapped.Source(group, f"SELECT * FROM {_rows(group, header, delimiter)}", _Cells(header), header, texts=True)
+        for header, group in _alike(files, delimiter)
+    ]
+
+
+def _alike(files: Sequence[StagedFile], delimiter: str) -> list[tuple[list[str], list[StagedFile]]]:
+    """Return headers, each with the neighbours that have it."""
     for file in files:
         text.check(file)
-    groups = [(header, list(alike)) for header, alike in groupby(files, lambda file: _header(file, delimiter))]
-    return [_reading(group, header, schema, delimiter, mapping) for header, group in groups]
+    return [(header, list(alike)) for header, alike in groupby(files, lambda file: _header(file, delimiter))]
 
 
 def _header(file: StagedFile, delimiter: str) -> list[str]:
@@ -44,16 +56,35 @@ def _reading(
     files: Sequence[StagedFile], header: Sequence[str], schema: Object, delimiter: str, mapping: mapped.Columns | None
 ) -> Reading:
     cells = {path: f"column{header.index(c)}" for path, c in _cells(files[0], header, schema, mapping).items()}
+    raw = _nested(schema, "", cells, lambda cell, _: cell)
+    good = _nested(schema, "", cells, from_text)
+    lost = any_of(_lost(quoted(cells[path]), f.type) for path, f in schema.leaves() if path in cells)
+    source = _rows(files, header, delimiter)
+    return Reading(files, f"SELECT to_json({raw}) AS raw, {good} AS good, {lost} AS lost FROM {source}", texts=True)
+
+
+def _rows(files: Sequence[StagedFile], header: Sequence[str], delimiter: str) -> str:
+    """Return the SQL of the rows, whose cells are called `column0`, `column1` …"""
     columns = ", ".join(f"column{number}: 'VARCHAR'" for number in range(len(header)))
     options = (
         f"columns = {{{columns}}}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
         "quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, hive_partitioning = false"
     )
-    raw = _nested(schema, "", cells, lambda cell, _: cell)
-    good = _nested(schema, "", cells, from_text)
-    lost = any_of(_lost(quoted(cells[path]), f.type) for path, f in schema.leaves() if path in cells)
-    source = f"read_csv({path_list(files)}, {options})"
-    return Reading(files, f"SELECT to_json({raw}) AS raw, {good} AS good, {lost} AS lost FROM {source}", texts=True)
+    return f"read_csv({path_list(files)}, {options})"
+
+
+class _Cells:
+    """The cells of a row as texts; what is inside one is nothing, as in JSON."""
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self._header = header
+
+    def text(self, path: mapped.Path) -> str:
+        name = mapped.whole(path)
+        return f"column{self._header.index(name)}" if name in self._header else "CAST(NULL AS VARCHAR)"
+
+    def json(self, path: mapped.Path) -> str:
+        return f"to_json({self.text(path)})"
 
 
 # -- columns ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -26,6 +26,7 @@ Layout = Literal["array", "lines", "values", "mixed"]
 """One array; an object a line; objects that may span lines; several arrays, or arrays among objects."""
 
 _ANY = Scalar("string")
+_IS_OBJECT = "json_type(raw) = 'OBJECT'"
 _QUOTE = "'\"'"
 _SEAM = re.compile(rb"[\]}]\s*\n\s*[\[{]")
 """Where one value ends and the next begins: inside a value a comma or a colon would stand there."""
@@ -39,23 +40,55 @@ def readings(
     Arrays are recognised whatever *multi_line* says; it lets objects span lines. Raise `InvalidFile` for what is not
     UTF-8.
     """
+    return [_reading(group, source, schema, mapping) for group, source in _alike(files, multi_line, folder)]
+
+
+def sources(files: Sequence[StagedFile], multi_line: bool, folder: Path) -> list[mapped.Source]:
+    """Return the rows of *files* for a mapping that calculates; raise what `readings` does."""
+    row = f"CASE WHEN {_IS_OBJECT} THEN {{}} ELSE raw END"
+    found = _alike(files, multi_line, folder)
+    return [mapped.Source(group, source, Cells(), row=row, held=_held(source)) for group, source in found]
+
+
+def _alike(files: Sequence[StagedFile], multi_line: bool, folder: Path) -> list[tuple[list[StagedFile], str]]:
+    """Return neighbours of one layout, with the SELECT of their rows."""
     plain = [_without_bom(file, folder) for file in files]
     groups = [(layout, list(alike)) for layout, alike in groupby(plain, lambda file: _layout(file, multi_line))]
-    return [_reading(group, _source(group, layout, multi_line), schema, mapping) for layout, group in groups]
+    return [(group, _source(group, layout, multi_line)) for layout, group in groups]
 
 
 def _reading(files: Sequence[StagedFile], source: str, schema: Object, mapping: mapped.Columns | None) -> Reading:
     if mapping is None:
-        return Reading(files, _select(source, schema))
-    is_object = "json_type(raw) = 'OBJECT'"
+        return Reading(files, select(source, schema))
     row = mapped.document(mapped.tree(mapping), _cell)
-    turned = f"SELECT CASE WHEN {is_object} THEN coalesce({row}, '{{}}') ELSE raw END AS raw FROM ({source})"
-    held = f"SELECT DISTINCT unnest(json_keys(raw)) FROM ({source}) WHERE {is_object}"
-    return Reading(files, _select(turned, schema), held=held)
+    turned = f"SELECT CASE WHEN {_IS_OBJECT} THEN coalesce({row}, '{{}}') ELSE raw END AS raw FROM ({source})"
+    return Reading(files, select(turned, schema), held=_held(source))
+
+
+def _held(source: str) -> str:
+    return f"SELECT DISTINCT unnest(json_keys(raw)) FROM ({source}) WHERE {_IS_OBJECT}"
 
 
 def _cell(column: str) -> str:
     return f"nullif(raw -> {literal(_quoted('$', column))}, 'null'::JSON)"
+
+
+class Cells:
+    """What a row holds at a path, or under the name that has the dots in it."""
+
+    def text(self, path: mapped.Path) -> str:
+        return self._first(path, lambda place: f"(raw ->> {place})")
+
+    def json(self, path: mapped.Path) -> str:
+        return self._first(path, lambda place: f"nullif(raw -> {place}, 'null'::JSON)")
+
+    def _first(self, path: mapped.Path, cell: Callable[[str], str]) -> str:
+        place = "$"
+        for step in path:
+            place = f"{place}[{step}]" if isinstance(step, int) else _quoted(place, step)
+        name = mapped.whole(path)
+        ways = [place] if len(path) == 1 or name is None else [_quoted("$", name), place]
+        return f"coalesce({', '.join(cell(literal(way)) for way in ways)})"
 
 
 def _without_bom(file: StagedFile, folder: Path) -> StagedFile:
@@ -105,7 +138,8 @@ def _source(files: Sequence[StagedFile], layout: Layout, multi_line: bool) -> st
     return f"SELECT unnest({items}) AS raw FROM ({source})"
 
 
-def _select(source: str, schema: Object) -> str:
+def select(source: str, schema: Object) -> str:
+    """Return the SELECT of what the documents `raw` of *source* hold of the schema."""
     taken = f"SELECT raw, {_parsed('raw', schema)} AS row FROM ({source})"
     turned = f"SELECT raw, row, {value('row', schema)} AS good FROM ({taken})"
     lost = any_of(["row IS NULL", _strays("raw", schema, 0), _lost("row", "good", schema, 0)])

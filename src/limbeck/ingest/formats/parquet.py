@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from limbeck.engine.sql import quoted
+from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile, nearest
 from limbeck.ingest.columns import any_of, each, each_value, member, pack, some, sql_type
 from limbeck.ingest.formats import Reading, StagedFile, mapped, path_list
@@ -32,13 +32,31 @@ def readings(files: Sequence[StagedFile], schema: Object, mapping: mapped.Column
     return [_reading(group, found, schema, mapping) for found, group in groups]
 
 
+def sources(files: Sequence[StagedFile]) -> list[mapped.Source]:
+    """Return the rows of *files* for a mapping that calculates; raise `InvalidFile` for what is no Parquet file."""
+    columns = [(_named(file), file) for file in files]
+    groups = [(found, [file for _, file in alike]) for found, alike in groupby(columns, lambda pair: pair[0])]
+    return [
+        mapped.Source(group, f"SELECT * FROM {_rows(group)}", _Cells(found), found.names) for found, group in groups
+    ]
+
+
 def _fitting(file: StagedFile, schema: Object, mapping: mapped.Columns | None) -> pa.Schema:
-    found = _footer(file)
-    _check_names(file, found)
+    found = _named(file)
     if mapping is not None:
         mapped.require(file, found.names, mapping)
     _check(file, _shape(found, mapping), schema, rows_tell=mapping is not None)
     return found
+
+
+def _named(file: StagedFile) -> pa.Schema:
+    found = _footer(file)
+    _check_names(file, found)
+    return found
+
+
+def _rows(files: Sequence[StagedFile]) -> str:
+    return f"read_parquet({path_list(files)}, hive_partitioning = false)"
 
 
 def _footer(file: StagedFile) -> pa.Schema:
@@ -78,7 +96,7 @@ def _reading(files: Sequence[StagedFile], found: pa.Schema, schema: Object, mapp
     taken = [(f, columns.get(f.name)) for f in schema.fields]
     good = pack((f.name, value(quoted(f.name), kind, f.type)) for f, kind in taken)
     lost = any_of(wrong(quoted(f.name), kind, f.type) for f, kind in taken if kind for wrong in (_lost, _repeats))
-    source = f"read_parquet({path_list(files)}, hive_partitioning = false)"
+    source = _rows(files)
     if mapping is not None:
         taken_from = mapped.tree(mapping).items()
         moved = ", ".join(f"{quoted(b) if isinstance(b, str) else _moved(b)} AS {quoted(n)}" for n, b in taken_from)
@@ -86,6 +104,50 @@ def _reading(files: Sequence[StagedFile], found: pa.Schema, schema: Object, mapp
     sql = f"SELECT to_json({raw}) AS raw, {good} AS good, {lost} AS lost FROM {source}"
     exact = list(columns.items()) == [(f.name, arrow_type(f.type)) for f in schema.fields]
     return Reading(files, sql, exact=exact and mapping is None)
+
+
+class _Cells:
+    """The cells of a row, whose moments are written as those of JSON are."""
+
+    def __init__(self, found: pa.Schema) -> None:
+        self._found = found
+
+    def text(self, path: mapped.Path) -> str:
+        sql, kind = self._cell(path)
+        if pt.is_nested(kind):
+            return f"CAST(to_json({sql}) AS VARCHAR)"
+        return _iso(sql, kind) if pt.is_timestamp(kind) else f"CAST({sql} AS VARCHAR)"
+
+    def json(self, path: mapped.Path) -> str:
+        sql, kind = self._cell(path)
+        if pt.is_timestamp(kind):
+            return f"to_json({_iso(sql, kind)})"
+        if pt.is_floating(kind):
+            return f"CASE WHEN isfinite({sql}) THEN to_json({sql}) ELSE to_json(CAST({sql} AS VARCHAR)) END"
+        return f"to_json({sql})"
+
+    def _cell(self, path: mapped.Path) -> tuple[str, pa.DataType]:
+        """Return the SQL and the type of a cell, or of something inside; of what cannot be there it is NULL."""
+        name = mapped.whole(path)
+        start, steps = (name, ()) if name in self._found.names else (path[0], path[1:])
+        if start not in self._found.names:
+            return "NULL", pa.null()
+        sql, kind = quoted(str(start)), self._found.field(start).type
+        for step in steps:
+            if isinstance(step, str) and pt.is_struct(kind) and kind.get_field_index(step) >= 0:
+                sql, kind = member(sql, step), kind.field(step).type
+            elif isinstance(step, str) and pt.is_map(kind):
+                sql, kind = f"({sql})[{literal(step)}]", kind.item_type
+            elif isinstance(step, int) and (pt.is_list(kind) or pt.is_large_list(kind)):
+                sql, kind = f"({sql})[{step + 1}]", kind.value_type
+            else:
+                return "NULL", pa.null()
+        return sql, _plain(kind)
+
+
+def _iso(moment: str, kind: pa.DataType) -> str:
+    utc = f"timezone('UTC', {moment})" if kind.tz else moment
+    return f"strftime(CAST({utc} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ')"
 
 
 # -- types -----------------------------------------------------------------------------------------------------
