@@ -106,6 +106,7 @@ class Platform:
             },
             locks=settings.home / "workers",
             after_job=self._follow,
+            tidy=self.tidy,
         )
         self.query_worker = Worker(
             self.store, {QUERY_RUN: Handler(self.query_runs.run, self.query_runs.give_up)}, settings.home / "workers"
@@ -119,11 +120,9 @@ class Platform:
 
     def start(self) -> None:
         """Begin to run queued work, after removing what crashes left behind."""
-        sweep(self.store, self.settings)
         self.audit.forget()
         self.zone.storage.prepare()
-        if isinstance(self.zone.storage, FolderStorage):
-            Blobs(self.zone.storage).sweep()
+        self.tidy()
         self.flows.sweep()
         self.worker.start()
         self.query_worker.start()
@@ -135,6 +134,13 @@ class Platform:
         self.worker.stop()
         self.engine.close()
         self.store.close()
+
+    def tidy(self) -> None:
+        """Remove what crashes left behind, and uploads that nobody ends; the worker does so every hour."""
+        self.ingest.abandon()
+        sweep(self.store, self.settings)
+        if isinstance(self.zone.storage, FolderStorage):
+            Blobs(self.zone.storage).sweep()
 
     def expirable(self, older_than: timedelta) -> Expired:
         """Return the old versions of tables that `expire` would forget now."""

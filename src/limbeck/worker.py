@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,9 @@ class Handler:
 POLL_S = 0.5
 """How often a worker looks for jobs that other processes queued; its own process wakes it at once."""
 
+TIDY_S = 3600.0
+"""How often a worker removes what was left behind, between two jobs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
@@ -51,10 +55,12 @@ class Worker:
         handlers: Mapping[str, Handler],
         locks: Path,
         after_job: Callable[[], None] = lambda: None,
+        tidy: Callable[[], None] = lambda: None,
     ) -> None:
         self._queue = Queue(store)
         self._handlers = handlers
         self._after_job = after_job
+        self._tidy = tidy
         self._locks = locks
         self._owner = ids.new_uuid()
         self._wake = threading.Event()
@@ -88,8 +94,12 @@ class Worker:
 
     def _run(self) -> None:
         self._follow()
+        tidied = time.monotonic()
         while not self._stopping.is_set():
             self._seen = clock.now()
+            if time.monotonic() - tidied >= TIDY_S:
+                self._aside(self._tidy, "removing what was left behind")
+                tidied = time.monotonic()
             if not self._take() and self._wake.wait(POLL_S):
                 self._wake.clear()
                 self._follow()
@@ -150,9 +160,13 @@ class Worker:
             self._seen = clock.now()
 
     def _follow(self) -> None:
+        self._aside(self._after_job, "following the feed")
+
+    def _aside(self, work: Callable[[], None], name: str) -> None:
+        """Do what is no job; what fails there is tried again another time."""
         try:
-            self._after_job()
+            work()
         except LimbeckError as failure:
-            log.warning("following the feed failed; it is tried again after the next job: %s", failure)
+            log.warning("%s failed; it is tried again: %s", name, failure)
         except Exception:
-            log.exception("following the feed failed; it is tried again after the next job")
+            log.exception("%s failed; it is tried again", name)

@@ -260,6 +260,14 @@ def test_titles_are_unique_where_that_is_set(tmp_path: Path) -> None:
         schema(api, "same")
 
 
+@pytest.mark.parametrize("tags", [None, 1, "union", {"union": 1}, [1]], ids=repr)
+def test_tags_are_a_list_of_texts(api: Api, tags: Any) -> None:
+    whole = schema(api, "tagged")
+    assert api.send("PUT", at(whole), json={**whole, "meta:immutableTags": tags}).status_code == 400
+    assert api.send("PATCH", at(whole), json=[{**UNION[0], "value": tags}]).status_code == 400
+    assert api.ok("GET", at(whole)) == whole
+
+
 def test_every_change_is_told(api: Api) -> None:
     whole = schema(api, "history")
     api.as_("editor").ok("PATCH", at(whole), [{"op": "replace", "path": "/title", "value": "told"}])

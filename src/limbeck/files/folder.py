@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -66,6 +67,10 @@ class Folder:
             shutil.rmtree(target, ignore_errors=True)
         else:
             target.unlink(missing_ok=True)
+
+    def touched(self, name: str, since: datetime) -> bool:
+        """Tell whether anything inside the folder *name* was written *since* then."""
+        return any(path.stat().st_mtime >= since.timestamp() for path in self.path(name).rglob("*"))
 
     def names(self) -> Iterator[str]:
         """Yield the name of every file under the root."""

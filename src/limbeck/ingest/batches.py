@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,13 +25,17 @@ from limbeck.lake import Batch, Dataset, Lake, batches
 from limbeck.lake.revert import Reverting, require_success
 from limbeck.store import Store, audit
 from limbeck.store.queue import enqueue
+from limbeck.store.tables import batches as batch_rows
 from limbeck.store.tables import datasets, staged_files
 from limbeck.xdm.types import Schema
 
 PROMOTE = "ingest.promote"
 """The kind of the job that validates and publishes a completed batch."""
 
-ENDED = ("success", "failed", "aborted", "inactive")
+ENDED = ("success", "failed", "aborted", "abandoned", "inactive")
+
+ABANDONED_AFTER = timedelta(days=7)
+"""How long nothing has come to a batch that its sender is taken to have forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +161,8 @@ class Ingest:
                 batches.change(connection, batch.id, status="loaded")
                 enqueue(connection, PROMOTE, batch.id)
                 _audit(connection, "complete", batch)
-            elif status == "aborted":
-                raise WrongState(f"batch {batch.id} was aborted and cannot be completed")
+            elif status in ("aborted", "abandoned"):
+                raise WrongState(f"batch {batch.id} was {status} and cannot be completed")
 
     def abort(self, batch: Batch) -> None:
         """Give a batch up; its staged files are deleted. Repeating it is harmless."""
@@ -186,6 +191,27 @@ class Ingest:
         Older snapshots keep them until they expire. Raise `WrongState` for a batch that is not in status `success`.
         """
         self._reverting.revert(batch.id)
+
+    def abandon(self, idle: timedelta = ABANDONED_AFTER) -> int:
+        """End the batches whose sender never did, and to which nothing has come for *idle*; return how many.
+
+        Their staged files and parts are deleted.
+        """
+        horizon = clock.now() - idle
+        before = batch_rows.c.updated < clock.millis(horizon)
+        with self._store.read() as connection:
+            old = connection.execute(select(batch_rows.c.id).where(batch_rows.c.status == "loading", before)).scalars()
+            idle_ones = [batch_id for batch_id in old if not self._staging.touched(batch_id, horizon)]
+        return sum(map(self._abandon, idle_ones))
+
+    def _abandon(self, batch_id: str) -> bool:
+        told = {"code": "INGEST-107-400", "description": "its sender did not complete it in time", "rows": []}
+        with self._store.write() as connection:
+            if batches.status_of(connection, batch_id).status != "loading":
+                return False
+            _end(connection, batch_id, status="abandoned", errors=json.dumps([told]))
+        self._staging.delete(batch_id)
+        return True
 
     def promote(self, batch_id: str, mapping: Sources | None = None) -> None:
         """Validate each staged row, then publish the batch or fail it whole. Only the worker calls this.

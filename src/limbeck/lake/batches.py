@@ -24,7 +24,8 @@ class Batch:
     id: str
     dataset_id: str
     status: str
-    """`loading` → `loaded` → `staging` → `success` or `failed`; `aborted` from `loading`, `inactive` from `success`."""
+    """`loading` → `loaded` → `staging` → `success` or `failed`; `aborted` and `abandoned` from `loading`, `inactive`
+    from `success`."""
     input_format: Mapping[str, Any]
     metrics: Mapping[str, int]
     errors: Sequence[Mapping[str, Any]]

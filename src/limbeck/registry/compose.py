@@ -54,6 +54,7 @@ def check(kind: str, body: Node, catalogue: Catalogue) -> None:
     title = body.get("title")
     if not isinstance(title, str) or not title.strip():
         raise InvalidSchema(f'a {KINDS[kind]} needs a "title"; found {title!r}')
+    _check_tags(body.get("meta:immutableTags", []))
     if kind == "schemas":
         adhoc = composition(body, catalogue).class_id == standard.ADHOC
     else:
@@ -130,6 +131,11 @@ def _check_part(kind: str, body: Node, catalogue: Catalogue) -> None:
             raise InvalidSchema(f'a class has exactly one behaviour in its "allOf"; known are {", ".join(BEHAVIOURS)}')
     elif kind == "fieldgroups":
         _check_extends(body.get("meta:intendedToExtend"), catalogue)
+
+
+def _check_tags(tags: object) -> None:
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise InvalidSchema(f'"meta:immutableTags" is {tags!r}; it must be a list of tags, such as ["union"]')
 
 
 def _check_extends(extends: object, catalogue: Catalogue) -> None:

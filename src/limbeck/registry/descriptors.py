@@ -38,6 +38,9 @@ _TYPES = [
     "xdm:alternateDisplayInfo",
 ]
 
+_OF_THE_WHOLE = ("xdm:descriptorLabel", "xdm:descriptorTimeSeriesGranularity")
+"""Those that may be about a resource rather than a field."""
+
 _ADDED_KEYS = ("@id", "imsOrg", "version", "meta:containerId", "meta:sandboxId", "meta:sandboxType")
 
 
@@ -129,6 +132,8 @@ def _checked_source(body: Body, catalogue: Catalogue) -> Entry:
     if "xdm:destinationSchema" in body:
         _resource(body, "xdm:destinationSchema", catalogue)
     fields = fields_of(source.body, catalogue)
+    if "xdm:sourceProperty" not in body and stated not in _OF_THE_WHOLE:
+        raise InvalidSchema(f'a descriptor "{stated}" needs an "xdm:sourceProperty", such as "/person/gender"')
     paths = body.get("xdm:sourceProperty", [])
     for path in paths if isinstance(paths, list) else [paths]:
         if _at(fields, str(path)) is None:

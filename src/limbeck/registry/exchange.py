@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,20 +45,26 @@ def sorted_in(bodies: Sequence[Node], catalogue: Catalogue) -> list[tuple[str, N
     Raise `InvalidInput` for what is no resource of this tenant, `NameTaken` for one that is there already with other
     content; one that is there as it is sent is left out.
     """
-    found = []
+    found: dict[str, tuple[str, Node]] = {}
     for number, body in enumerate(bodies):
         kind = str(body.get("meta:resourceType")).replace("mixins", "fieldgroups")
-        if kind not in KINDS or not str(body.get("$id", "")).startswith(
-            f"https://ns.adobe.com/{catalogue.sandbox.tenant}/"
-        ):
+        id = str(body.get("$id"))
+        if kind not in KINDS or not _is_own(id, str(body.get("meta:resourceType")), catalogue.sandbox.tenant):
             told = f"entry {number} is no resource of the tenant {catalogue.sandbox.tenant}"
             raise InvalidInput(f"{told}: send what GET /rpc/export/{{id}} gave, with $id and meta:resourceType")
-        there = catalogue.find(str(body["$id"]))
+        stored = catalogue.find(id)
+        there = found[id][1] if id in found else None if stored is None else stored.body
+        if there is not None and _content(there) != _content(body):
+            raise NameTaken(f'"{id}" exists already in sandbox "{catalogue.sandbox.name}", with other content')
         if there is None:
-            found.append((kind, body))
-        elif _content(there.body) != _content(body):
-            raise NameTaken(f'"{body["$id"]}" exists already in sandbox "{catalogue.sandbox.name}", with other content')
-    return sorted(found, key=lambda one: ORDER.index(one[0]))
+            found[id] = kind, body
+    return sorted(found.values(), key=lambda one: ORDER.index(one[0]))
+
+
+def _is_own(id: str, resource_type: str, tenant: str) -> bool:
+    return (
+        re.fullmatch(rf"https://ns\.adobe\.com/{re.escape(tenant)}/{re.escape(resource_type)}/[\w-]+", id) is not None
+    )
 
 
 def _content(body: Node) -> Body:

@@ -62,6 +62,7 @@ class _Resolver:
         if not isinstance(node, Mapping):
             raise InvalidSchema(f'field "{place.path}" is {node!r}; it must be an object with a "type"')
         self._count(place)
+        _check_structure(node, place.path)
         out = {key: value for key, value in node.items() if key not in ("$ref", "allOf", "definitions")}
         out |= self._children(node, place)
         for part in self._parts(node, place):
@@ -101,6 +102,15 @@ class _Resolver:
         root = place.root if ref.startswith("#") else target
         found = self.node(target, replace(place, root=root, trail=(*place.trail, name)))
         return {k: v for k, v in found.items() if k in _STRUCTURE or k in _TEXT}
+
+
+def _check_structure(node: Node, path: str) -> None:
+    """Raise `InvalidSchema` for what could not be merged with another definition of the same path."""
+    required = node.get("required", [])
+    if not isinstance(node.get("properties", {}), Mapping):
+        raise InvalidSchema(f'"properties" at "{path}" is {node["properties"]!r}; it must be an object of fields')
+    if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
+        raise InvalidSchema(f'"required" at "{path}" is {required!r}; it must be a list of names of fields')
 
 
 def members(node: Node) -> list[Node]:

@@ -55,6 +55,8 @@ def with_deprecated(body: Node, descriptors: Iterable[Node]) -> Body:
 
 
 def _marked(node: Node, path: list[str]) -> Body:
+    if isinstance(items := node.get("items"), Mapping):
+        return {**node, "items": _marked(items, path)}
     head, *rest = path
     children = node.get("properties", {})
     if head not in children:

@@ -184,6 +184,7 @@ snapshots = Table(
     Column("operation", String, nullable=False),
     Column("rows_added", BigInteger, nullable=False),
     Column("created", BigInteger, nullable=False),
+    Index("ix_snapshots_batch", "batch_id"),
 )
 
 data_files = Table(
@@ -203,6 +204,8 @@ data_files = Table(
     Column("created", BigInteger, nullable=False),
     Column("shares", Text),
     Index("ix_data_files_dataset", "dataset_id", "first_snapshot"),
+    Index("ix_data_files_removed", "dataset_id", "removed_snapshot"),
+    Index("ix_data_files_batch", "batch_id"),
 )
 
 feed = Table(

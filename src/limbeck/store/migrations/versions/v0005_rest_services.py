@@ -70,3 +70,6 @@ def _lake() -> None:
     """Batches that are taken back, replace others, or are taken in part."""
     op.add_column("data_files", sa.Column("shares", sa.Text()))
     op.add_column("batches", sa.Column("body", sa.Text(), nullable=False, server_default="{}"))
+    op.create_index("ix_data_files_removed", "data_files", ["dataset_id", "removed_snapshot"])
+    for table in ("snapshots", "data_files"):
+        op.create_index(f"ix_{table}_batch", table, ["batch_id"])
