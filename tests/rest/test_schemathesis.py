@@ -201,4 +201,4 @@ def require(target: Target, case: Any, answer: Any) -> None:
         assert "id" not in answer.json()
         assert not INSIDE.search(answer.text), answer.text
     if not any(part in case.path for part in TELLS_SECRETS):
-        assert [secret for secret in target.secrets if secret in answer.text] == []
+        assert [secret for secret in target.secrets if secret.encode() in answer.content] == []
