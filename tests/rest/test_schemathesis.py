@@ -196,7 +196,8 @@ def test_every_answer_is_one_that_the_document_tells_of(target: Target, route: R
 
 def require(target: Target, case: Any, answer: Any) -> None:
     assert answer.status_code < 500 or answer.status_code == 501, answer.text
-    case.validate_response(answer, checks=[CHECKS.get_one(name) for name in CHECKED])
+    checked = CHECKED if case.method != "HEAD" else CHECKED[:1]  # a file's length comes without a body
+    case.validate_response(answer, checks=[CHECKS.get_one(name) for name in checked])
     if answer.status_code >= 400 and case.method != "HEAD":
         assert "id" not in answer.json()
         assert not INSIDE.search(answer.text), answer.text
