@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from limbeck.pgwire import PgServer
 from limbeck.platform import Platform
 from limbeck.settings import Settings
 from limbeck.store.queue import enqueue
-from limbeck.worker import Handler, Pulse
+from limbeck.worker import Handler
 
 IN_A_YEAR = 365 * 86_400_000
 
@@ -76,14 +75,6 @@ def test_a_worker_that_died_fails(platform: Platform, name: str) -> None:
     status, told = health(platform)
     assert (status, told["status"], told[f"{name} worker"]["status"]) == (503, "failing", "failing")
     assert f"{name} worker" in told["detail"]
-
-
-def test_a_worker_that_is_silent_fails(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    silent = Pulse(alive=True, seen=clock.now() - timedelta(hours=1), job="query.run")
-    monkeypatch.setattr(platform.query_worker, "pulse", lambda: silent)
-    status, told = health(platform)
-    assert (status, told["queries worker"]["status"], told["queries worker"]["job"]) == (503, "failing", "query.run")
-    assert told["jobs worker"]["status"] == "ok"
 
 
 def test_a_wire_that_is_gone_fails(platform: Platform) -> None:
