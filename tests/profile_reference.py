@@ -23,6 +23,7 @@ from limbeck.engine import Engine
 from limbeck.files import Folder
 from limbeck.identity import Identities, Identity
 from limbeck.ingest import Ingest
+from limbeck.ingest.diagnostics import Diagnostics
 from limbeck.lake import Dataset, Lake
 from limbeck.profile import Profiles
 from limbeck.registry import Registry
@@ -265,7 +266,8 @@ class Home:
         self.lake = Lake(self.store, self.registry, settings.lake)
         self.engine = Engine(settings.scratch, settings.engine_memory_mib, 2, settings.engine_threads)
         staging, scratch = Folder(settings.staging), Folder(settings.scratch)
-        self.ingest = Ingest(self.store, self.lake, self.engine, staging, scratch)
+        kept = Diagnostics(self.store, Folder(settings.diagnostics))
+        self.ingest = Ingest(self.store, self.lake, self.engine, staging, scratch, kept)
         self.identities = Identities(self.store, self.lake, self.engine)
         self.profiles = Profiles(self.lake, self.registry, self.identities, self.engine, settings.scratch)
 

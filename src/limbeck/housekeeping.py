@@ -79,6 +79,7 @@ def sizes(home: Path | str | None = None) -> dict[str, int]:
         "landing zone, uploads": [zone / CONTAINERS["upload"]] if zone else [],
         "landing zone, exports": [zone / CONTAINERS["export"]] if zone else [],
         "staging": [settings.staging],
+        "diagnostics": [settings.diagnostics],
         "spill": [settings.scratch],
         "audiences": [root / "audiences"],
         "workflow": [root / "workflow"],

@@ -30,6 +30,7 @@ from limbeck.identity import Identities
 from limbeck.identity.service import CURSOR as IDENTITY_CURSOR
 from limbeck.ingest import batches
 from limbeck.ingest.batches import Ingest
+from limbeck.ingest.diagnostics import Diagnostics
 from limbeck.lake import Lake, maintain
 from limbeck.lake.delta import CURSOR as DELTA_CURSOR
 from limbeck.lake.delta import DeltaLogs
@@ -77,7 +78,14 @@ class Platform:
         self.lake = Lake(self.store, self.registry, settings.lake)
         self.insights = Insights(self.store)
         self.delta = DeltaLogs(self.store, self.lake)
-        self.ingest = Ingest(self.store, self.lake, self.engine, Folder(settings.staging), Folder(settings.scratch))
+        self.ingest = Ingest(
+            self.store,
+            self.lake,
+            self.engine,
+            Folder(settings.staging),
+            Folder(settings.scratch),
+            Diagnostics(self.store, Folder(settings.diagnostics)),
+        )
         self.query = QueryService(
             self.store,
             self.lake,

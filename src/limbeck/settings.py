@@ -70,6 +70,11 @@ class Settings:
         return self.home / "staging"
 
     @property
+    def diagnostics(self) -> Path:
+        """What is kept of batches to be looked at."""
+        return self.home / "diagnostics"
+
+    @property
     def scratch(self) -> Path:
         """Folder of spill files and results on their way to the lake."""
         return self.home / "scratch"

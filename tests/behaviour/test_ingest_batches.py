@@ -16,6 +16,7 @@ from limbeck.engine import Engine
 from limbeck.errors import InvalidInput, WrongState
 from limbeck.files import Folder
 from limbeck.ingest import PROMOTE, Ingest
+from limbeck.ingest.diagnostics import Diagnostics
 from limbeck.lake import Batch, Dataset, Lake
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
@@ -40,7 +41,12 @@ def dataset(lake: Lake, registry: Registry, sandbox: Sandbox) -> Dataset:
 
 @pytest.fixture
 def ingest(store: Store, lake: Lake, engine: Engine, settings: Settings) -> Ingest:
-    return Ingest(store, lake, engine, Folder(settings.staging), Folder(settings.scratch))
+    return made(store, lake, engine, settings)
+
+
+def made(store: Store, lake: Lake, engine: Engine, settings: Settings) -> Ingest:
+    kept = Diagnostics(store, Folder(settings.diagnostics))
+    return Ingest(store, lake, engine, Folder(settings.staging), Folder(settings.scratch), kept)
 
 
 def row(number: int, **custom: Any) -> dict[str, Any]:
@@ -259,7 +265,7 @@ def promote_elsewhere(home: Path, batch_id: str) -> None:
     store = Store.open(settings.store_url)
     lake = Lake(store, Registry(store), settings.lake)
     engine = Engine(settings.scratch, 512, 2, 2)
-    Ingest(store, lake, engine, Folder(settings.staging), Folder(settings.scratch)).promote(batch_id)
+    made(store, lake, engine, settings).promote(batch_id)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ ELSEWHERE = {
     "disk.removed",
     "disk.removing",
     "flow.blob-written",
+    "ingest.diagnostics-placed",
     "ingest.parts-joined",
     "lake.compact.placed",
     "lake.revert.prepared",

@@ -83,8 +83,8 @@ Data Access (13) tests/rest/test_data_access.py /data/foundation/export
     GET /batches/{id}/files
     GET /files/{id}
     HEAD /files/{id}
-    - GET /batches/{id}/failed: a batch is taken whole or not at all
-    - GET /batches/{id}/meta: Catalog's batches carry their errors
+    GET /batches/{id}/failed
+    GET /batches/{id}/meta
     GET /datasets/{id}/preview
 Query Service (7.1) tests/behaviour/test_query_runs.py /data/foundation/query
     GET /connection_parameters

@@ -223,3 +223,25 @@ def test_any_text_is_an_expression_or_an_error_with_a_position(pieces: list[str]
 
 def test_names_are_told_apart() -> None:
     assert len(BY_NAME) == sum(1 + len(f.aliases) for f in (*OPERATORS, *FUNCTIONS))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("upper(" * 48 + "t" + ")" * 48, "A"),
+        ("round(" * 48 + "n" + ")" * 48, 1.0),
+        ('join(",", split(' * 24 + "t" + ', ","))' * 24, "a"),
+        ('iif(n == 1, ' * 48 + "t" + ', "b")' * 48, "a"),
+        (" + ".join(["n"] * 51), 51.0),
+        (f"concat({', '.join(['t'] * 1000)})", "a" * 1000),
+    ],
+    ids=lambda x: str(x)[:8],
+)  # fmt: skip
+def test_what_is_nested_as_deep_as_may_be_is_computed(session: Session, text: str, wanted: object) -> None:
+    assert computed(session, [Expression.of(text)], [{"t": "a", "n": 1}]) == [[wanted]]
+
+
+@pytest.mark.parametrize("text", ["(" * 60 + "1" + ")" * 60, "-" * 60 + "n", " && ".join(["b"] * 60)])
+def test_what_is_nested_deeper_is_refused(text: str) -> None:
+    with pytest.raises(ExpressionError, match="more than 50"):
+        Expression.of(text)

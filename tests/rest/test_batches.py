@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -177,3 +178,24 @@ def test_fields_that_are_called_like_parquets_own_are_seen(api: Api) -> None:
     assert sorted(found) == ["deep", "flat", "many", "map"]
     assert sorted(found["flat"]["properties"]) == sorted(names)
     assert list(found["deep"]["properties"]["list"]["properties"]["element"]["properties"]) == ["value"]
+
+
+def test_a_dataset_enters_profile_after_its_schema(api: Api) -> None:
+    of_schema = schema(api)
+    body = {"name": "not yet", "schemaRef": {"id": of_schema}, "tags": {"other": ["kept"]}}
+    made = api.ok("POST", f"{CATALOG}/dataSets", body)[0].rpartition("/")[2]
+    at, tags = f"{CATALOG}/dataSets/{made}", {"unifiedProfile": ["enabled:true"]}
+    patch = [{"op": "add", "path": "/tags/unifiedProfile", "value": ["enabled:true", "isUpsert:true"]}]
+    for method, path, sent in (
+        ("PATCH", at, patch),
+        ("PUT", at, {**body, "tags": tags}),
+        ("PATCH", f"{CATALOG}/v2/dataSets/{made}", {"tags": tags}),
+    ):
+        refused = api.send(method, path, json=sent)
+        assert (refused.status_code, "union" in refused.json()["detail"]) == (400, True)
+    assert set(api.ok("GET", at)[made]["tags"]) == {"other", "adobe/pqs/table"}
+    union = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
+    api.ok("PATCH", f"{SCHEMAS}/schemas/{quote(of_schema, safe='')}", union)
+    for _ in range(2):
+        assert api.ok("PATCH", at, patch) == [f"@/dataSets/{made}"]
+    assert api.ok("GET", at)[made]["tags"]["unifiedProfile"] == ["enabled:true", "isUpsert:true"]

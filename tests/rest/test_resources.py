@@ -39,8 +39,13 @@ def changed(api: Api, kind: Kind, made: str) -> Change:
     return kind.change(kind.read(api, made))
 
 
-def holds(found: Any, wanted: dict[str, Any]) -> bool:
-    return all(found.get(key) == value for key, value in wanted.items())
+def holds(found: Any, wanted: Any) -> bool:
+    """Whether all that is wanted is there; objects may have more, such as an id of their own."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        return all(key in found and holds(found[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(found, list):
+        return len(found) == len(wanted) and all(map(holds, found, wanted))
+    return bool(found == wanted)
 
 
 @every_kind

@@ -42,6 +42,8 @@ class CreateBatch(BaseModel):
     input_format: dict[str, Any] = Field(alias="inputFormat", default={"format": "json"})
     tags: dict[str, Any] = {}
     replay: Replay | None = None
+    diagnostics: bool | None = Field(alias="enableErrorDiagnostics", default=None)
+    percentage: int = Field(alias="partialIngestionPercentage", default=0, ge=0, le=100)
 
 
 @router.post("/batches", status_code=201)
@@ -51,6 +53,10 @@ def create_batch(caller: Writing, body: CreateBatch) -> dict[str, Any]:
     dataset = caller.platform.lake.datasets.get(caller.sandbox, body.dataset_id)
     kept = {key: value for key, value in (body.model_extra or {}).items() if key not in shapes.BATCH_KEYS}
     kept |= {"tags": body.tags}
+    if body.diagnostics is not None:
+        kept["enableErrorDiagnostics"] = body.diagnostics
+    if body.percentage:
+        kept["partialIngestionPercentage"] = body.percentage
     if body.replay is not None:
         before = dict.fromkeys(batch_id.removeprefix("$") for batch_id in body.replay.predecessors)
         kept["replay"] = {"predecessors": list(before), "reason": body.replay.reason}

@@ -14,12 +14,14 @@ from sqlalchemy import Connection, delete, insert, select
 
 from limbeck import clock, crash, ids
 from limbeck.engine import Engine
-from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound, WrongState
+from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound, RowsRejected, WrongState
 from limbeck.files import Folder
-from limbeck.ingest.convert import Converted, InputFormat, StagedFile, convert
+from limbeck.ingest.convert import STRICT, Converted, InputFormat, StagedFile, Tolerance, convert
+from limbeck.ingest.diagnostics import Diagnostics, MetaFile
 from limbeck.ingest.formats.mapped import Sources
 from limbeck.ingest.parts import Parts, Span
 from limbeck.ingest.preview import Csv, Preview, preview_of
+from limbeck.ingest.rejected import refusal
 from limbeck.ingest.trial import Mapped, tried
 from limbeck.lake import Batch, Dataset, Lake, batches
 from limbeck.lake.revert import Reverting, require_success
@@ -50,12 +52,15 @@ class Upload:
 class Ingest:
     """Batch ingestion of one home."""
 
-    def __init__(self, store: Store, lake: Lake, engine: Engine, staging: Folder, scratch: Folder) -> None:
+    def __init__(
+        self, store: Store, lake: Lake, engine: Engine, staging: Folder, scratch: Folder, diagnostics: Diagnostics
+    ) -> None:
         self._store = store
         self._lake = lake
         self._engine = engine
         self._staging = staging
         self._scratch = scratch
+        self.diagnostics = diagnostics
         self._reverting = Reverting(store, lake, engine)
 
     def open(
@@ -254,12 +259,33 @@ class Ingest:
         try:
             form = InputFormat.parse(batch.input_format)
             how = form if mapping is None else None
-            made = convert(self._engine, files, how, dataset.schema, work, mapping, form.delimiter)
-            metrics = _metrics(files, made)
+            tolerance = _tolerance(batch, dataset)
+            made = convert(self._engine, files, how, dataset.schema, work, mapping, form.delimiter, tolerance)
+            metrics, errors, kept = _metrics(files, made), _errors(made), list[MetaFile]()
+            if tolerance != STRICT:
+                kept = self.diagnostics.write(work, files, made.aside.files, made.aside.samples)
             crash.point("ingest.converted")
-            self._put(dataset, made.paths, batch, also=lambda c: _succeed(c, batch.id, metrics))
+            if made.aside.rows and tolerance.refuses(made):
+                self._refuse(batch.id, made, metrics, kept)
+                return
+
+            def end(connection: Connection) -> None:
+                self.diagnostics.keep(connection, batch.id, kept)
+                told = {"metrics": json.dumps(metrics), "errors": json.dumps(errors, default=str)}
+                _end(connection, batch.id, status="success", **told)
+
+            self._put(dataset, made.paths, batch, also=end)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    def _refuse(self, batch_id: str, made: Converted, metrics: Mapping[str, int], kept: Sequence[MetaFile]) -> None:
+        """Fail a batch of which too many rows would have to be set aside; they are kept to be looked at."""
+        told = {**metrics, "outputRecordCount": 0, "outputFileCount": 0}
+        with self._store.write() as connection:
+            self.diagnostics.keep(connection, batch_id, kept)
+            errors = [_entry(refusal(made.aside.rows, made.aside.samples), made.aside.rows)]
+            told_errors = json.dumps(errors, default=str)
+            _end(connection, batch_id, status="failed", metrics=json.dumps(told), errors=told_errors)
 
     def _put(self, dataset: Dataset, paths: Sequence[Path], batch: Batch, also: Callable[[Connection], None]) -> None:
         if batch.predecessors:
@@ -268,12 +294,10 @@ class Ingest:
             self._lake.promote(dataset, paths, batch.id, also=also)
 
     def _fail(self, batch_id: str, error: LimbeckError) -> None:
-        samples = list(error.details.get("samples", ()))
-        entry = {"code": error.details.get("code", error.code), "description": str(error), "rows": samples}
         read, failed = error.details.get("read"), error.details.get("failed")
         metrics = {} if read is None else {"inputRecordCount": read, "failedRecordCount": failed}
         with self._store.write() as connection:
-            told = {"errors": json.dumps([entry], default=str), "metrics": json.dumps(metrics)}
+            told = {"errors": json.dumps([_entry(error)], default=str), "metrics": json.dumps(metrics)}
             _end(connection, batch_id, status="failed", **told)
 
     def _staged(self, batch_id: str) -> list[StagedFile]:
@@ -303,19 +327,39 @@ def _require_predecessor(connection: Connection, dataset: Dataset, batch_id: str
     require_success(found)
 
 
+def _tolerance(batch: Batch, dataset: Dataset) -> Tolerance:
+    """Return what its sender, or the dataset, says of rows that break a rule; taken in part, they are written down."""
+    percentage = int(batch.body.get("partialIngestionPercentage") or 0)
+    asked = batch.body.get("enableErrorDiagnostics", dataset.body.get("enableErrorDiagnostics"))
+    return Tolerance(percentage, diagnostics=percentage > 0 or asked is True)
+
+
+def _entry(error: LimbeckError, count: int | None = None) -> dict[str, Any]:
+    """Return an error as a batch shows it."""
+    samples = list(error.details.get("samples", ()))
+    entry = {"code": error.details.get("code", error.code), "description": str(error), "rows": samples}
+    return entry if count is None else {**entry, "recordCount": count}
+
+
+def _errors(made: Converted) -> list[dict[str, Any]]:
+    """Return what a batch says that was taken in part."""
+    if not made.aside.rows:
+        return []
+    text = f"{made.aside.rows} rows were set aside, {made.rows} were ingested; Data Access gives them with their errors"
+    return [_entry(RowsRejected(text, samples=made.aside.samples), made.aside.rows)]
+
+
 def _metrics(files: Sequence[StagedFile], made: Converted) -> dict[str, int]:
     return {
         "inputFileCount": len(files),
         "inputByteSize": sum(f.path.stat().st_size for f in files),
-        "inputRecordCount": made.rows,
+        "inputRecordCount": made.rows + made.aside.rows,
         "outputRecordCount": made.rows,
         "outputFileCount": len(made.paths),
-        "failedRecordCount": 0,
+        "failedRecordCount": made.aside.rows,
+        "recordsFailed": made.aside.rows,
+        "invalidRecordCount": made.aside.rows,
     }
-
-
-def _succeed(connection: Connection, batch_id: str, metrics: Mapping[str, Any]) -> None:
-    _end(connection, batch_id, status="success", metrics=json.dumps(dict(metrics)))
 
 
 def _end(connection: Connection, batch_id: str, **values: Any) -> None:

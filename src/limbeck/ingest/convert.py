@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from limbeck import clock, ids
 from limbeck.engine import Engine, Session
 from limbeck.engine.sql import literal, quoted
 from limbeck.errors import InvalidFile, SqlError
+from limbeck.ingest.aside import Aside, set_aside
 from limbeck.ingest.columns import member
 from limbeck.ingest.formats import InputFormat, Reading, StagedFile, calculated, csv, json, mapped, parquet, strict
 from limbeck.ingest.rejected import bad, rejection, unreadable
@@ -32,6 +33,25 @@ class Converted:
 
     paths: list[Path]
     rows: int
+    aside: Aside = field(default_factory=Aside)
+    """The rows that were set aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What becomes of rows that break a rule."""
+
+    percentage: int = 0
+    """So many of a hundred rows may be set aside; with more the whole is refused."""
+    diagnostics: bool = False
+    """All of them are written down even if none may."""
+
+    def refuses(self, made: Converted) -> bool:
+        """Whether too many were set aside."""
+        return made.aside.rows * 100 > self.percentage * (made.rows + made.aside.rows)
+
+
+STRICT = Tolerance()
 
 
 def convert(
@@ -42,13 +62,15 @@ def convert(
     folder: Path,
     mapping: mapped.Sources | None = None,
     delimiter: str = ",",
+    tolerance: Tolerance = STRICT,
 ) -> Converted:
     """Turn *files* into Parquet files in *folder* whose columns are exactly those of *schema*.
 
     Without *input_format* each file has the one that its name ends in, CSV with *delimiter*. *mapping* gives for the
     dotted XDM paths that shall be filled the columns of the files, or what is calculated from them. Raise
     `InvalidFile`, naming the file, if one cannot be read at all or lacks such a column, and `RowsRejected` with samples
-    if a row breaks a rule of the schema.
+    if a row breaks a rule of the schema. With a *tolerance* such rows are set aside instead, and it is for the caller
+    to see whether they are too many.
     """
     for file in files:
         if file.path.stat().st_size == 0:
@@ -62,14 +84,19 @@ def convert(
         [(input_format or InputFormat.of(f.name, delimiter), f) for f in files], wanted, folder, mapping
     )
     paths: list[Path] = []
+    broken: list[Reading] = []
     for reading in readings:
         if mapping is not None:
             _require_columns(engine, reading, mapping)
         made = _converted(engine, reading, wanted, folder)
         if made is None:
-            raise rejection(engine, readings, wanted)
+            if tolerance == STRICT:
+                raise rejection(engine, readings, wanted)
+            broken.append(reading)
+            made = _fitting(engine, reading, wanted, folder)
         paths += made
-    return Converted(paths, sum(pq.read_metadata(p).num_rows for p in paths))
+    aside = set_aside(engine, broken, wanted, folder) if broken else Aside()
+    return Converted(paths, sum(pq.read_metadata(p).num_rows for p in paths), aside)
 
 
 def _readings(
@@ -134,9 +161,19 @@ def _quickly(engine: Engine, plain: strict.Plain, wanted: Object, folder: Path) 
     return Converted(made, count) if count == rows else None
 
 
-def _written(session: Session, reading: Reading, wanted: Object, folder: Path) -> list[Path]:
+def _fitting(engine: Engine, reading: Reading, wanted: Object, folder: Path) -> list[Path]:
+    """Return Parquet files of the rows of *reading* that break no rule, in their order; none if there are none."""
+    with engine.session(files=[str(f.path) for f in reading.files], ordered=True) as session:
+        try:
+            made = _written(session, reading, wanted, folder, f"NOT coalesce({bad(reading, wanted)}, false)")
+        except SqlError as error:
+            raise unreadable(reading.files, error) from error
+    return [path for path in made if pq.read_metadata(path).num_rows]
+
+
+def _written(session: Session, reading: Reading, wanted: Object, folder: Path, where: str = "") -> list[Path]:
     columns = ", ".join(f"{member('good', f.name)} AS {quoted(f.name)}" for f in wanted.fields)
-    made = session.write_parquet(f"SELECT {columns} FROM ({reading.sql}) WHERE {_stop(reading, wanted)}")
+    made = session.write_parquet(f"SELECT {columns} FROM ({reading.sql}) WHERE {where or _stop(reading, wanted)}")
     return [_moved(path, folder) for path in made]
 
 

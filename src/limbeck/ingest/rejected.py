@@ -1,9 +1,9 @@
-"""What is said about rows that break a rule: their number, and the first of them in words."""
+"""Rows that break a rule: their number, and what is wrong with them in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from limbeck.engine import Engine
@@ -23,22 +23,55 @@ Sample = dict[str, Any]
 """`file`, `row` (from 1), `path`, `found`, `wanted`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that breaks a rule."""
+
+    file: StagedFile
+    row: int
+    """Its number in the file, from 1."""
+    raw: str | None
+    """It as JSON; None where it is no such thing."""
+    texts: bool
+    """All its values are texts, as in CSV."""
+
+    def problems(self, wanted: Object) -> list[Problem]:
+        """Return what is wrong with it."""
+        unknown = Problem("", "a value that cannot be read", "a row that fits the schema")
+        return problems(self.raw, wanted, self.texts) or [unknown]
+
+    def samples(self, found: Iterable[Problem]) -> list[Sample]:
+        """Return problems as they are shown."""
+        at = {"file": self.file.name, "row": self.row}
+        return [{**at, "path": p.path, "found": p.found, "wanted": p.wanted} for p in found]
+
+
 def bad(reading: Reading, wanted: Object) -> str:
     """Return the SQL that is true for a row of *reading* that breaks a rule."""
     return any_of(["lost", misfit("good", wanted)])
 
 
-def rejection(engine: Engine, readings: Sequence[Reading], wanted: Object) -> RowsRejected:
-    """Read all files again, in order; return the error that counts the rejected rows and words the first."""
-    count, read, samples = 0, 0, list[Sample]()
+def rejected(engine: Engine, readings: Sequence[Reading], wanted: Object) -> Iterator[Rejected]:
+    """Read all files again, in order; yield the rows that break a rule."""
     for reading, file in ((r, f) for r in readings for f in r.files):
-        read += _count(engine, reading.only(file))
-        for batch in _rows(engine, reading.only(file), wanted):
-            count += len(batch)
-            room = SAMPLES - len(samples)
-            worded = (_worded(file, *row, wanted, reading.texts) for row in batch[:room])
-            samples += islice(chain.from_iterable(worded), room)
-    return RowsRejected(_message(count, samples), samples=samples, failed=count, read=read)
+        for row, raw in _rows(engine, reading.only(file), wanted):
+            yield Rejected(file, row, raw, reading.texts)
+
+
+def rejection(engine: Engine, readings: Sequence[Reading], wanted: Object) -> RowsRejected:
+    """Return the error that counts the rejected rows and words the first."""
+    count, samples = 0, list[Sample]()
+    for row in rejected(engine, readings, wanted):
+        count += 1
+        if len(samples) < SAMPLES:
+            samples += row.samples(row.problems(wanted))
+    read = sum(_count(engine, reading.only(file)) for reading in readings for file in reading.files)
+    return refusal(count, samples[:SAMPLES], read)
+
+
+def refusal(count: int, samples: Sequence[Sample], read: int | None = None) -> RowsRejected:
+    """Return the error for *count* rejected rows of those that were *read*, of which *samples* are the first."""
+    return RowsRejected(_message(count, samples), samples=list(samples), failed=count, read=read)
 
 
 def _count(engine: Engine, reading: Reading) -> int:
@@ -50,23 +83,15 @@ def _count(engine: Engine, reading: Reading) -> int:
     return int(found)
 
 
-def _rows(engine: Engine, reading: Reading, wanted: Object) -> Iterator[list[tuple[int, str | None]]]:
-    """Yield (row, raw) of the rejected rows of one file, some at a time."""
+def _rows(engine: Engine, reading: Reading, wanted: Object) -> Iterator[tuple[int, str | None]]:
+    """Yield (row, raw) of the rejected rows of one file."""
     counted = f"SELECT row_number() OVER () AS row, raw, {bad(reading, wanted)} AS bad FROM ({reading.sql})"
     with engine.session(files=[str(f.path) for f in reading.files], ordered=True) as session:
         try:
             for batch in session.reader(f"SELECT row, raw FROM ({counted}) WHERE bad", rows=1024):
-                yield list(zip(batch["row"].to_pylist(), batch["raw"].to_pylist(), strict=True))
+                yield from zip(batch["row"].to_pylist(), batch["raw"].to_pylist(), strict=True)
         except SqlError as error:
             raise unreadable(reading.files, error) from error
-
-
-def _worded(file: StagedFile, row: int, raw: str | None, wanted: Object, texts: bool) -> list[Sample]:
-    unknown = Problem("", "a value that cannot be read", "a row that fits the schema")
-    return [
-        {"file": file.name, "row": row, "path": p.path, "found": p.found, "wanted": p.wanted}
-        for p in problems(raw, wanted, texts) or [unknown]
-    ]
 
 
 def _message(count: int, samples: Sequence[Sample]) -> str:

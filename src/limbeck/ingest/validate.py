@@ -19,6 +19,9 @@ from limbeck.ingest.rules import MANGLED, Identifier
 from limbeck.xdm.patterns import is_found
 from limbeck.xdm.types import INTEGER_BOUNDS, Array, Map, Object, Scalar, Type
 
+UNREADABLE = "INGEST-1401-400"
+"""The code of a row that is none."""
+
 FOUND_LENGTH = 200
 """Characters of a value that are repeated in a message."""
 
@@ -30,6 +33,8 @@ class Problem:
     path: str
     found: str
     wanted: str
+    code: str = "INGEST-1902-400"
+    """What kind of problem it is (profile contract, section 1.9)."""
 
 
 class Number(str):
@@ -52,13 +57,13 @@ def problems(raw: str | None, wanted: Object, texts: bool = False) -> list[Probl
     *texts* says that every value is a text, as in CSV, so that a boolean may be one.
     """
     if raw is None:
-        return [Problem("", "a line that is not JSON", _A_ROW)]
+        return [Problem("", "a line that is not JSON", _A_ROW, UNREADABLE)]
     try:
         row = json.loads(raw, parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=Members)
     except ValueError as error:
-        return [Problem("", f"text that is not JSON: {error}", _A_ROW)]
+        return [Problem("", f"text that is not JSON: {error}", _A_ROW, UNREADABLE)]
     if not isinstance(row, Members):
-        return [Problem("", shown(row), "an object, a row of the dataset")]
+        return [Problem("", shown(row), "an object, a row of the dataset", UNREADABLE)]
     return list(_Check(texts).members(row, wanted, ""))
 
 
@@ -92,16 +97,17 @@ class _Check:
         for name in found:
             if wanted.get(name) is None:
                 hint = nearest(name, [f.name for f in wanted.fields])
-                yield Problem(f"{below}{name}", "an unknown field", f"a field of the schema; {hint}".rstrip("; "))
+                wish = f"a field of the schema; {hint}".rstrip("; ")
+                yield Problem(f"{below}{name}", "an unknown field", wish, "INGEST-1901-400")
         for f in wanted.fields:
             if f.required and found.get(f.name) is None:
-                yield Problem(f"{below}{f.name}", "nothing", "a value: the field is required")
+                yield Problem(f"{below}{f.name}", "nothing", "a value: the field is required", "INGEST-1555-400")
             yield from self.value(found.get(f.name), f.type, f"{below}{f.name}")
 
     def scalar(self, found: Any, wanted: Scalar, path: str) -> Iterator[Problem]:
         wish = self.misfit(found, wanted)
         if wish:
-            yield Problem(path, shown(found), wish)
+            yield Problem(path, shown(found), wish, self.code(found, wanted))
 
     def misfit(self, found: Any, wanted: Scalar) -> str | None:
         """Return what is wanted in place of *found*, or None if it fits."""
@@ -113,6 +119,12 @@ class _Check:
         if value is None:
             return _type(wanted)
         return next((wish for holds, wish in _rules(value, wanted) if not holds), None)
+
+    def code(self, found: Any, wanted: Scalar) -> str:
+        """Return the code of a misfit: of the type, or of a rule over a value of it."""
+        if not self._is_kind(found, wanted) or read(str(found), wanted) is None:
+            return "INGEST-1904-400" if wanted.name in ("date", "date-time") else "INGEST-1902-400"
+        return {"string": "INGEST-1903-400", "date-time": "INGEST-1905-400"}.get(wanted.name, "INGEST-1906-400")
 
     def _is_kind(self, found: Any, wanted: Scalar) -> bool:
         if isinstance(found, Number):

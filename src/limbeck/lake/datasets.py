@@ -135,11 +135,13 @@ class Datasets:
         """Replace a dataset's name, tags or body; its table keeps its name.
 
         Tags that put it into Profile hold for batches that come afterwards. Raise `NotFound`, `StaleEtag` if it is not
-        the one with *etag*, and `InvalidInput` for an empty name.
+        the one with *etag*, and `InvalidInput` for an empty name, or if its schema would have to be in Profile first.
         """
         own = (datasets.c.id == dataset_id, datasets.c.sandbox_id == sandbox.id)
         if name is not None and not name.strip():
             raise InvalidInput("a dataset needs a name")
+        if in_profile(tags or {}):
+            self._require_union(sandbox, self.get(sandbox, dataset_id))
         with self._store.write() as connection:
             before = connection.execute(select(datasets.c.tags, datasets.c.etag).where(*own)).first()
             if before is None:
@@ -180,6 +182,14 @@ class Datasets:
             audit.record(connection, "delete", "dataset", dataset_id, sandbox.id)
             if also is not None:
                 also(connection)
+
+    def _require_union(self, sandbox: Sandbox, dataset: Dataset) -> None:
+        """Raise `InvalidInput` unless a dataset is in Profile, or its schema is (REST contract, section 5.1)."""
+        if not dataset.in_profile and not self._registry.is_in_profile(sandbox, dataset.schema.id):
+            raise InvalidInput(
+                f"dataset {dataset.id} cannot be enabled for Profile: its schema {dataset.schema.id} is not; add "
+                '"union" to meta:immutableTags of the schema first'
+            )
 
     def _select(self, sandbox: Sandbox, *conditions: Any) -> list[Dataset]:
         query = select(datasets).where(datasets.c.sandbox_id == sandbox.id, *conditions)

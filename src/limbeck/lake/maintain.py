@@ -22,10 +22,13 @@ from limbeck.lake.removal import written
 from limbeck.lake.service import Lake
 from limbeck.settings import Settings
 from limbeck.store import Store
-from limbeck.store.tables import data_files, datasets, feed, memberships, snapshots, staged_files
+from limbeck.store.tables import batch_meta, data_files, datasets, feed, memberships, snapshots, staged_files
 
 ORPHAN_AGE_S = 24 * 3600
 """Files younger than this may belong to a write that is still going on, and are left alone."""
+
+DIAGNOSTICS_AGE = timedelta(days=30)
+"""So long the rows that batches set aside are kept."""
 
 SMALL_BYTES = 32 * 1024 * 1024
 """Files below this size are worth merging."""
@@ -129,6 +132,7 @@ def _only_for(old: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def sweep(store: Store, settings: Settings, older_than_s: float = ORPHAN_AGE_S) -> int:
     """Delete files that no row names and that are older than *older_than_s*; return how many."""
+    _forget_diagnostics(store)
     count = 0
     for orphan in orphans(store, settings, older_than_s):
         orphan.path.unlink(missing_ok=True)
@@ -136,6 +140,16 @@ def sweep(store: Store, settings: Settings, older_than_s: float = ORPHAN_AGE_S) 
     for spill in spills(settings, older_than_s):
         shutil.rmtree(spill.path, ignore_errors=True)
     return count
+
+
+def _forget_diagnostics(store: Store) -> None:
+    """Forget what was kept of batches to be looked at for longer than it is."""
+    horizon = clock.millis(clock.now() - DIAGNOSTICS_AGE)
+    with store.read() as connection:
+        old = connection.execute(select(batch_meta.c.path).where(batch_meta.c.created < horizon).limit(1)).first()
+    if old is not None:
+        with store.write() as connection:
+            connection.execute(delete(batch_meta).where(batch_meta.c.created < horizon))
 
 
 def orphans(
@@ -147,9 +161,11 @@ def orphans(
         logs = {f"{id}/_delta_log" for id in connection.execute(select(datasets.c.id)).scalars()}
         members = set(connection.execute(select(memberships.c.path)).scalars())
         staged = set(connection.execute(select(staged_files.c.path)).scalars())
+        meta = set(connection.execute(select(batch_meta.c.path)).scalars())
     before = time.time() - older_than_s
     yield from _orphans(Folder(settings.lake), kept, "no table needs it", before, logs)
     yield from _orphans(Folder(settings.staging), staged, "uploaded for a batch that is done or was given up", before)
+    yield from _orphans(Folder(settings.diagnostics), meta, "rows that were set aside, or never were", before)
     yield from _orphans(Folder(settings.home / "audiences"), members, "members of an earlier evaluation", before)
 
 

@@ -233,6 +233,11 @@ class Registry:
 
             return {key: made(key) for key in dict.fromkeys(schema_ids)}
 
+    def is_in_profile(self, sandbox: Sandbox, schema_id: str) -> bool:
+        """Whether a schema takes part in the union of its class; raise `NotFound` if there is none such."""
+        with self._reading(sandbox) as catalogue:
+            return change.in_profile(catalogue.get("schemas", schema_id).body)
+
     def union(self, sandbox: Sandbox, class_id: str) -> Object:
         """Return all fields that the schemas of a class in Profile have together; without fields if there is none."""
         with self._reading(sandbox) as catalogue:

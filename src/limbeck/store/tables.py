@@ -256,6 +256,16 @@ staged_files = Table(
     Column("created", BigInteger, nullable=False),
 )
 
+batch_meta = Table(
+    "batch_meta",
+    metadata,
+    Column("batch_id", ForeignKey("batches.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("path", String, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
 # -- identity ---------------------------------------------------------------------------------------------------
 
 links = Table(

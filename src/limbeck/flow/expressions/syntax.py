@@ -158,10 +158,12 @@ class _Parser:
         return found
 
     def _operation(self, strength: int) -> Node:
-        left = self._operand()
+        left, count = self._operand(), 0
         while (here := self._here).kind == "sign" and BINARY.get(here.text, 0) >= strength:
             self._next += 1
-            left = Call(here.position, here.text, (left, self._operation(BINARY[here.text] + 1)))
+            left, count = Call(here.position, here.text, (left, self._operation(BINARY[here.text] + 1))), count + 1
+            if count > DEEPEST:
+                raise ExpressionError(f"more than {DEEPEST} operators follow one another", position=here.position)
         return left
 
     def _operand(self) -> Node:

@@ -63,8 +63,9 @@ def _extracted(names: Names, arguments: Sequence[Value], position: int) -> Value
 
 
 _JOINED = (
-    "CASE WHEN {0} IS NOT NULL THEN substr(array_to_string(list_transform({1}, "
-    "lambda limbeck_part: {0} || (limbeck_part ->> '$')), ''), length({0}) + 1) END"
+    "CASE WHEN {0} IS NOT NULL THEN coalesce(substr(list_aggregate(list_transform({1}, "
+    "lambda limbeck_part: {0} || (limbeck_part ->> '$')), 'string_agg', ''), length({0}) + 1), "
+    "CASE WHEN {1} IS NOT NULL THEN '' END) END"
 )
 _URL = r"'^(?:([A-Za-z][A-Za-z0-9+.-]*)://)(?:[^@/?#]*@)?([^:/?#]*)(?::([0-9]+))?([^?#]*)'"
 

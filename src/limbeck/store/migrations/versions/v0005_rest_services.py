@@ -70,6 +70,16 @@ def _lake() -> None:
     """Batches that are taken back, replace others, or are taken in part."""
     op.add_column("data_files", sa.Column("shares", sa.Text()))
     op.add_column("batches", sa.Column("body", sa.Text(), nullable=False, server_default="{}"))
+    op.create_table(
+        "batch_meta",
+        sa.Column("batch_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_batch_meta_batch_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("batch_id", "name", name=op.f("pk_batch_meta")),
+    )
     op.create_index("ix_data_files_removed", "data_files", ["dataset_id", "removed_snapshot"])
     for table in ("snapshots", "data_files"):
         op.create_index(f"ix_{table}_batch", table, ["batch_id"])
