@@ -512,9 +512,9 @@ class NotAcceptable(InvalidInput):
 class NotServedHere(LimbeckError):
     """A program that ended well has asked Adobe's hosts for something that Limbeck does not serve."""
 
-    code = "LIMB-1020-502"
-    title = "BadGatewayError"
-    status = 502
+    code = "LIMB-1020-501"
+    title = "NotImplementedError"
+    status = 501
     exit_code = 70
 
 

@@ -11,8 +11,11 @@ from typing import Self
 from limbeck import clock
 from limbeck.access import Access
 from limbeck.activation import ActivationRunner, Deliveries, selected_audiences
-from limbeck.audience import Audiences, SegmentJobs
+from limbeck.audience import Audiences, Previews, SegmentJobs, SegmentSchedules
+from limbeck.audience.evaluation import Evaluation
 from limbeck.audience.jobs import EVALUATE
+from limbeck.audience.previews import PREVIEW
+from limbeck.audience.schedules import DUE as SEGMENTS_DUE
 from limbeck.disk import Leftover
 from limbeck.engine import Engine
 from limbeck.errors import HomeError
@@ -100,7 +103,10 @@ class Platform:
         self.identities = Identities(self.store, self.lake, self.engine)
         self.profiles = Profiles(self.lake, self.registry, self.identities, self.engine, settings.scratch)
         self.audiences = Audiences(self.store, self.profiles, self.engine, Folder(settings.home / "audiences"))
-        self.segment_jobs = SegmentJobs(self.store, self.audiences, self.profiles, self.engine, settings.scratch)
+        evaluation = Evaluation(self.audiences, self.profiles, self.engine)
+        self.segment_jobs = SegmentJobs(self.store, self.audiences, evaluation, settings.scratch)
+        self.segment_schedules = SegmentSchedules(self.store, self.segment_jobs)
+        self.previews = Previews(self.store, self.audiences, evaluation, self.identities, settings.scratch)
         self.zone = LandingZone(storage_of(settings, os.environ), settings.scratch)
         self.flows = self._flows()
         self.worker = Worker(
@@ -110,6 +116,8 @@ class Platform:
                 RUN: Handler(lambda job: self.flows.work(job.key), lambda job, why: self.flows.give_up(job.key, why)),
                 DUE: Handler(self._due, lambda job, why: self._due(job)),
                 EVALUATE: Handler(self.segment_jobs.run, lambda job, why: self.segment_jobs.give_up(job.key, why)),
+                SEGMENTS_DUE: Handler(self._segments_due, lambda job, why: self._segments_due(job)),
+                PREVIEW: Handler(self.previews.run, self.previews.give_up),
                 QUERY_DUE: Handler(self._query_due, lambda job, why: self._query_due(job)),
             },
             locks=settings.home / "workers",
@@ -190,6 +198,10 @@ class Platform:
         return FlowService(
             self.store, self.lake, self.registry, self.ingest, self.zone, runners, self.settings.flow_retry_s
         )
+
+    def _segments_due(self, job: Job) -> None:
+        self.segment_schedules.due(job)
+        self.worker.wake()
 
     def _query_due(self, job: Job) -> None:
         self.query_schedules.due(job)

@@ -33,7 +33,7 @@ SCRIPTS = Path(__file__).with_name("scripts")
 
 CLIENT_ID, SECRET = "notebook", "s3cret"
 SCOPES = "openid, AdobeID, read_organizations, additional_info.projectedProductContext, session"
-LONGEST_S = 120
+LONGEST_S = 300
 """No script takes so long, unless aepp asks the same thing for ever."""
 
 

@@ -123,7 +123,7 @@ def test_a_flow_tells_where_it_leads(aep: Client) -> None:
     (body,) = get(aep, f"{FLOW}/flows/{flow}")["items"]
     assert (body["state"], body["name"], body["transformations"]) == ("enabled", "tells", [])
     inherited = body["inheritedAttributes"]
-    assert inherited["properties"] == {"isDestinationFlow": True}
+    assert inherited["properties"] == {"isDestinationFlow": True, "isSourceFlow": False}
     assert inherited["sourceConnections"][0]["id"] == body["sourceConnectionIds"][0]
     assert inherited["sourceConnections"][0]["connectionSpec"]["id"] == SOURCE
     assert inherited["targetConnections"][0]["connectionSpec"]["id"] == TARGET

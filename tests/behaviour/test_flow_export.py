@@ -282,7 +282,7 @@ def test_what_cannot_be_exported_is_refused_at_once(
         ({"flowSpec": {"id": "x"}}, "no flow spec 'x'; known are CloudStorageToAEP"),
         ({"flowSpec": {"id": "9753525b-82c7-4dce-8a9b-5ccfce2b9876"}}, "CloudStorageToAEP .* does not lead from"),
         ({"scheduleParams": {"interval": 1, "frequency": "dayly"}}, 'frequency "dayly".*did you mean "day"'),
-        ({"scheduleParams": {"interval": 0, "timeUnit": "day"}}, "whole number from 1"),
+        ({"scheduleParams": {"interval": -1, "timeUnit": "day"}}, "whole number, 0 for once"),
         ({"scheduleParams": {"interval": "x", "timeUnit": "day"}}, "interval is 'x'; it takes a whole number"),
         ({"scheduleParams": {"startTime": 1_700_000_000_000}}, "startTime is 1700000000000; it takes seconds"),
         ({"scheduleParams": "daily"}, "it is an object"),

@@ -497,6 +497,7 @@ def test_only_an_enabled_flow_with_a_schedule_is_due(platform: tuple[Platform, S
         ({"startTime": 300, "interval": "2", "frequency": "DAY"}, 300_000, 300_000 + 2 * 86_400_000),
         ({"startTime": 300}, 300_000, None),
         ({"startTime": "", "frequency": "once", "interval": 0}, 200_000, None),
+        ({"startTime": 300, "timeUnit": "day", "interval": 0}, 300_000, None),
         ({"startTime": 100, "endTime": 150, "interval": 1, "timeUnit": "day"}, None, None),
         ({"interval": 1, "timeUnit": "minute", "endTime": 230}, 200_000, None),
         ({"startTime": 150, "interval": "1", "timeUnit": "month"}, 200_000, 150_000 + 31 * 86_400_000),

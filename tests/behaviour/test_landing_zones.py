@@ -178,14 +178,15 @@ def test_the_zone_tells_where_it_lies(aep: Client, place: Place) -> None:
         told = aep._transport.call("GET", ZONE, params={"type": kind})
         opened = aep._transport.call("GET", f"{ZONE}/credentials", params={"type": kind})
         if place.kind in ("folder", "azure"):
-            assert told == {"containerName": area, "containerTTL": None}
+            assert told == {"containerName": area, "containerTTL": "36500"}
             assert opened["containerName"] == area
             continue
         at = {"bucketName": "company", "dlzFolder": f"our/zone/{area}"}
         if place.kind == "sftp":
             at = {"host": "127.0.0.1", "port": str(place.port), "dlzFolder": f"/our/zone/{area}"}
         provider = {"s3": "Amazon S3", "gcs": "Google Cloud Storage", "sftp": "SFTP"}[place.kind]
-        assert told == {"dlzPath": at, "dataTTL": None, "dlzProvider": provider}
+        days = {"timeUnit": "days", "timeQuantity": 36500}
+        assert told == {"dlzPath": at, "dataTTL": days, "dlzProvider": provider}
         assert (opened["dlzPath"], opened["dlzProvider"]) == (at, provider)
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.aepp import methods
 from tests.conformance import surface
 from tests.conformance.cases import CASES
 from tests.conformance.endpoints import endpoints
@@ -155,3 +156,4 @@ if __name__ == "__main__":
         sys.exit("usage: python -m tests.conformance.compatibility --write")
     PAGE.write_text(page(), "utf-8")
     DATA.write_text(data(), "utf-8")
+    methods.DOCS.write_text(methods.written(methods.DOCS.read_text("utf-8")), "utf-8")

@@ -22,6 +22,10 @@ Sandboxes (3.4) tests/rest/test_sandboxes.py /data/foundation/sandbox-management
     PATCH /sandboxes/{name}
     DELETE /sandboxes/{name}
     GET /sandboxTypes
+Sandbox tooling (13) tests/aepp/test_services.py /data/foundation/exim
+    - GET /packages: schemas go from sandbox to sandbox by rpc/export and rpc/import
+    - GET /transfer/list: organisations share nothing
+    - GET /handshake/list: organisations share nothing
 Access Control (3.6) tests/rest/test_access_control.py /data/foundation/access-control
     GET /acl/reference
     POST /acl/effective-policies
@@ -79,6 +83,9 @@ Batch Ingestion (6) tests/rest/test_batches.py /data/foundation/import
     HEAD /batches/{id}/datasets/{dataset}/files/{name}
     PATCH /batches
     GET /batches/{id}/datasets/{dataset}/preview
+Streaming (6.1) tests/aepp/test_services.py
+    - POST /collection/{id}: rows come in batches
+    - POST /collection/batch/{id}: rows come in batches
 Data Access (13) tests/rest/test_data_access.py /data/foundation/export
     GET /batches/{id}/files
     GET /files/{id}
@@ -139,6 +146,8 @@ Data Prep (8.5) tests/behaviour/test_flow_mappings.py /data/foundation/conversio
     GET /mappingSets/{id}/mappings/{mapping}
     PUT /mappingSets/{id}/mappings/{mapping}
     DELETE /mappingSets/{id}/mappings/{mapping}
+    - GET /mappingSets/suggestion: nobody guesses mappings
+    - GET /xdmBatchConversions: files are mapped by dataflows
     POST /mappingSets/preview
     GET /languages/el/functions
     GET /languages/el/operators
@@ -158,22 +167,47 @@ Segmentation (10.1) tests/behaviour/test_audiences.py /data/core/ups
     GET /segment/jobs
     GET /segment/jobs/{id}
     DELETE /segment/jobs/{id}
-    - POST /segment/definitions/bulk-get: the list gives all
-    - POST /preview: a segment job counts
-    - GET /estimate/{id}: a segment job counts
-    - GET /config/schedules: segment jobs are started when they are wanted
+    POST /segment/definitions/bulk-get
+    POST /preview
+    GET /preview/{id}
+    DELETE /preview/{id}
+    GET /estimate/{id}
+    POST /config/schedules
+    GET /config/schedules
+    GET /config/schedules/{id}
+    PATCH /config/schedules/{id}
+    DELETE /config/schedules/{id}
     - GET /export/jobs: audiences are delivered by flows
+    - POST /segment/conversion: rules are texts (pql/text)
+    - GET /search/namespaces: definitions are listed by their properties
+    - GET /search/entities: definitions are listed by their properties
+    - GET /audiences: segment definitions are the same under their older name
 Profile (10.2) tests/behaviour/test_profile.py /data/core/ups
     GET /access/entities
-    - POST /access/entities: one person at a time
+    POST /access/entities
     - DELETE /access/entities: a person goes with the rows of the lake
-    - GET /config/mergePolicies: there is one, which SQL tells (qsaccel)
+    GET /config/mergePolicies
+    GET /config/mergePolicies/{id}
+    - POST /config/mergePolicies: there is one
+    - GET /previewsamplestatus: SQL counts people
+    - GET /system/jobs: Profile reads the lake, and a dataset that is deleted goes from it
+    - GET /config/projections: nothing is served at the edge
+    - GET /config/destinations: nothing is served at the edge
+Computed attributes, external audiences (10) tests/aepp/test_services.py /data/core
+    - POST /ais/external-audience: a list of people comes as a dataset
+    - GET /ca/attributes: computed attributes are columns of tables that SQL makes
 Identity (10.3) tests/behaviour/test_identity.py /data/core
     GET /idnamespace/identities
     POST /idnamespace/identities
     GET /idnamespace/identities/{id}
-    - PUT /idnamespace/identities/{id}: a namespace stays as it was made
-    - GET /identity/identity: SQL and profile look-up tell who belongs together
+    PUT /idnamespace/identities/{id}
+    - GET /idnamespace/orgs/{id}/identities: each sandbox has its own
+    GET /identity/identity
+    - POST /identity/v2/graph: SQL and profile look-up tell who belongs together
+    - GET /identity/mapping: SQL and profile look-up tell who belongs together
+    - POST /identity/mapping: SQL and profile look-up tell who belongs together
+    - GET /identity/cluster/members: SQL and profile look-up tell who belongs together
+    - GET /identity/cluster/history: clusters have no history
 Governance (11) tests/rest/test_errors.py /data/foundation
     - GET /dulepolicy/labels/core: labels are descriptors of the Schema Registry
     - GET /dataset/datasets/{id}/labels: labels are descriptors of the Schema Registry

@@ -226,6 +226,11 @@ def _segment(api: Api) -> dict[str, Any]:
     }
 
 
+def _segment_schedule(_: Api) -> dict[str, Any]:
+    daily = {"type": "batch_segmentation", "properties": {"segments": ["*"]}, "schedule": "0 0 1 * * ?"}
+    return {"name": _name("daily"), **daily}
+
+
 KINDS = (
     Kind(
         "sandbox",
@@ -344,5 +349,13 @@ KINDS = (
         listed=_ids("segments"),
         change=lambda _: Change("PATCH", {"name": "renamed"}, {"name": "renamed"}),
         kept=("name", "expression", "ttlInDays"),
+    ),
+    Kind(
+        "segment schedule",
+        f"{UPS}/config/schedules",
+        _segment_schedule,
+        listed=_ids("children"),
+        change=_replaced("state", "active"),
+        kept=("name", "type", "properties", "schedule"),
     ),
 )

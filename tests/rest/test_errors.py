@@ -99,6 +99,9 @@ READ_BY_POST = {
     "/data/foundation/conversion/mappingSets/preview",
     "/data/foundation/conversion/languages/el/validate",
     "/data/infrastructure/observability/insights/metrics",
+    "/data/core/ups/access/entities",
+    "/data/core/ups/preview",
+    "/data/core/ups/segment/definitions/bulk-get",
     "/data/foundation/query/queries",
     "/limbeck/v1/sql",
 }

@@ -35,8 +35,9 @@ def list_effective(caller: Reading, body: list[str]) -> dict[str, Any]:
 
 @router.get("/administration/roles")
 def list_roles(caller: Reading) -> dict[str, Any]:
-    """GET /administration/roles: admin, editor and viewer, on one page."""
-    return {"items": [shapes.role(name, caller.principal.org_id) for name in ROLES], "_links": {}}
+    """GET /administration/roles: admin, editor and viewer, on one page; `roles` is for aepp before 0.4."""
+    found = [shapes.role(name, caller.principal.org_id) for name in ROLES]
+    return {"items": found, "roles": found, "_links": {}}
 
 
 @router.get("/administration/roles/{role_id}")

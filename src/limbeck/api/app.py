@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ from limbeck.api import (
     queryservice,
     sandboxes,
     schemaregistry,
+    segmentation,
     segments,
     shapes,
     sql,
@@ -61,6 +63,7 @@ SERVICES = (
     queryservice,
     identities,
     profiles,
+    segmentation,
     segments,
     flows,
     mappings,
@@ -99,14 +102,15 @@ def create_app(platform: Platform, pg: tuple[str, int] | None = None, http: str 
 
 
 class WithoutSlash:
-    """Takes the slash from the end of a path: AEP's clients send some paths with it and some without."""
+    """Takes slashes from a path: AEP's clients end some with one, and aepp 0.3 says `/data/core//idnamespace`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and len(scope["path"]) > 1 and not scope["path"].startswith(f"{blobs.ROOT}/"):
-            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+            path = scope["path"].rstrip("/") or "/"
+            scope = {**scope, "path": re.sub("^/data/core/+", "/data/core/", path)}
         await self._app(scope, receive, send)
 
 

@@ -61,7 +61,7 @@ def create_batch(caller: Writing, body: CreateBatch) -> dict[str, Any]:
         before = dict.fromkeys(batch_id.removeprefix("$") for batch_id in body.replay.predecessors)
         kept["replay"] = {"predecessors": list(before), "reason": body.replay.reason}
     made = caller.platform.ingest.open(dataset, body.input_format, caller.principal.client_id, kept)
-    return shapes.batch(made, caller.principal.org_id)
+    return shapes.batch(made, caller.sandbox)
 
 
 @router.put(FILE, openapi_extra=FILE_BODY)

@@ -94,12 +94,14 @@ def get_dataset(caller: Reading, dataset_id: str, response: Response, properties
 
 @router.patch("/dataSets/{dataset_id}")
 def patch_dataset(
-    caller: Writing, dataset_id: str, operations: list[dict[str, Any]], etag: IfMatch = None
+    caller: Writing, dataset_id: str, change: list[dict[str, Any]] | dict[str, Any], etag: IfMatch = None
 ) -> list[str]:
-    """PATCH /dataSets/{id}: JSON Patch on name, description, tags and what else was sent with the dataset."""
+    """PATCH /dataSets/{id}: JSON Patch on name, description, tags and what else was sent; or keys to replace."""
+    if isinstance(change, dict):
+        return merge_dataset(caller, dataset_id, change, etag)
     found = caller.platform.lake.datasets.get(caller.sandbox, dataset_id)
     before = {**found.body, "name": found.name, "tags": {k: list(v) for k, v in found.tags.items()}}
-    return _change(caller, dataset_id, json_patch.apply(before, operations), etag or found.etag)
+    return _change(caller, dataset_id, json_patch.apply(before, change), etag or found.etag)
 
 
 @router.put("/dataSets/{dataset_id}")
@@ -185,7 +187,7 @@ def list_last_batches(
     datasets = lake.datasets
     wanted = datasets.all(caller.sandbox) if dataset_id is None else [datasets.get(caller.sandbox, dataset_id)]
     newest = sorted(filter(None, (lake.batches.newest(d.id) for d in wanted)), key=lambda b: b.id, reverse=True)
-    shown = [shapes.batch(b, caller.principal.org_id) for b in newest]
+    shown = [shapes.batch(b, caller.sandbox) for b in newest]
     conditions = _conditions(request, ("dataSetId", "start", "limit", "orderBy", "properties"))
     return [_cut(item, properties) for item in _listed(shown, conditions, order)[start : start + limit]]
 
@@ -208,13 +210,13 @@ def list_batches(
     properties: str | None = None,
 ) -> Keyed:
     """GET /batches: an object keyed by batch id, newest first, `{}` past the end."""
-    org, batches = caller.principal.org_id, caller.platform.lake.batches
+    batches = caller.platform.lake.batches
     conditions = _conditions(request, ("dataSet", "status", "start", "limit", "orderBy", "properties"))
     if not conditions and not order:
         found = batches.find(caller.sandbox, dataset_id=data_set, status=status, start=start, limit=limit)
-        return {b.id: _cut(shapes.batch(b, org), properties) for b in found}
+        return {b.id: _cut(shapes.batch(b, caller.sandbox), properties) for b in found}
     found = batches.find(caller.sandbox, dataset_id=data_set, status=status, limit=EVERY)
-    shown = _listed([shapes.batch(b, org) for b in found], conditions, order)
+    shown = _listed([shapes.batch(b, caller.sandbox) for b in found], conditions, order)
     return {item["id"]: _cut(item, properties) for item in shown[start : start + limit]}
 
 
@@ -223,7 +225,7 @@ def list_batches(
 def get_batch(caller: Reading, batch_id: str) -> Keyed:
     """GET /batches/{id}: an object with the one key *id*."""
     found = caller.platform.lake.batches.get(caller.sandbox, batch_id)
-    return {found.id: shapes.batch(found, caller.principal.org_id)}
+    return {found.id: shapes.batch(found, caller.sandbox)}
 
 
 def _files(caller: Caller, dataset_id: str, found: Sequence[DataFile]) -> Keyed:

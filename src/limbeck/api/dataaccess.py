@@ -89,8 +89,8 @@ def list_meta(
     return _page([_entry(at, name, size) for name, size in sizes.items()], start, limit)
 
 
-@router.get("/files/{file_id}")
-@router.head("/files/{file_id}")
+@router.get("/files/{file_id}", responses={200: {"content": {"application/octet-stream": {}}}})
+@router.head("/files/{file_id}", include_in_schema=False)
 def get_file(caller: Reading, file_id: str, path: str | None = None) -> Response:
     """GET /files/{id}: what it holds; with *path* its bytes, or those that the header `Range` names. HEAD likewise."""
     file = _find(caller, file_id)

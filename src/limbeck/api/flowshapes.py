@@ -69,7 +69,7 @@ def flow(value: Resource, where: Sandbox, connections: Mapping[str, Resource]) -
             source["typeInfo"] = {"type": "ProfileFragments", "id": "ups"}
     leads_out = any(t["connectionSpec"]["id"] == LANDING_ZONE_TARGET for t in targets)
     inherited = {
-        "properties": {"isDestinationFlow": leads_out},
+        "properties": {"isDestinationFlow": leads_out, "isSourceFlow": not leads_out},
         "sourceConnections": sources,
         "targetConnections": targets,
     }

@@ -29,6 +29,9 @@ PLACES = {"bucket": "bucketName", "folder": "dlzFolder", "host": "host", "port":
 
 TYPES: dict[str, Area] = {"user_drop_zone": "upload", "dlz_destination": "export"}
 
+FOREVER = "36500"
+"""Days that files stay, for clients that want a number: nothing but their owner removes them."""
+
 PERMISSIONS: dict[Area, str] = {"upload": "racwdl", "export": "rl"}
 
 Type = Annotated[str, Query(alias="type")]
@@ -36,11 +39,12 @@ Type = Annotated[str, Query(alias="type")]
 
 @router.get("")
 def get_container(caller: Reading, kind: Type = "user_drop_zone") -> dict[str, Any]:
-    """GET /landingzone: where an area lies; its files stay until somebody deletes them, so there is no TTL."""
+    """GET /landingzone: where an area lies, and how many days its files stay: until somebody deletes them."""
     area, storage = _area(kind), caller.platform.zone.storage
     if storage.provider == AZURE:
-        return {"containerName": storage.before(area), "containerTTL": None}
-    return {"dlzPath": _path(storage.place(area)), "dataTTL": None, "dlzProvider": storage.provider}
+        return {"containerName": storage.before(area), "containerTTL": FOREVER}
+    ttl = {"timeUnit": "days", "timeQuantity": int(FOREVER)}
+    return {"dlzPath": _path(storage.place(area)), "dataTTL": ttl, "dlzProvider": storage.provider}
 
 
 @router.get("/credentials")

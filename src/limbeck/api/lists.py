@@ -65,6 +65,14 @@ def ordered(items: Sequence[Item], order: str) -> list[Item]:
     return sorted(items, key=lambda i: _rank(_at(i, order.lstrip("-+"))), reverse=order.startswith("-"))
 
 
+def by_aep(sort: str) -> str:
+    """Return the order that `updateTime:desc` means, as `ordered` takes it; ascending without a direction."""
+    key, _, direction = sort.partition(":")
+    if not _KEY.fullmatch(key) or direction.lower() not in ("", "asc", "desc"):
+        raise InvalidInput(f"sort is {sort!r}; it is a key and a direction, as in updateTime:desc")
+    return f"-{key}" if direction.lower() == "desc" else key
+
+
 def page(
     name: str, items: Sequence[Item], path: str, *, limit: int, start: int, order: str, conditions: Sequence[str]
 ) -> dict[str, Any]:

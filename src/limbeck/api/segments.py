@@ -1,22 +1,31 @@
-"""Segmentation: definitions of audiences, and the jobs that evaluate them (REST contract, section 10.1)."""
+"""Segmentation: definitions of audiences, and the jobs that evaluate them (profile contract, sections 5.1 and 5.3)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from limbeck.api import shapes
 from limbeck.api.context import Caller, Reading, Writing
 from limbeck.api.etags import IfMatch, show
+from limbeck.api.lists import by_aep, filtered, ordered
 from limbeck.audience import Audience
-from limbeck.errors import InvalidInput
+from limbeck.errors import InvalidInput, NotFound
 
 router = APIRouter(prefix="/data/core/ups")
 
 PAGE = 100
+
+NEWEST = "creationTime:desc"
+
+OF_SEGMENT = "segments~segmentId=="
+"""Begins a condition of jobs."""
+
+Properties = Annotated[list[str] | None, Query(alias="property")]
 
 
 class Expression(BaseModel):
@@ -46,6 +55,18 @@ class SegmentChange(BaseModel):
     expression: Expression | None = None
 
 
+class Named(BaseModel):
+    """An audience of a body that names several."""
+
+    id: str
+
+
+class Several(BaseModel):
+    """Body of POST /segment/definitions/bulk-get, as AEP documents it."""
+
+    ids: list[Named]
+
+
 class Wanted(BaseModel):
     """An audience of a job."""
 
@@ -61,26 +82,49 @@ def create_definition(caller: Writing, body: SegmentDefinition) -> dict[str, Any
 
 @router.get("/segment/definitions")
 def list_definitions(
-    caller: Reading, name: str | None = None, start: int = 0, page: int | None = None, limit: int = PAGE
+    caller: Reading,
+    request: Request,
+    name: str | None = None,
+    start: int = 0,
+    page: int | None = None,
+    limit: int = PAGE,
+    sort: str = NEWEST,
+    conditions: Properties = None,
 ) -> dict[str, Any]:
-    """GET /segment/definitions: newest first; a page after the end is empty."""
-    limit = max(1, min(limit, PAGE))
-    found = [a for a in caller.platform.audiences.definitions.all(caller.sandbox) if name in (None, a.name)]
+    """GET /segment/definitions: newest first, or as *sort* says; a page after the end is empty.
+
+    Parameters such as `evaluationInfo.batch.enabled=true` are conditions, too.
+    """
+    limit, order = max(1, min(limit, PAGE)), by_aep(sort)
+    asked = [
+        f"{key}=={value}" for key, value in request.query_params.multi_items() if key.startswith("evaluationInfo.")
+    ]
+    named = [a for a in caller.platform.audiences.definitions.all(caller.sandbox) if name in (None, a.name)]
+    found = ordered(filtered(_shapes(caller, named), [*(conditions or []), *asked]), order)
     first = max(0, start if page is None else page * limit)
     shown = found[first : first + limit]
-    pages = max(1, -(-len(found) // limit))
     return {
-        "segments": [_shape(caller, a) for a in shown],
+        "segments": shown,
         "page": {
             "totalCount": len(found),
-            "totalPages": pages,
-            "sortField": "creationTime",
-            "sort": "desc",
+            "totalPages": max(1, -(-len(found) // limit)),
+            "sortField": order.lstrip("-"),
+            "sort": "desc" if order.startswith("-") else "asc",
             "pageSize": len(shown),
             "limit": limit,
         },
         "link": {},
     }
+
+
+@router.post("/segment/definitions/bulk-get", status_code=207)
+def get_several(caller: Reading, body: list[str | Named] | Several) -> dict[str, Any]:
+    """POST /segment/definitions/bulk-get: definitions by their ids; instead of one that there is not, its error."""
+    wanted = body.ids if isinstance(body, Several) else body
+    ids = [one if isinstance(one, str) else one.id for one in wanted]
+    known = {shape["id"]: shape for shape in _shapes(caller, [a for a in _known(caller).values() if a.id in ids])}
+    absent = {i: NotFound(f"no audience {i!r} in sandbox {caller.sandbox.name}") for i in ids if i not in known}
+    return {"results": known | {i: shapes.error(error, "") for i, error in absent.items()}}
 
 
 @router.get("/segment/definitions/{audience_id}")
@@ -127,16 +171,22 @@ def create_job(
 
 
 @router.get("/segment/jobs")
-def list_jobs(caller: Reading, status: str | None = None, start: int = 0, limit: int = PAGE) -> dict[str, Any]:
-    """GET /segment/jobs: newest first."""
-    found = [j for j in caller.platform.segment_jobs.all(caller.sandbox) if status in (None, j.status)]
-    first = max(0, start)
-    page, known = found[first : first + max(1, limit)], _known(caller)
-    return {
-        "_page": {"totalCount": len(found), "pageSize": len(page)},
-        "children": [shapes.segment_job(job, known) for job in page],
-        "_links": {"next": {}},
-    }
+def list_jobs(
+    caller: Reading,
+    status: str | None = None,
+    start: int = 0,
+    limit: int = PAGE,
+    sort: str = NEWEST,
+    conditions: Properties = None,
+) -> dict[str, Any]:
+    """GET /segment/jobs: newest first, or as *sort* says; `property=segments~segmentId==…` for those of an audience."""
+    mine = [c.removeprefix(OF_SEGMENT) for c in conditions or [] if c.startswith(OF_SEGMENT)]
+    others = [c for c in conditions or [] if not c.startswith(OF_SEGMENT)]
+    jobs = [j for j in caller.platform.segment_jobs.all(caller.sandbox) if status in (None, j.status)]
+    jobs = [j for j in jobs if all(audience_id in j.audience_ids for audience_id in mine)]
+    known = _known(caller)
+    found = ordered(filtered([shapes.segment_job(job, known) for job in jobs], others), by_aep(sort))
+    return shapes.children(found, max(0, start), max(1, limit), "/segment/jobs")
 
 
 @router.get("/segment/jobs/{job_id}")
@@ -167,6 +217,11 @@ def _kept(body: SegmentDefinition) -> dict[str, Any]:
 
 def _shape(caller: Caller, audience: Audience) -> dict[str, Any]:
     return shapes.segment(audience, caller.sandbox, caller.platform.audiences.definitions.membership(audience.id))
+
+
+def _shapes(caller: Caller, found: Sequence[Audience]) -> list[dict[str, Any]]:
+    members = {m.audience_id: m for m in caller.platform.audiences.definitions.memberships(caller.sandbox)}
+    return [shapes.segment(audience, caller.sandbox, members.get(audience.id)) for audience in found]
 
 
 def _known(caller: Caller) -> dict[str, Audience]:

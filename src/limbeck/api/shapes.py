@@ -11,7 +11,7 @@ from limbeck import clock
 from limbeck.access.permissions import PERMISSIONS, ROLES
 from limbeck.access.sandboxes import DEFAULT_SANDBOX, Described
 from limbeck.access.service import Credential
-from limbeck.audience import Audience, Membership, SegmentJob, Status
+from limbeck.audience import Audience, Membership, Preview, SegmentJob, SegmentSchedule, Status
 from limbeck.errors import LimbeckError
 from limbeck.identity import Identity
 from limbeck.lake import Batch, DataFile, Dataset, Measure
@@ -331,18 +331,30 @@ def series(
 
 
 BATCH_KEYS = frozenset(
-    {"id", "imsOrg", "status", "created", "updated", "completed", "createdUser", "relatedObjects", "version"}
+    {
+        "id",
+        "imsOrg",
+        "sandboxId",
+        "status",
+        "created",
+        "updated",
+        "completed",
+        "createdUser",
+        "relatedObjects",
+        "version",
+    }
     | {"inputFormat", "metrics", "errors"}
 )
 """Keys of a batch that are told here, whatever was sent."""
 
 
-def batch(value: Batch, org_id: str) -> dict[str, Any]:
+def batch(value: Batch, where: Sandbox) -> dict[str, Any]:
     """Return a batch as Catalog and Batch Ingestion show it (section 5.2)."""
     shape: dict[str, Any] = {
         **value.body,
         "id": value.id,
-        "imsOrg": org_id,
+        "imsOrg": where.org_id,
+        "sandboxId": where.id,
         "status": value.status,
         "created": clock.millis(value.created),
         "updated": clock.millis(value.updated),
@@ -369,12 +381,7 @@ def segment(value: Audience, where: Sandbox, membership: Membership | None) -> d
         "id": value.id,
         "name": value.name,
         "imsOrgId": where.org_id,
-        "sandbox": {
-            "sandboxId": where.id,
-            "sandboxName": where.name,
-            "type": where.type,
-            "default": where.name == "prod",
-        },
+        "sandbox": _sandbox_of(where),
         "expression": {"type": "PQL", "format": "pql/text", "value": value.rule},
         "evaluationInfo": batch_only,
         "mergePolicyId": DEFAULT_MERGE_POLICY,
@@ -390,6 +397,79 @@ def segment(value: Audience, where: Sandbox, membership: Membership | None) -> d
             "data": {"totalProfiles": membership.realized, "evaluatedAt": clock.millis(membership.evaluated)}
         }
     return shape
+
+
+def children(items: Sequence[dict[str, Any]], start: int, limit: int, path: str) -> dict[str, Any]:
+    """Return one page of a list of Segmentation, with the way to the next (sections 5.3 and 5.5).
+
+    aepp steps `start` by one as long as there is `_links.href`: there is none.
+    """
+    shown = items[start : start + limit]
+    more = start + limit < len(items)
+    following = {"href": f"{path}?start={start + limit}&limit={limit}"} if more else {}
+    return {
+        "_page": {"totalCount": len(items), "pageSize": len(shown)},
+        "children": list(shown),
+        "_links": {"next": following},
+    }
+
+
+def preview(value: Preview) -> dict[str, Any]:
+    """Return a preview (section 5.4): some of the people, each by all identities that are theirs."""
+    results = [
+        {xid(person[0].namespace, person[0].value): {"endCustomerIds": _identity_map(person)}}
+        for person in value.people
+    ]
+    return {
+        "state": value.state,
+        "previewId": value.id,
+        "previewQueryId": value.id,
+        "previewQueryStatus": value.state,
+        "previewExecutionId": value.id,
+        "results": results,
+        "page": {"offset": 0, "size": len(results)},
+        "links": {"estimate": {"href": f"/estimate/{value.id}"}},
+    }
+
+
+def estimate(value: Preview, namespaces: Mapping[str, int]) -> dict[str, Any]:
+    """Return how many people a rule is about (section 5.4): everybody was asked, so nothing is estimated."""
+    by_namespace = [
+        {"namespaceId": namespaces.get(code, code), "profilesMatchedSoFar": count}
+        for code, count in sorted(value.by_namespace.items())
+    ]
+    return {
+        "state": value.state,
+        "estimatedSize": value.matched,
+        "profilesMatchedSoFar": value.matched,
+        "numRowsToRead": value.everybody,
+        "profilesReadSoFar": value.everybody,
+        "totalRows": value.everybody,
+        "estimatedNamespaceDistribution": by_namespace,
+        "standardError": 0,
+        "confidenceInterval": "95%",
+        "error": {"description": value.error, "traceback": ""},
+        "_links": {"preview": {"href": f"/preview/{value.id}"}},
+    }
+
+
+def segment_schedule(value: SegmentSchedule, where: Sandbox) -> dict[str, Any]:
+    """Return a schedule of segment jobs (section 5.5)."""
+    return {
+        **value.body,
+        "id": value.id,
+        "imsOrgId": where.org_id,
+        "sandbox": _sandbox_of(where),
+        "frequency": "daily",
+        "createEpoch": clock.millis(value.created) // 1000,
+        "updateEpoch": clock.millis(value.updated) // 1000,
+        "_etag": value.etag,
+    }
+
+
+def _sandbox_of(where: Sandbox) -> dict[str, Any]:
+    named = where.name == DEFAULT_SANDBOX
+    return {"sandboxId": where.id, "sandboxName": where.name, "type": where.type, "default": named}
 
 
 def segment_job(value: SegmentJob, known: Mapping[str, Audience]) -> dict[str, Any]:
@@ -411,7 +491,8 @@ def segment_job(value: SegmentJob, known: Mapping[str, Audience]) -> dict[str, A
     return {
         "id": value.id,
         "status": value.status,
-        "source": "api",
+        "source": "api" if value.schedule_id is None else "scheduler",
+        "properties": {} if value.schedule_id is None else {"scheduleId": value.schedule_id, "runId": value.id},
         "segments": segments,
         "metrics": metrics,
         "errors": [dict(e) for e in value.errors],
@@ -460,6 +541,54 @@ def events(values: Sequence[Event], entity_id: str) -> dict[str, Any]:
     ]
     page = {"orderby": "timestamp", "start": "", "count": len(children), "next": ""}
     return {"_page": page, "children": children, "_links": {"next": {"href": ""}}}
+
+
+NOBODY: dict[str, Any] = {"entity": {}, "sources": [""], "lastModifiedAt": "1970-01-01T00:00:00Z"}
+"""What stands for an identity that nobody has, where several were asked for (profile contract, section 3.3)."""
+
+
+def picked(entity: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """Return of an entity what lies at dotted paths; all of it without paths."""
+    if not paths:
+        return dict(entity)
+    found: dict[str, Any] = {}
+    for path in paths:
+        value: Any = entity
+        for step in path.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is not None:
+            *above, last = path.split(".")
+            place = found
+            for step in above:
+                place = place.setdefault(step, {})
+            place[last] = value
+    return found
+
+
+def merge_policy(where: Sandbox) -> dict[str, Any]:
+    """Return the one merge policy of a sandbox (section 10.2)."""
+    return {
+        "id": DEFAULT_MERGE_POLICY,
+        "name": "Default Timebased",
+        "imsOrgId": where.org_id,
+        "sandbox": _sandbox_of(where),
+        "schema": {"name": "_xdm.context.profile"},
+        "version": 1,
+        "identityGraph": {"type": "pdg"},
+        "attributeMerge": {"type": "timestampOrdered"},
+        "isActiveOnEdge": False,
+        "default": True,
+        "updateEpoch": 0,
+    }
+
+
+def identity_of(text: str) -> Identity | None:
+    """Return the identity that an XID stands for, None if it is none of ours."""
+    try:
+        namespace, _, value = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
+    except ValueError:
+        return None
+    return Identity(namespace, value) if value and xid(namespace, value) == text else None
 
 
 def xid(namespace: str, value: str) -> str:

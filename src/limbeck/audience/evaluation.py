@@ -66,6 +66,12 @@ class Evaluation:
                     outcome.failed(audience_id, error)
         return outcome
 
+    def preview(self, sandbox: Sandbox, rule: Rule, now: datetime, folder: Path) -> tuple[int, Members]:
+        """Return how many people there are, and those whom *rule* is about as at *now*, in a file in *folder*."""
+        with self._profiles.people(sandbox) as people:
+            outcome = Outcome(self._count(people))
+            return outcome.everybody, self._members(people, "preview", rule, now, outcome, folder)
+
     def _in_order(self, sandbox: Sandbox, wanted: Sequence[str], outcome: Outcome) -> list[tuple[str, Rule]]:
         """Return the audiences with their rules so that one comes after those of them which it asks for."""
         rules: dict[str, Rule] = {}

@@ -12,17 +12,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from limbeck import clock, crash, ids
 from limbeck.audience.definitions import publish
 from limbeck.audience.evaluation import Evaluation, Outcome
 from limbeck.audience.model import EXITED, REALIZED, Membership, SegmentJob
 from limbeck.audience.service import Audiences
-from limbeck.engine import Engine
 from limbeck.errors import InvalidInput, LimbeckError, NotFound
 from limbeck.lock import file_lock
-from limbeck.profile import Profiles
 from limbeck.scope import Sandbox
 from limbeck.store import Store, audit
 from limbeck.store.queue import Job, enqueue
@@ -40,10 +38,10 @@ EVERY = "*"
 class SegmentJobs:
     """Evaluations of audiences, and the only place that writes memberships."""
 
-    def __init__(self, store: Store, audiences: Audiences, profiles: Profiles, engine: Engine, scratch: Path) -> None:
+    def __init__(self, store: Store, audiences: Audiences, evaluation: Evaluation, scratch: Path) -> None:
         self._store = store
         self._audiences = audiences
-        self._evaluation = Evaluation(audiences, profiles, engine)
+        self._evaluation = evaluation
         self._scratch = scratch
 
     # -- jobs -----------------------------------------------------------------------------------------------------
@@ -53,22 +51,16 @@ class SegmentJobs:
 
         Raise `InvalidInput` for none, `NotFound` for an unknown one.
         """
-        wanted = self._wanted(sandbox, list(dict.fromkeys(audience_ids)))
-        made, moment = ids.new_uuid(), clock.now()
-        row = {
-            "status": "QUEUED",
-            "audience_ids": json.dumps(wanted),
-            "metrics": "{}",
-            "errors": "[]",
-            "evaluated": clock.millis(evaluated or moment),
-            "created": clock.millis(moment),
-            "updated": clock.millis(moment),
-        }
+        wanted, made = self._wanted(sandbox, list(dict.fromkeys(audience_ids))), ids.new_uuid()
         with self._store.write() as connection:
-            connection.execute(insert(segment_jobs).values(id=made, sandbox_id=sandbox.id, **row))
-            enqueue(connection, EVALUATE, made, asdict(sandbox))
+            add(connection, sandbox, wanted, job_id=made, evaluated=evaluated)
             audit.record(connection, "create", "segment job", made, sandbox.id)
         return self.get(sandbox, made)
+
+    def known(self, sandbox: Sandbox, audience_ids: Sequence[str]) -> list[str]:
+        """Return those of the audiences that there are; `*` alone is every one."""
+        there = [audience.id for audience in self._audiences.definitions.all(sandbox)]
+        return there if list(audience_ids) == [EVERY] else [i for i in dict.fromkeys(audience_ids) if i in there]
 
     def get(self, sandbox: Sandbox, job_id: str) -> SegmentJob:
         """Return a job by its id; raise `NotFound` if the sandbox has none such."""
@@ -172,10 +164,45 @@ class SegmentJobs:
             return bool(connection.execute(mine.values(updated=_now(), **values)).rowcount)
 
 
+def add(
+    connection: Connection,
+    sandbox: Sandbox,
+    audience_ids: Sequence[str],
+    *,
+    job_id: str,
+    evaluated: datetime | None = None,
+    schedule_id: str | None = None,
+) -> None:
+    """Queue an evaluation inside the caller's transaction, unless there is the job *job_id* already."""
+    if not enqueue(connection, EVALUATE, job_id, asdict(sandbox)):
+        return
+    moment = clock.now()
+    row = {
+        "status": "QUEUED",
+        "audience_ids": json.dumps(list(audience_ids)),
+        "metrics": "{}",
+        "errors": "[]",
+        "evaluated": clock.millis(evaluated or moment),
+        "schedule_id": schedule_id,
+        "created": clock.millis(moment),
+        "updated": clock.millis(moment),
+    }
+    connection.execute(insert(segment_jobs).values(id=job_id, sandbox_id=sandbox.id, **row))
+
+
 def _job(row: Row[Any]) -> SegmentJob:
-    moments = (clock.from_millis(m) for m in (row.evaluated, row.created, row.updated))
-    loaded = (json.loads(text) for text in (row.audience_ids, row.metrics, row.errors))
-    return SegmentJob(row.id, row.sandbox_id, row.status, *loaded, *moments)
+    return SegmentJob(
+        id=row.id,
+        sandbox_id=row.sandbox_id,
+        status=row.status,
+        audience_ids=json.loads(row.audience_ids),
+        metrics=json.loads(row.metrics),
+        errors=json.loads(row.errors),
+        evaluated=clock.from_millis(row.evaluated),
+        created=clock.from_millis(row.created),
+        updated=clock.from_millis(row.updated),
+        schedule_id=row.schedule_id,
+    )
 
 
 def _now() -> int:

@@ -40,6 +40,8 @@ class SegmentJob:
     """The instant that the rules call now."""
     created: datetime
     updated: datetime
+    schedule_id: str | None = None
+    """What started it; None: a request."""
 
 
 @dataclass(frozen=True, slots=True)

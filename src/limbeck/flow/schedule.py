@@ -98,13 +98,14 @@ def _unit(raw: Mapping[str, Any]) -> str | None:
         raise InvalidInput(
             f'scheduleParams has the frequency "{said}"; known are {", ".join(known)}. {nearest(said, known)}'.rstrip()
         )
-    return unit
+    once = "interval" in raw and _whole(raw, "interval") == 0  # as aepp asks for it
+    return None if once else unit
 
 
 def _interval(raw: Mapping[str, Any]) -> int:
     interval = _whole(raw, "interval") or 0 if "interval" in raw else 1
     if interval < 1:
-        raise InvalidInput(f"scheduleParams.interval is {raw['interval']!r}; it is a whole number from 1")
+        raise InvalidInput(f"scheduleParams.interval is {raw['interval']!r}; it is a whole number, 0 for once")
     return interval
 
 

@@ -6,12 +6,13 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from limbeck import clock, ids
 from limbeck.engine import Engine
+from limbeck.engine.sql import literal
 from limbeck.errors import InvalidInput, NotFound
 from limbeck.identity import Identities, Identity
 from limbeck.identity.namespaces import spelled
@@ -74,11 +75,21 @@ class Profiles:
         said = tuple(sorted({f.origin.dataset_id for f in fragments} | seen))
         return Profile(tuple(identities), merge(fragments), said, max(times))
 
-    def events(self, sandbox: Sandbox, namespace: str, value: str, limit: int = 1000) -> list[Event]:
-        """Return a person's events, oldest first; of more than *limit* the newest."""
+    def events(
+        self,
+        sandbox: Sandbox,
+        namespace: str,
+        value: str,
+        limit: int = 1000,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> list[Event]:
+        """Return a person's events from *start* until before *end*, oldest first; of more than *limit* the newest."""
         identities = self._cluster(sandbox, namespace, value)
         sources = [s for s in self._sources(sandbox) if not s.is_record]
-        found = [e for s in sources for e in self._events(s, identities, limit)]
+        span = _span(start, end)
+        found = [e for s in sources for e in self._events(s, identities, limit, span)]
         return sorted(found, key=lambda e: (e.timestamp, e.id))[-limit:]
 
     @contextmanager
@@ -119,11 +130,12 @@ class Profiles:
             for row in self._rows(source, source.records(identities))
         ]
 
-    def _events(self, source: Source, identities: Sequence[Identity], limit: int) -> list[Event]:
+    def _events(self, source: Source, identities: Sequence[Identity], limit: int, span: str) -> list[Event]:
         named = self._named(source, identities)
         if not named:
             return []
-        newest = f'{source.events(identities, named)} ORDER BY "timestamp" DESC, "_id" DESC LIMIT {int(limit)}'
+        found = f"SELECT * FROM ({source.events(identities, named)}) WHERE {span}"
+        newest = f'{found} ORDER BY "timestamp" DESC, "_id" DESC LIMIT {int(limit)}'
         names = [field.name for field in source.dataset.schema.type.fields]
         return [
             Event(row["_id"], row["timestamp"], source.dataset.id, {name: row[name] for name in names})
@@ -143,3 +155,14 @@ class Profiles:
             with self._engine.session([source.table]) as session:
                 for batch in session.reader(sql):
                     yield from batch.to_pylist(maps_as_pydicts="strict")
+
+
+def _span(start: datetime | None, end: datetime | None) -> str:
+    """Return the condition that an event's time is from *start* until before *end*."""
+    bounds = ((">=", start), ("<", end))
+    told = [
+        f'"timestamp" {sign} {literal(f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}")}::TIMESTAMP'
+        for sign, at in bounds
+        if at
+    ]
+    return " AND ".join(told) or "true"

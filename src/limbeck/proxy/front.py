@@ -1,4 +1,7 @@
-"""The application as Adobe's hosts: what it does not serve is answered 502, by name, and noted."""
+"""The application as Adobe's hosts: what it does not serve is answered 501, by name, and noted.
+
+Clients of AEP try again after a 502, and hide what it says; a 501 is final.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from limbeck import clock
 from limbeck.errors import InvalidInput, NameTaken, nearest
@@ -95,6 +95,21 @@ class Namespaces:
             connection.execute(insert(tables.namespaces).values(**row, **state))
             audit.record(connection, "create", "namespace", str(found.id), sandbox.id, name=code)
         return found
+
+    def change(self, sandbox: Sandbox, found: Namespace, name: str, description: str) -> None:
+        """Give a sandbox's own namespace another name and description.
+
+        Raise `InvalidInput` for a standard one, `NameTaken` if another has that name.
+        """
+        if found.created is None:
+            raise InvalidInput(f'namespace "{found.code}" is standard and stays as it is')
+        columns, moment = tables.namespaces.c, clock.millis(clock.now())
+        mine = (columns.sandbox_id == sandbox.id, columns.id == found.id)
+        with self._store.write() as connection:
+            if name.lower() != found.name.lower():
+                _check_free(connection, sandbox, "", name)
+            values = {"name": name, "description": description, "updated": moment}
+            connection.execute(update(tables.namespaces).where(*mine).values(values))
 
 
 def _namespace(row: Row[Any]) -> Namespace:

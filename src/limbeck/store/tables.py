@@ -374,6 +374,7 @@ segment_jobs = Table(
     Column("metrics", Text, nullable=False),
     Column("errors", Text, nullable=False),
     Column("evaluated", BigInteger, nullable=False),
+    Column("schedule_id", String),
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
     Index("ix_segment_jobs_sandbox", "sandbox_id", "created"),
@@ -388,6 +389,19 @@ memberships = Table(
     Column("realized", BigInteger, nullable=False),
     Column("exited", BigInteger, nullable=False),
     Column("evaluated", BigInteger, nullable=False),
+)
+
+segment_objects = Table(
+    "segment_objects",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("sandbox_id", ForeignKey("sandboxes.id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("etag", String, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Index("ix_segment_objects_kind", "sandbox_id", "kind", "created"),
 )
 
 # -- queue ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ def upgrade() -> None:
     _registry()
     _catalog()
     _lake()
+    _segmentation()
 
 
 def _access() -> None:
@@ -83,3 +84,21 @@ def _lake() -> None:
     op.create_index("ix_data_files_removed", "data_files", ["dataset_id", "removed_snapshot"])
     for table in ("snapshots", "data_files"):
         op.create_index(f"ix_{table}_batch", table, ["batch_id"])
+
+
+def _segmentation() -> None:
+    """Previews of rules, and schedules of segment jobs."""
+    op.add_column("segment_jobs", sa.Column("schedule_id", sa.String()))
+    op.create_table(
+        "segment_objects",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("sandbox_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("etag", sa.String(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("updated", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["sandbox_id"], ["sandboxes.id"], name=op.f("fk_segment_objects_sandbox_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_segment_objects")),
+    )
+    op.create_index("ix_segment_objects_kind", "segment_objects", ["sandbox_id", "kind", "created"])
