@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from limbeck.workflow.definition import Definition
     from limbeck.workflow.explain import explain
     from limbeck.workflow.run import run, steps
+    from limbeck.workflow.truth import truth
 
 __all__ = [
     "Client",
@@ -35,6 +36,7 @@ __all__ = [
     "explain",
     "run",
     "steps",
+    "truth",
 ]
 
 _HOMES = {
@@ -47,6 +49,7 @@ _HOMES = {
     "explain": "limbeck.workflow.explain",
     "run": "limbeck.workflow.run",
     "steps": "limbeck.workflow.run",
+    "truth": "limbeck.workflow.truth",
 }
 
 

@@ -43,11 +43,11 @@ def _remote(config: Config, sandbox: str | None) -> Client:
 def _embedded(settings: Settings, sandbox: str) -> Client:
     import httpx
 
-    from limbeck.access.service import LOCAL
     from limbeck.api.server import EmbeddedServer
     from limbeck.client import Client
     from limbeck.client.transport import TIMEOUT, Transport
     from limbeck.platform import Platform
+    from limbeck.scope import LOCAL
 
     platform = Platform(settings)
     try:

@@ -49,7 +49,8 @@ from limbeck.registry import Registry
 from limbeck.scope import Sandbox
 from limbeck.settings import Settings
 from limbeck.store import Store
-from limbeck.store.queue import Job
+from limbeck.store.audit import Audit
+from limbeck.store.queue import Job, Queue
 from limbeck.worker import Handler, Worker
 
 FEED_READERS = (DELTA_CURSOR, IDENTITY_CURSOR)
@@ -66,6 +67,8 @@ class Platform:
         self.settings = settings
         _prepare(settings)
         self.store = Store.open(settings.store_url)
+        self.queue = Queue(self.store)
+        self.audit = Audit(self.store, timedelta(days=settings.audit_retention_days))
         self.access = Access(self.store, settings.token_lifetime_s)
         self.engine = Engine(
             settings.scratch,
@@ -126,8 +129,14 @@ class Platform:
         )
         """Queries may run for hours: they have a worker of their own, so that nothing waits for them."""
 
+    @property
+    def workers(self) -> Mapping[str, Worker]:
+        """Who does the queued work, by what it is."""
+        return {"jobs": self.worker, "queries": self.query_worker}
+
     def start(self) -> None:
         """Begin to run queued work, after removing what crashes left behind."""
+        self.audit.forget()
         self.zone.storage.prepare()
         self.tidy()
         self.flows.sweep()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LOCAL = "local"
+"""The client id of processes that opened the home's folder themselves; no credential may be called so."""
+
 DEFAULT_MERGE_POLICY = "timestampOrdered-pdg-mp"
 """The one merge policy of a sandbox: all linked identities, the newest value (profile contract, section 3.2)."""
 

@@ -54,6 +54,8 @@ class Settings:
     """Largest body of a request that is not a file."""
     upload_mib: int = 256
     """Largest file of a batch, or part of one, in one request (REST contract, section 14.3)."""
+    audit_retention_days: float = 90.0
+    """How long it is told who has changed what."""
     token_lifetime_s: int = 86_399
     """Validity of an access token (REST contract, section 3.1)."""
 

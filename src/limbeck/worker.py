@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from limbeck import ids
+from limbeck import clock, ids
 from limbeck.errors import LimbeckError
 from limbeck.lock import HeldLock
 from limbeck.store import Store
@@ -33,6 +34,18 @@ TIDY_S = 3600.0
 """How often a worker removes what was left behind, between two jobs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """Whether a worker works."""
+
+    alive: bool
+    """Whether its thread goes on."""
+    seen: datetime
+    """When it last looked for a job, or said that it is at one."""
+    job: str | None
+    """The kind of the job in hand."""
+
+
 class Worker:
     """A thread that takes due jobs of the kinds it has handlers for, one after the other."""
 
@@ -53,6 +66,8 @@ class Worker:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="limbeck-worker", daemon=True)
+        self._seen = clock.now()
+        self._job: str | None = None
 
     def start(self) -> None:
         """Begin to work; what dead workers of this machine held is taken over at once."""
@@ -60,6 +75,10 @@ class Worker:
         self._lock = HeldLock(self._locks / self._owner)
         self._queue.reclaim(lambda owner: HeldLock.is_free(self._locks / owner))
         self._thread.start()
+
+    def pulse(self) -> Pulse:
+        """Return whether this worker works, and at what."""
+        return Pulse(self._thread.is_alive(), self._seen, self._job)
 
     def wake(self) -> None:
         """Look for work now, and for what is new in the feed."""
@@ -77,6 +96,7 @@ class Worker:
         self._follow()
         tidied = time.monotonic()
         while not self._stopping.is_set():
+            self._seen = clock.now()
             if time.monotonic() - tidied >= TIDY_S:
                 self._aside(self._tidy, "removing what was left behind")
                 tidied = time.monotonic()
@@ -89,6 +109,7 @@ class Worker:
         try:
             job = self._queue.lease(self._owner, self._handlers)
             if job is not None:
+                self._job = job.kind
                 self._work(job)
                 self._follow()
         except LimbeckError as failure:
@@ -97,6 +118,8 @@ class Worker:
         except Exception:
             log.exception("the worker waits, and tries again")
             return False
+        finally:
+            self._job = None
         return job is not None
 
     def _work(self, job: Job) -> None:
@@ -134,6 +157,7 @@ class Worker:
     def _beat(self, job: Job, done: threading.Event) -> None:
         while not done.wait(LEASE_MS / 3000):
             self._queue.heartbeat(job, self._owner)
+            self._seen = clock.now()
 
     def _follow(self) -> None:
         self._aside(self._after_job, "following the feed")

@@ -53,10 +53,6 @@ POST /collection/{id}
     DataIngestion.streamMessage
 POST /collection/batch/{id}
     DataIngestion.streamMessages
-GET /data/foundation/export/batches/{id}/failed
-    DataAccess.getBatchFailed
-GET /data/foundation/export/batches/{id}/meta
-    DataAccess.getBatchMeta
 refused: rows come in batches, not in streams
     FlowService.createConnectionStreaming FlowService.createFlowStreaming FlowService.createSourceConnectionStreaming
 refused: files go to the landing zone

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from limbeck.access import Access, NewCredential
-from limbeck.access.service import LOCAL, require_write
+from limbeck.access.service import require_write
 from limbeck.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
-from limbeck.scope import Principal
+from limbeck.scope import LOCAL, Principal
 from limbeck.settings import Settings
 from limbeck.store import Store
 from limbeck.store.tables import keys

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import limbeck
+from limbeck.cli import output
+from limbeck.cli.truth import truth as show_truth
 from limbeck.client import Client
+from limbeck.errors import InvalidInput, NotFound
 from limbeck.workflow import synthetic
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.ingest import CONTROL, groups
+from limbeck.workflow.question import Entity
 from limbeck.workflow.run import Run
 from tests.crash import run
 from tests.platforms import embedded
@@ -124,6 +131,73 @@ def test_the_labels_are_as_frequent_as_the_truth_says(story: Story) -> None:
     measures = "avg(probability), sqrt(sum(probability * (1 - probability))) / count(*)"
     ((expected, error),) = ask(story.made[0], f"select {measures} from truth where cutoff = '2026-04-09'")
     assert abs(story.summary["base_rate"] - expected) < 4 * error
+
+
+def test_truth_tells_what_the_truth_beside_the_data_says(story: Story) -> None:
+    found = limbeck.truth(story.client, story.path, story.home)
+
+    truth, scored = story.truth(), pq.read_table(story.run.scores).to_pylist()
+    scores = np.array([row["score"] for row in scored])
+    chances = np.array([truth[row["entity_id"]] for row in scored])
+    areas = found["roc_auc"]
+    assert areas["model"] == pytest.approx(roc_auc(scores, chances), abs=1e-3)  # which compares people with themselves
+    assert areas["oracle"] == pytest.approx(roc_auc(chances, chances), abs=1e-3)
+    assert areas["share"] == pytest.approx((areas["model"] - 0.5) / (areas["oracle"] - 0.5))
+    assert 0.5 < areas["share"] < 1
+
+    best = np.sort(scores)[-round(0.1 * len(scores))]
+    planned, audience = story.summary["audience"]["planned"], found["audience"]
+    assert (audience["people"], audience["threshold"]) == (planned["people"], planned["threshold"])
+    assert audience["planned"] == planned["precision"]
+    assert audience["true"] == pytest.approx(chances[scores >= best].mean())
+    assert audience["oracle"] == pytest.approx(np.sort(chances)[-planned["people"] :].mean())
+    assert found["calibration"]["true"] == pytest.approx(chances.mean())
+    assert sum(tenth["people"] for tenth in found["calibration"]["tenths"]) == found["people"] == len(scored)
+
+
+def test_truth_compares_with_the_outcomes_of_the_test(story: Story) -> None:
+    found = limbeck.truth(story.client, story.path, story.home)["test"]
+
+    rows = ask(
+        story.made[0],
+        """with forms as (select userid, timestamp as moment from events where type = 'web.formFilledOut'),
+        eligible as (select distinct userid from events where timestamp < '2026-04-09')
+        select probability, count(moment) > 0 from truth join eligible on eligible.userid = entity_id
+        left join forms on forms.userid = entity_id and moment >= cutoff and moment < cutoff + interval 21 day
+        where cutoff = '2026-04-09' group by entity_id, probability""",
+    )
+    chances, outcomes = np.array(rows, float).T
+    assert found["people"] == len(rows)
+    assert found["oracle"] == pytest.approx(roc_auc(chances, outcomes))
+    assert found["model"] == story.summary["test"]["roc_auc"]["value"]
+    assert found["converted"] == pytest.approx(outcomes.mean())
+    assert found["expected"] == pytest.approx(chances.mean())
+    assert abs(found["sigmas"]) < 4
+
+
+def test_truth_is_shown_to_people_and_to_programs(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    found, shown = limbeck.truth(story.client, story.path, story.home), []
+    for as_json in (False, True):
+        output.choose(json=as_json)
+        show_truth(story.client, story.path, story.home)
+        shown.append(capsys.readouterr().out)
+    assert f"true {found['audience']['true']:.1%}" in shown[0]
+    assert "goal.event" not in shown[0]
+    assert json.loads(shown[1]) == found
+
+
+def test_truth_says_what_is_to_be_done_where_nothing_is_scored(story: Story, tmp_path: Path) -> None:
+    path = example(tmp_path, folds="3")
+    with pytest.raises(NotFound, match=f"nobody is scored by newsletter yet; run: limbeck score {path}"):
+        limbeck.truth(story.client, path, story.home)
+
+
+def test_only_synthetic_persons_have_a_known_truth(story: Story) -> None:
+    with pytest.raises(InvalidInput, match=r"complete_journey.toml is not known.*section \[generator\]"):
+        limbeck.truth(story.client, EXAMPLE.parent / "complete_journey.toml", story.home)
+    pairs = replace(Definition.load(story.path), entity=Entity("message", "true"))
+    with pytest.raises(InvalidInput, match=r"newsletter.toml is not known.*\[entity\] asks about pairs"):
+        limbeck.truth(story.client, pairs, story.home)
 
 
 # -- what is delivered --------------------------------------------------------------------------------------------

@@ -211,7 +211,8 @@ Identity (10.3) tests/behaviour/test_identity.py /data/core
 Governance (11) tests/rest/test_errors.py /data/foundation
     - GET /dulepolicy/labels/core: labels are descriptors of the Schema Registry
     - GET /dataset/datasets/{id}/labels: labels are descriptors of the Schema Registry
-    - GET /audit/events: the Schema Registry tells the history of its resources
+Audit (11) tests/rest/test_audit.py /data/foundation/audit
+    GET /events
 Observability (12) tests/rest/test_observability.py /data/infrastructure/observability
     POST /insights/metrics
 Limbeck's own () tests/behaviour/test_client_sql.py

@@ -96,6 +96,8 @@ def test_every_route_says_what_it_needs_and_only_administrators_change_sandboxes
 READ_BY_POST = {
     "/data/foundation/access-control/acl/effective-policies",
     "/data/foundation/connectors/landingzone/credentials",
+    "/data/foundation/conversion/mappingSets/preview",
+    "/data/foundation/conversion/languages/el/validate",
     "/data/infrastructure/observability/insights/metrics",
     "/data/core/ups/access/entities",
     "/data/core/ups/preview",

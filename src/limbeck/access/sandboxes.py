@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from limbeck import clock, ids
 from limbeck.errors import Conflict, InvalidInput, NameTaken, NotFound
 from limbeck.scope import Sandbox
-from limbeck.store import Store, etags
+from limbeck.store import Store, audit, etags
 from limbeck.store.tables import metadata, organisations, sandboxes
 
 DEFAULT_SANDBOX = "prod"
@@ -69,6 +69,7 @@ class Sandboxes:
             found = _based_on(connection, org_id, name, etag)
             values = {"title": title, "updated": clock.millis(clock.now()), "etag": etags.new()}
             connection.execute(update(sandboxes).where(sandboxes.c.id == found.sandbox.id).values(values))
+            audit.record(connection, "update", "sandbox", name, audit.ORGANISATION, name=name)
             return _load(connection, org_id, name)
 
     def reset(self, org_id: str, name: str, etag: str | None = None) -> Described:
@@ -81,6 +82,7 @@ class Sandboxes:
             _empty(connection, found.sandbox)
             values = {"updated": clock.millis(clock.now()), "etag": etags.new(), "registry_etag": etags.new()}
             connection.execute(update(sandboxes).where(sandboxes.c.id == found.sandbox.id).values(values))
+            audit.record(connection, "reset", "sandbox", name, audit.ORGANISATION, name=name)
             return _load(connection, org_id, name)
 
     def delete(self, org_id: str, name: str, etag: str | None = None) -> None:
@@ -94,6 +96,7 @@ class Sandboxes:
             found = _based_on(connection, org_id, name, etag)
             _empty(connection, found.sandbox)
             connection.execute(delete(sandboxes).where(sandboxes.c.id == found.sandbox.id))
+            audit.record(connection, "delete", "sandbox", name, audit.ORGANISATION, name=name)
 
 
 def add(connection: Connection, org_id: str, name: str, type: str, title: str = "", created_by: str = "") -> None:
@@ -102,6 +105,7 @@ def add(connection: Connection, org_id: str, name: str, type: str, title: str = 
     about = {"id": ids.new_uuid(), "org_id": org_id, "name": name, "type": type, "title": title or name}
     times = {"created": moment, "updated": moment, "etag": etags.new(), "created_by": created_by}
     connection.execute(insert(sandboxes).values(**about, **times))
+    audit.record(connection, "create", "sandbox", name, audit.ORGANISATION, name=name)
 
 
 def _empty(connection: Connection, sandbox: Sandbox) -> None:

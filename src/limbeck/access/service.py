@@ -22,13 +22,11 @@ from limbeck.access.sandboxes import find as find_sandbox
 from limbeck.access.sas import AccountKey
 from limbeck.access.secrets import hashed, matches, new_secret
 from limbeck.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
-from limbeck.scope import Principal, Sandbox
-from limbeck.store import Store
+from limbeck.scope import LOCAL, Principal, Sandbox
+from limbeck.store import Store, audit
 from limbeck.store.tables import credentials, keys, organisations
 
 DEFAULT_ORG = "limbeck@LocalOrg"
-LOCAL = "local"
-"""The client id of processes that opened the home's folder themselves; no credential may be called so."""
 _ALGORITHM = "HS256"
 _ONE = select(credentials).where(credentials.c.client_id == bindparam("client"))
 
@@ -143,6 +141,7 @@ class Access:
             if made.client_id == LOCAL or _credential(connection, made.client_id) is not None:
                 raise NameTaken(f"credential {made.client_id!r} exists already")
             connection.execute(insert(credentials).values(row))
+            audit.record(connection, "create", "credential", made.client_id, audit.ORGANISATION)
         return made
 
     def credentials(self) -> list[Credential]:
@@ -157,6 +156,7 @@ class Access:
             mine = update(credentials).where(credentials.c.client_id == client_id)
             if connection.execute(mine.values(revoked=clock.millis(clock.now()))).rowcount == 0:
                 raise NotFound(f"no credential {client_id!r}")
+            audit.record(connection, "revoke", "credential", client_id, audit.ORGANISATION)
 
     # -- tokens --------------------------------------------------------------------------------------------
 
@@ -202,12 +202,11 @@ class Access:
     def enter(self, token: str, sandbox: str) -> tuple[Principal, Sandbox | None]:
         """Return who *token* stands for, and the sandbox of that name in their organisation, None if there is none.
 
-        Raise what `principal` raises, and `Forbidden` if they may not work in it. Every request begins so: it is one
-        transaction.
+        Raise what `principal` raises. Every request begins so: it is one transaction. Whether they may work there is
+        another question: `require_sandbox`.
         """
         with self._store.read() as connection:
             principal = self._principal(connection, token)
-            require_sandbox(principal, sandbox)
             return principal, find_sandbox(connection, principal.org_id, sandbox)
 
     def _principal(self, connection: Connection, token: str) -> Principal:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from limbeck import ids
 from limbeck.api import (
     accesscontrol,
+    auditlog,
     batches,
     blobs,
     catalog,
@@ -37,12 +38,14 @@ from limbeck.api import (
     shapes,
     sql,
 )
+from limbeck.api.auditlog import note_refusal
 from limbeck.api.document import Documented, Error, FlowError, ImsError, RegistryError, refusals
 from limbeck.api.limits import Limits, refusal
 from limbeck.errors import Internal, InvalidInput, LimbeckError, NotFound
 from limbeck.flow.storage import FolderStorage
 from limbeck.platform import Platform
 from limbeck.settings import MIB
+from limbeck.store import audit
 from limbeck.version import VERSION
 
 log = logging.getLogger("limbeck.api")
@@ -51,6 +54,7 @@ SERVICES = (
     ims,
     sandboxes,
     accesscontrol,
+    auditlog,
     schemaregistry,
     catalog,
     batches,
@@ -90,7 +94,6 @@ def create_app(platform: Platform, pg: tuple[str, int] | None = None, http: str 
     app.add_exception_handler(LimbeckError, _on_limbeck_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_crash)
     app.add_middleware(WithoutSlash)
     settings = platform.settings
     app.add_middleware(Limits, json_bytes=settings.json_body_mib * MIB, file_bytes=settings.upload_mib * MIB)
@@ -121,7 +124,7 @@ def shown(text: str) -> str:
 
 
 class RequestLog:
-    """Gives each request an id, which its answer carries and the log names."""
+    """Gives each request an id, which its answer carries and the log names; and an answer to what failed unforeseen."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -132,10 +135,12 @@ class RequestLog:
             return
         request_id = ids.new_uuid()
         scope.setdefault("state", {})["request_id"] = request_id
-        began = time.monotonic()
+        began, is_answered = time.monotonic(), False
 
         async def answer(message: Message) -> None:
+            nonlocal is_answered
             if message["type"] == "http.response.start":
+                is_answered = True
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 elapsed = (time.monotonic() - began) * 1000
                 named = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _WHO}
@@ -144,17 +149,27 @@ class RequestLog:
                 log.info("method=%s path=%s status=%d ms=%.0f request=%s client=%s sandbox=%s", *told)
             await send(message)
 
-        await self._app(scope, receive, answer)
+        with audit.acting(audit.Actor("", request_id)):
+            try:
+                await self._app(scope, receive, answer)
+            except Exception as error:
+                if is_answered:
+                    raise
+                log.error("request %s failed", request_id, exc_info=error)
+                told = Internal(f"an error of ours; the log tells more under request {request_id}")
+                await refusal(Request(scope), told)(scope, receive, answer)
 
 
 def _on_limbeck_error(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, LimbeckError):
+        note_refusal(request, error)
     return refusal(request, error if isinstance(error, LimbeckError) else Internal(str(error)))
 
 
 def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     told = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults)
-    return refusal(request, InvalidInput(f"the request is not understood: {told}"))
+    return _on_limbeck_error(request, InvalidInput(f"the request is not understood: {told}"))
 
 
 def _on_http_error(request: Request, error: Exception) -> JSONResponse:
@@ -164,9 +179,3 @@ def _on_http_error(request: Request, error: Exception) -> JSONResponse:
         return refusal(request, NotFound(f"{request.method} {request.url.path} is not served"))
     body = shapes.error(InvalidInput(str(getattr(error, "detail", error))), "", request.url.path)
     return JSONResponse(body | {"status": status}, status)
-
-
-def _on_crash(request: Request, error: Exception) -> JSONResponse:
-    request_id = getattr(request.state, "request_id", "")
-    log.error("request %s failed", request_id, exc_info=error)
-    return refusal(request, Internal(f"an error of ours; the log tells more under request {request_id}"))

@@ -7,10 +7,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from limbeck.access.service import require_admin, require_write
+from limbeck.access.service import require_admin, require_sandbox, require_write
 from limbeck.errors import Forbidden, LimbeckError, Unauthenticated
 from limbeck.platform import Platform
 from limbeck.scope import Principal, Sandbox
+from limbeck.store import audit
 
 
 class MissingHeader(LimbeckError):
@@ -47,7 +48,10 @@ def caller(request: Request) -> Caller:
     platform = platform_of(request)
     name = request.headers.get("x-sandbox-name", "prod")
     principal, sandbox = platform.access.enter(_bearer(request), name)
+    who = audit.actor()
+    who.client_id, who.sandbox = principal.client_id, None if sandbox is None else sandbox.id
     _require_headers(request, principal)
+    require_sandbox(principal, name)
     if sandbox is None:
         told = f"no sandbox {name!r} in organisation {principal.org_id}"
         raise Forbidden(f"{told}; the header x-sandbox-name says which one is meant")

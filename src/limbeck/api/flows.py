@@ -114,7 +114,7 @@ def explore(
     object_path: Annotated[str, Query(alias="object")] = "",
 ) -> Any:
     """GET /connectionSpecs/{id}/explore: what lies in the upload area, or the first rows of a file there."""
-    if spec_id != LANDING_ZONE_SOURCE:
+    if connection_spec(spec_id).id != LANDING_ZONE_SOURCE:
         raise NotServed(f"connection spec {spec_id} cannot be explored; {LANDING_ZONE_SOURCE} can")
     zone = caller.platform.zone
     if object_type == "file":

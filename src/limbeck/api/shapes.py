@@ -22,6 +22,7 @@ from limbeck.query.templates import Template
 from limbeck.registry.history import Change
 from limbeck.registry.namespaces import Namespace
 from limbeck.scope import DEFAULT_MERGE_POLICY, Principal, Sandbox
+from limbeck.store import audit
 from limbeck.xdm.json_schema import emit
 from limbeck.xdm.types import Object
 
@@ -112,6 +113,31 @@ def subject(value: Credential, role_id: str) -> dict[str, Any]:
         "subjectId": value.client_id,
         "sandboxes": ["*"] if value.sandboxes is None else sorted(value.sandboxes),
     }
+
+
+def audit_event(value: audit.Event, where: Sandbox) -> dict[str, Any]:
+    """Audit's event; what belongs to no sandbox has no `sandboxName`."""
+    return {
+        "id": value.id,
+        "timestamp": iso(value.at),
+        "imsOrgId": where.org_id,
+        **({} if value.sandbox == audit.ORGANISATION else {"sandboxName": where.name}),
+        "eventType": "Core",
+        "authId": value.client_id,
+        "userEmail": value.client_id,
+        "action": _capital(value.action),
+        "assetType": _capital(value.asset_type),
+        "assetId": value.asset_id,
+        "assetName": value.asset_name,
+        "status": value.status,
+        "failureCode": value.failure_code,
+        "requestId": value.request_id,
+        "region": "local",
+    }
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def registry_stats(where: Sandbox, found: Mapping[str, Sequence[Any]], unions: int, recent: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from limbeck import clock, ids
 from limbeck.audience.model import Audience, Membership
 from limbeck.errors import InvalidInput, NotFound
 from limbeck.scope import Sandbox
-from limbeck.store import Store, etags
+from limbeck.store import Store, audit, etags
 from limbeck.store.tables import audiences, memberships
 
 
@@ -32,6 +32,7 @@ class Definitions:
             connection.execute(
                 insert(audiences).values(id=made, sandbox_id=sandbox.id, created=moment, updated=moment, **row)
             )
+            audit.record(connection, "create", "segment", made, sandbox.id, name=name)
         return self.get(sandbox, made)
 
     def change(
@@ -50,6 +51,7 @@ class Definitions:
         with self._store.write() as connection:
             _require_etag(connection, sandbox, audience_id, etag)
             connection.execute(update(audiences).where(audiences.c.id == audience_id).values(values))
+            audit.record(connection, "update", "segment", audience_id, sandbox.id, name=name)
         return self.get(sandbox, audience_id)
 
     def get(self, sandbox: Sandbox, audience_id: str) -> Audience:
@@ -72,6 +74,7 @@ class Definitions:
         with self._store.write() as connection:
             _require_etag(connection, sandbox, audience_id, etag)
             connection.execute(delete(audiences).where(audiences.c.id == audience_id))
+            audit.record(connection, "delete", "segment", audience_id, sandbox.id)
 
     def membership(self, audience_id: str) -> Membership | None:
         """Return who was in after the last evaluation; None before the first."""

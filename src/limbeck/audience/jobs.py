@@ -22,7 +22,7 @@ from limbeck.audience.service import Audiences
 from limbeck.errors import InvalidInput, LimbeckError, NotFound
 from limbeck.lock import file_lock
 from limbeck.scope import Sandbox
-from limbeck.store import Store
+from limbeck.store import Store, audit
 from limbeck.store.queue import Job, enqueue
 from limbeck.store.tables import segment_jobs
 
@@ -54,6 +54,7 @@ class SegmentJobs:
         wanted, made = self._wanted(sandbox, list(dict.fromkeys(audience_ids))), ids.new_uuid()
         with self._store.write() as connection:
             add(connection, sandbox, wanted, job_id=made, evaluated=evaluated)
+            audit.record(connection, "create", "segment job", made, sandbox.id)
         return self.get(sandbox, made)
 
     def known(self, sandbox: Sandbox, audience_ids: Sequence[str]) -> list[str]:

@@ -121,6 +121,20 @@ def explain(
 
 
 @app.command()
+def truth(
+    definition: DefinitionFile,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare the scores of synthetic people with the truth. Runs no step."""
+    from limbeck.cli import truth as true
+
+    with _connected(home, config, json) as client:
+        true.truth(client, definition, home)
+
+
+@app.command()
 def connect(
     home: HomeOption = None,
     config: ConfigOption = None,

@@ -14,7 +14,7 @@ from limbeck.errors import EtagMissing, NotFound
 from limbeck.flow.model import Resource, ResourceKind
 from limbeck.registry import json_patch
 from limbeck.scope import Sandbox
-from limbeck.store import Store, etags
+from limbeck.store import Store, audit, etags
 from limbeck.store.tables import flow_resources
 
 Body = Mapping[str, Any]
@@ -76,19 +76,27 @@ def create(connection: Connection, sandbox: Sandbox, kind: ResourceKind, body: B
     row = {"id": resource_id, "sandbox_id": sandbox.id, "kind": kind, "etag": _new_etag()}
     times = {"created": moment, "updated": moment}
     connection.execute(insert(flow_resources).values(body=json.dumps(dict(body)), **row, **times))
-    return load(connection, sandbox, kind, resource_id)
+    made = load(connection, sandbox, kind, resource_id)
+    _audit(connection, "create", made)
+    return made
 
 
 def change(connection: Connection, found: Resource, body: Body) -> Resource:
     """Replace a resource's body inside the caller's transaction."""
     values = {"body": json.dumps(dict(body)), "etag": _new_etag(), "updated": clock.millis(clock.now())}
     connection.execute(update(flow_resources).where(flow_resources.c.id == found.id).values(values))
+    _audit(connection, "update", found)
     return _resource(connection.execute(select(flow_resources).where(flow_resources.c.id == found.id)).one())
 
 
 def remove(connection: Connection, found: Resource) -> None:
     """Delete a resource inside the caller's transaction; a flow's runs and taken files go with it."""
     connection.execute(delete(flow_resources).where(flow_resources.c.id == found.id))
+    _audit(connection, "delete", found)
+
+
+def _audit(connection: Connection, action: str, found: Resource) -> None:
+    audit.record(connection, action, found.kind, found.id, found.sandbox_id, name=str(found.body.get("name", "")))
 
 
 def patched(found: Resource, operations: Sequence[Mapping[str, Any]], etag: str | None) -> Body:

@@ -34,7 +34,7 @@ from limbeck.ingest import Ingest
 from limbeck.lake import Lake
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
-from limbeck.store import Store, queue
+from limbeck.store import Store, audit, queue
 from limbeck.store.queue import Later
 from limbeck.store.tables import organisations, sandboxes
 
@@ -270,6 +270,7 @@ class FlowService:
                     raise WrongState(f"flow {flow.id} is disabled; enable it first")
                 self._runner(checks.kind(flow)).check_run(flow, payload)
                 run_ids.append(runs.add(connection, flow, payload))
+                audit.record(connection, "run", "flow", flow.id, sandbox.id, name=str(flow.body.get("name", "")))
         return [self.runs.get(sandbox, run_id) for run_id in run_ids]
 
     def _metrics(self, run: Run) -> Metrics:

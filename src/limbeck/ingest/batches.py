@@ -25,10 +25,10 @@ from limbeck.ingest.rejected import refusal
 from limbeck.ingest.trial import Mapped, tried
 from limbeck.lake import Batch, Dataset, Lake, batches
 from limbeck.lake.revert import Reverting, require_success
-from limbeck.store import Store
+from limbeck.store import Store, audit
 from limbeck.store.queue import enqueue
 from limbeck.store.tables import batches as batch_rows
-from limbeck.store.tables import staged_files
+from limbeck.store.tables import datasets, staged_files
 from limbeck.xdm.types import Schema
 
 PROMOTE = "ingest.promote"
@@ -81,6 +81,7 @@ class Ingest:
             opened = batches.status_of(connection, made)
             for batch_id in opened.predecessors:
                 _require_predecessor(connection, dataset, batch_id)
+            audit.record(connection, "create", "batch", made, dataset.sandbox_id)
         return opened
 
     def upload(self, batch: Batch, name: str, body: BinaryIO) -> None:
@@ -164,6 +165,7 @@ class Ingest:
             if status == "loading":
                 batches.change(connection, batch.id, status="loaded")
                 enqueue(connection, PROMOTE, batch.id)
+                _audit(connection, "complete", batch)
             elif status in ("aborted", "abandoned"):
                 raise WrongState(f"batch {batch.id} was {status} and cannot be completed")
 
@@ -174,6 +176,7 @@ class Ingest:
             if found.status != "aborted":
                 _require_loading(found)
                 _end(connection, batch.id, status="aborted")
+                _audit(connection, "abort", batch)
         self._staging.delete(batch.id)
 
     def fail(self, batch: Batch) -> None:
@@ -184,6 +187,7 @@ class Ingest:
                 _require_loading(found)
                 told = {"code": "INGEST-105-400", "description": "its sender said that it failed", "rows": []}
                 _end(connection, batch.id, status="failed", errors=json.dumps([told]))
+                _audit(connection, "fail", batch)
         self._staging.delete(batch.id)
 
     def revert(self, batch: Batch) -> None:
@@ -306,6 +310,11 @@ class Ingest:
 def _require_loading(batch: Batch) -> None:
     if batch.status != "loading":
         raise WrongState(f"batch {batch.id} is in status {batch.status}; this is possible only while it is loading")
+
+
+def _audit(connection: Connection, action: str, batch: Batch) -> None:
+    place = connection.execute(select(datasets.c.sandbox_id).where(datasets.c.id == batch.dataset_id)).scalar_one()
+    audit.record(connection, action, "batch", batch.id, place)
 
 
 def _require_predecessor(connection: Connection, dataset: Dataset, batch_id: str) -> None:

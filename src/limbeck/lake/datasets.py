@@ -14,7 +14,7 @@ from limbeck.errors import InvalidInput, NameTaken, NotFound
 from limbeck.lake.model import Dataset, Tags, in_profile, sample_of
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
-from limbeck.store import Store, etags
+from limbeck.store import Store, audit, etags
 from limbeck.store.tables import datasets, organisations, sandboxes, snapshots
 from limbeck.xdm.types import Schema
 
@@ -82,6 +82,7 @@ class Datasets:
         connection.execute(
             insert(snapshots).values(dataset_id=dataset_id, id=0, operation="create", rows_added=0, created=moment)
         )
+        audit.record(connection, "create", "dataset", dataset_id, sandbox.id, name=name)
         return dataset_id
 
     def get(self, sandbox: Sandbox, dataset_id: str) -> Dataset:
@@ -154,6 +155,7 @@ class Datasets:
                 if in_profile(tags) and not in_profile(json.loads(before.tags)):
                     values["profile_since"] = datasets.c.snapshot
             connection.execute(update(datasets).where(*own).values(values))
+            audit.record(connection, "update", "dataset", dataset_id, sandbox.id, name=name or "")
         return self.get(sandbox, dataset_id)
 
     def drop(
@@ -177,6 +179,7 @@ class Datasets:
             mine = delete(datasets).where(datasets.c.id.in_(gone), datasets.c.sandbox_id == sandbox.id)
             if connection.execute(mine).rowcount == 0:
                 raise _absent(sandbox, dataset_id)
+            audit.record(connection, "delete", "dataset", dataset_id, sandbox.id)
             if also is not None:
                 also(connection)
 

@@ -14,7 +14,7 @@ from limbeck.lake.model import DataFile, Dataset
 from limbeck.lake.publish import Publication, place, publish
 from limbeck.lake.removal import Instead, Removal, holding, staying
 from limbeck.lake.service import Also, Lake
-from limbeck.store import Store
+from limbeck.store import Store, audit
 
 ATTEMPTS = 5
 """How often files may be merged while a removal is prepared."""
@@ -37,8 +37,12 @@ class Reverting:
         def attempt() -> None:
             batch = self._lake.batches.by_id(batch_id)
             if batch.status != "inactive":
-                removal = self._prepared([batch])
-                publish(self._store, [Publication(batch.dataset_id, (), None, "revert", removal=removal)])
+                removal, where = self._prepared([batch]), self._lake.datasets.by_id(batch.dataset_id).sandbox_id
+                publish(
+                    self._store,
+                    [Publication(batch.dataset_id, (), None, "revert", removal=removal)],
+                    lambda connection: audit.record(connection, "revert", "batch", batch_id, where),
+                )
 
         _retried(attempt)
 

@@ -21,7 +21,7 @@ from limbeck.lake.observed import observed
 from limbeck.lake.publish import Publication, add_snapshot, fingerprint_of, place, publish
 from limbeck.registry import Registry
 from limbeck.scope import Sandbox
-from limbeck.store import Store
+from limbeck.store import Store, audit
 from limbeck.store.tables import data_files
 from limbeck.xdm.arrow import arrow_schema
 from limbeck.xdm.types import Object
@@ -112,6 +112,7 @@ class Lake:
         placed = place(self.folder, dataset.id, sources)
         with self._store.write() as connection:
             _publish_statement(connection, dataset.id, placed, operation, created_by)
+            audit.record(connection, "insert", "dataset", dataset.id, dataset.sandbox_id, name=dataset.name)
 
     def promote(self, dataset: Dataset, sources: Sequence[Path], batch_id: str, *, also: Also | None = None) -> None:
         """Publish the finished Parquet files of a batch as the next snapshot of *dataset*, all or none.

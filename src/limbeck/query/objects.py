@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from limbeck import clock, ids
 from limbeck.errors import NameTaken, NotFound, StaleEtag
 from limbeck.scope import Sandbox
-from limbeck.store import Store, etags
+from limbeck.store import Store, audit, etags
 from limbeck.store.tables import query_objects
 
 Body = Mapping[str, Any]
@@ -77,10 +77,13 @@ class Objects:
         with self._store.write() as connection:
             return create(connection, sandbox, kind, body, name=name, created_by=created_by)
 
-    def change(self, found: QueryObject, body: Body) -> QueryObject:
-        """Replace an object's body; raise `StaleEtag` if it has changed since it was read, or is gone."""
+    def change(self, found: QueryObject, body: Body, action: str | None = "update") -> QueryObject:
+        """Replace an object's body; raise `StaleEtag` if it has changed since it was read, or is gone.
+
+        *action* is how the audit calls it; None for a change that nobody has asked for.
+        """
         with self._store.write() as connection:
-            return change(connection, found, body)
+            return change(connection, found, body, action)
 
     def remove(self, found: QueryObject, etag: str | None = None) -> None:
         """Delete an object; one that is gone already is left alone. Raise `StaleEtag` if *etag* is another's."""
@@ -116,6 +119,7 @@ def every(connection: Connection, sandbox: Sandbox, kind: str) -> list[QueryObje
 def remove(connection: Connection, found: QueryObject) -> None:
     """Delete an object inside the caller's transaction; one that is gone already is left alone."""
     connection.execute(delete(query_objects).where(query_objects.c.id == found.id))
+    _audit(connection, "delete", found)
 
 
 def create(
@@ -128,16 +132,24 @@ def create(
     row = {"id": object_id, "sandbox_id": sandbox.id, "kind": kind, "name": name or object_id}
     state = {"body": json.dumps(dict(body)), "etag": etags.new(), "created_by": created_by}
     connection.execute(insert(query_objects).values(**row, **state, created=moment, updated=moment))
-    return load(connection, sandbox, kind, object_id)
+    made = load(connection, sandbox, kind, object_id)
+    _audit(connection, "create", made)
+    return made
 
 
-def change(connection: Connection, found: QueryObject, body: Body) -> QueryObject:
+def change(connection: Connection, found: QueryObject, body: Body, action: str | None = "update") -> QueryObject:
     """Replace an object's body inside the caller's transaction; raise `StaleEtag` as `Objects.change` does."""
     values = {"body": json.dumps(dict(body)), "etag": etags.new(), "updated": clock.millis(clock.now())}
     mine = (query_objects.c.id == found.id, query_objects.c.etag == found.etag)
     if connection.execute(update(query_objects).where(*mine).values(values)).rowcount == 0:
         raise StaleEtag(f"{found.kind} {found.name} has changed since it was read: read it again and retry")
+    if action is not None:
+        _audit(connection, action, found)
     return _object(connection.execute(select(query_objects).where(query_objects.c.id == found.id)).one())
+
+
+def _audit(connection: Connection, action: str, found: QueryObject) -> None:
+    audit.record(connection, action, found.kind, found.id, found.sandbox_id, name=found.name)
 
 
 def _etag_of(connection: Connection, found: QueryObject) -> str:

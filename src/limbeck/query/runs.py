@@ -118,7 +118,7 @@ class QueryRuns:
 
     def cancel(self, sandbox: Sandbox, run_id: str) -> None:
         """End a run that waits or is going on; raise `WrongState` for one that has ended."""
-        if not self._move(sandbox, run_id, state="KILLED", ended=clock.millis(clock.now())):
+        if not self._move(sandbox, run_id, "cancel", state="KILLED", ended=clock.millis(clock.now())):
             raise WrongState(f"query {run_id} has ended and cannot be cancelled")
 
     def delete(self, sandbox: Sandbox, run_id: str, *, softly: bool = False) -> None:
@@ -127,7 +127,7 @@ class QueryRuns:
         if run_of(found).state not in ENDED:
             raise WrongState(f"query {run_id} has not ended; cancel it first")
         if softly:
-            self._query.objects.change(found, {**found.body, "deleted": True})
+            self._query.objects.change(found, {**found.body, "deleted": True}, "hide")
         else:
             self._query.objects.remove(found)
 
@@ -203,8 +203,8 @@ class QueryRuns:
         state = "SUCCESS" if failure is None else "FAILED"
         self._move(sandbox, run_id, state=state, errors=errors, rows=rows, ended=clock.millis(clock.now()))
 
-    def _move(self, sandbox: Sandbox, run_id: str, **changes: Any) -> bool:
-        """Change a run that has not ended; return whether it could be."""
+    def _move(self, sandbox: Sandbox, run_id: str, action: str | None = None, **changes: Any) -> bool:
+        """Change a run that has not ended; return whether it could be. *action* is how the audit calls it."""
         while True:
             try:
                 found = self._query.objects.get(sandbox, KIND, run_id)
@@ -213,7 +213,7 @@ class QueryRuns:
             if found.body["state"] in ENDED:
                 return False
             try:
-                self._query.objects.change(found, {**found.body, **changes})
+                self._query.objects.change(found, {**found.body, **changes}, action)
             except StaleEtag:
                 continue
             return True

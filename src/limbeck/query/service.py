@@ -26,7 +26,7 @@ from limbeck.query.statements.context import Kind, Services, Statement
 from limbeck.query.templates import Templates
 from limbeck.registry import Registry
 from limbeck.scope import Principal, Sandbox
-from limbeck.store import Store
+from limbeck.store import Store, audit
 from limbeck.xdm.types import Type
 
 __all__ = ["Parameter", "QueryService", "Result", "SqlSession", "View"]
@@ -70,7 +70,8 @@ class QueryService:
         statement, kind = self._statement(sandbox, sql, principal, params, session, interrupt)
         if kind.writes and principal is not None:
             require_write(principal)
-        result = kind.run(statement)
+        with audit.acting(_actor(principal)):
+            result = kind.run(statement)
         result.command = result.command or kind.tag
         return result
 
@@ -156,6 +157,12 @@ def _parsed(sql: str) -> tuple[exp.Expr, object | None, Kind]:
     if kind is None:
         raise FeatureNotSupported(f"{tree.key.upper()} is not served as a statement", position=position(tree))
     return tree, command, kind
+
+
+def _actor(principal: Principal | None) -> audit.Actor:
+    """Return who runs a statement: the one of the request, or who has logged in at the wire or queued it."""
+    now = audit.actor()
+    return now if principal is None or now.client_id == principal.client_id else audit.Actor(principal.client_id)
 
 
 def _kind_of(sql: str) -> Kind:

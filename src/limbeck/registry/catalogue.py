@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +14,15 @@ from limbeck.errors import NotFound, StaleEtag
 from limbeck.registry import history
 from limbeck.registry.resolve import Body, Node
 from limbeck.scope import Sandbox
-from limbeck.store import tables
+from limbeck.store import audit, tables
 from limbeck.xdm import standard
 
 KINDS = {"schemas": "schema", "fieldgroups": "field group", "classes": "class", "datatypes": "data type"}
 """The kinds a tenant may create, and what one of them is called."""
+
+
+ASSETS = {"schemas": "schema", "fieldgroups": "field group", "classes": "class", "datatypes": "data type"}
+"""How the audit calls kinds of resources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class Catalogue:
             )
         )
         history.note(self.connection, self.sandbox, kind, None, body)
+        if not hidden:
+            self._audit("create", kind, body)
         self.seen.clear()
 
     def update(self, old: Entry, body: Body) -> None:
@@ -113,13 +119,19 @@ class Catalogue:
         if done.rowcount == 0:
             raise StaleEtag(f'"{body["$id"]}" has changed since it was read: read it again and retry')
         history.note(self.connection, self.sandbox, old.kind, old.body, body)
+        self._audit("update", old.kind, body)
 
     def delete(self, entry: Entry) -> None:
         """Forget a stored resource with its descriptors and its history."""
         for table, column in _ABOUT:
             mine = (table.c.sandbox_id == self.sandbox.id, column == entry.id)
             self.connection.execute(table.delete().where(*mine))
+        self._audit("delete", entry.kind, entry.body)
         self.seen.clear()
+
+    def _audit(self, action: str, kind: str, body: Mapping[str, Any]) -> None:
+        name = str(body.get("title", ""))
+        audit.record(self.connection, action, ASSETS.get(kind, kind), body["$id"], self.sandbox.id, name=name)
 
     def _own(self) -> Select[Any]:
         return select(tables.resources).where(tables.resources.c.sandbox_id == self.sandbox.id)

@@ -14,7 +14,7 @@ from limbeck.errors import InvalidSchema, NotFound, nearest
 from limbeck.registry.catalogue import Catalogue, Entry
 from limbeck.registry.compose import fields_of
 from limbeck.registry.resolve import Body, Node
-from limbeck.store import etags, tables
+from limbeck.store import audit, etags, tables
 from limbeck.xdm.types import Array, Identity, Map, Object, Scalar, Type
 
 IDENTITY = "xdm:descriptorIdentity"
@@ -65,6 +65,8 @@ def create(body: Mapping[str, Any], catalogue: Catalogue, descriptor_id: str | N
             created=millis(now()),
         )
     )
+    action = "create" if descriptor_id is None else "update"
+    audit.record(catalogue.connection, action, "descriptor", out["@id"], catalogue.sandbox.id)
     return out
 
 
@@ -81,12 +83,17 @@ def load(descriptor_id: str, catalogue: Catalogue) -> tuple[Body, str]:
 
 def replace(descriptor_id: str, body: Mapping[str, Any], etag: str | None, catalogue: Catalogue) -> None:
     """Put *body* in the place of a descriptor; raise `StaleEtag`, and what `create` raises."""
-    delete(descriptor_id, etag, catalogue)
+    _remove(descriptor_id, etag, catalogue)
     create(body, catalogue, descriptor_id)
 
 
 def delete(descriptor_id: str, etag: str | None, catalogue: Catalogue) -> None:
     """Forget the descriptor with this `@id`; raise `NotFound` if there is none, `StaleEtag` if it has another etag."""
+    _remove(descriptor_id, etag, catalogue)
+    audit.record(catalogue.connection, "delete", "descriptor", descriptor_id, catalogue.sandbox.id)
+
+
+def _remove(descriptor_id: str, etag: str | None, catalogue: Catalogue) -> None:
     etags.require(f'descriptor "{descriptor_id}"', load(descriptor_id, catalogue)[1], etag)
     catalogue.connection.execute(tables.descriptors.delete().where(*_mine(descriptor_id, catalogue)))
 

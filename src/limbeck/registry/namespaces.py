@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, func, insert, or_, select, update
 from limbeck import clock
 from limbeck.errors import InvalidInput, NameTaken, nearest
 from limbeck.scope import Sandbox
-from limbeck.store import Store, tables
+from limbeck.store import Store, audit, tables
 
 TYPES = ("COOKIE", "CROSS_DEVICE", "DEVICE", "EMAIL", "MOBILE", "NON_PEOPLE", "PARTNER", "PHONE")
 """What a namespace may be of."""
@@ -93,6 +93,7 @@ class Namespaces:
             state = {"description": description, "created_by": created_by, "created": moment, "updated": moment}
             row = {"id": found.id, "code": code, "name": name, "type": kind, "sandbox_id": sandbox.id}
             connection.execute(insert(tables.namespaces).values(**row, **state))
+            audit.record(connection, "create", "namespace", str(found.id), sandbox.id, name=code)
         return found
 
     def change(self, sandbox: Sandbox, found: Namespace, name: str, description: str) -> None:

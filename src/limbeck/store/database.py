@@ -43,7 +43,7 @@ class Store:
         version or cannot be opened.
         """
         try:
-            engine = create_engine(url, pool_size=8, max_overflow=24)
+            engine = create_engine(url, pool_size=8, max_overflow=24, hide_parameters=True)  # they would stand in logs
         except (ArgumentError, ImportError) as error:
             raise HomeError(f"the metadata store {_shown(url)} cannot be opened: {error}") from error
         (_prepare_sqlite if engine.dialect.name == "sqlite" else _prepare_postgresql)(engine)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, func, insert, or_, select, update
 
 from limbeck import clock, ids
 from limbeck.store.database import Store
@@ -128,6 +128,16 @@ class Queue:
         with self._store.write() as connection:
             theirs = update(jobs).where(jobs.c.owner.in_(dead), jobs.c.status == "leased")
             return connection.execute(theirs.values(due=clock.millis(clock.now()))).rowcount
+
+    def depth(self) -> dict[str, int]:
+        """Return how many jobs are due, wait for their time, are being done, and have failed."""
+        moment = clock.millis(clock.now())
+        state = case((and_(jobs.c.status == "queued", jobs.c.due > moment), "waiting"), else_=jobs.c.status)
+        with self._store.read() as connection:
+            rows = connection.execute(select(state, func.count()).group_by(state)).all()
+        found = {str(status): int(count) for status, count in rows}
+        named = {"due": "queued", "waiting": "waiting", "running": "leased", "failed": "failed"}
+        return {name: found.get(status, 0) for name, status in named.items()}
 
     def _due(self, moment: int, kinds: Collection[str] | None) -> bool:
         with self._store.read() as connection:

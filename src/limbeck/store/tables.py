@@ -74,6 +74,24 @@ keys = Table(
     Column("value", String, nullable=False),
 )
 
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", String, nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("sandbox", String, nullable=False),
+    Column("client_id", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("asset_type", String, nullable=False),
+    Column("asset_id", String, nullable=False),
+    Column("asset_name", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("failure_code", String, nullable=False),
+    Column("request_id", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # -- registry ---------------------------------------------------------------------------------------------------
 
 resources = Table(

@@ -42,6 +42,8 @@ FEATURIZE = ("aggregates", "features", "featurize", "names", "times")
 """Modules whose code decides what a feature set holds."""
 
 SUMMARY, REPORT, SCORES = "summary.json", "report.html", "scores.parquet"
+TRUTH = "truth.parquet"
+"""In the folder of synthetic data."""
 
 
 class Progress(Protocol):
@@ -64,6 +66,10 @@ class Done:
     """Files of the scoring set; none before `export`."""
     model: Kept | None = None
     scores: Path | None = None
+    test: tuple[Path, ...] = ()
+    """Files of the test set; none before `export`."""
+    truth: Path | None = None
+    """What is true of synthetic people; None where that is not known."""
 
 
 class Silent:
@@ -177,10 +183,13 @@ class Run:
         if len(datasets) < len(found):
             return Done({})
         self.datasets = datasets  # step 1 is done; the keys of the others depend on it
-        features = tuple(sorted(self._result(f"score-{self.feature_key}").glob("*.parquet")))
+        features, test = (
+            tuple(sorted(self._result(f"{name}-{self.feature_key}").glob("*.parquet"))) for name in ("score", "test")
+        )
+        truth = self._generated_folder / TRUTH if self.definition.generator is not None else None
         kept = self._tracking.look(self.definition.name, self.model_key)
         scores = self._scores_of(kept) if kept else None
-        return Done(datasets, features, kept, scores if scores and scores.is_file() else None)
+        return Done(datasets, features, kept, _existing(scores), test, _existing(truth))
 
     # -- step 1 ---------------------------------------------------------------------------------------------------
 
@@ -612,6 +621,10 @@ def _writable(folder: Path) -> None:
 def _write(path: Path, content: str | bytes) -> None:
     with whole(path) as beside:
         beside.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _existing(path: Path | None) -> Path | None:
+    return path if path is not None and path.is_file() else None
 
 
 def _snapshot(loaded: Loaded) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from limbeck.access.service import LOCAL
 from limbeck.errors import DuplicateTable, Forbidden, SqlError, UndefinedTable
 from limbeck.lake import Dataset
 from limbeck.lake.datasets import sample_ids
@@ -19,6 +18,7 @@ from limbeck.query.session import SqlSession
 from limbeck.query.statements.context import Kind, Parser, Reading, Statement
 from limbeck.query.statements.fit import fitted
 from limbeck.query.words import Words
+from limbeck.scope import LOCAL
 from limbeck.xdm.arrow import from_arrow
 
 MOST = 5

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from limbeck.access.service import LOCAL
 from limbeck.errors import Forbidden, NotFound, SqlError, SqlSyntaxError, UndefinedTable, WrongObject, nearest
 from limbeck.lake import Dataset
 from limbeck.query.objects import VIEW, QueryObject
 from limbeck.query.statements.context import Statement
+from limbeck.scope import LOCAL
 
 Parts = Sequence[str]
 

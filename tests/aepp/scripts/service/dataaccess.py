@@ -3,7 +3,7 @@ import io
 import pandas as pd
 
 from aepp import dataaccess
-from service.world import OURS, PEOPLE, equal, people, people_batch, user
+from service.world import OURS, PEOPLE, equal, people, people_batch, refused, user
 
 files = dataaccess.DataAccess()
 (listed,) = files.getBatchFiles(people_batch)
@@ -18,3 +18,5 @@ equal(len(body.getvalue()), held["length"])
 table = files.transformDataToDataFrame(body)
 equal(sorted(row["userid"] for row in table[OURS]), [user(n) for n in range(PEOPLE)])
 equal(sorted(pd.read_parquet(body)["_id"]), sorted(f"{n}" for n in range(PEOPLE)))
+equal(files.getBatchFailed(people_batch), [])
+refused(files.getBatchMeta(people_batch, path="nothing"), "nothing")

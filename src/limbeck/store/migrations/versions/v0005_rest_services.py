@@ -11,6 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     _access()
+    _audit()
     _registry()
     _catalog()
     _lake()
@@ -24,6 +25,21 @@ def _access() -> None:
     for name in ("title", "created_by", "etag"):
         op.add_column("sandboxes", sa.Column(name, sa.String(), nullable=False, server_default=""))
     op.add_column("sandboxes", sa.Column("updated", sa.BigInteger(), nullable=False, server_default="0"))
+
+
+def _audit() -> None:
+    """What was changed, by whom."""
+    texts = ("sandbox", "client_id", "action", "asset_type", "asset_id", "asset_name", "status", "failure_code")
+    op.create_table(
+        "audit_events",
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        *(sa.Column(name, sa.String(), nullable=False) for name in (*texts, "request_id")),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_audit_events")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_audit_events_at"), "audit_events", ["at"])
 
 
 def _registry() -> None:

@@ -1,0 +1,183 @@
+"""What a forecast is worth beside the truth, which only synthetic data know: computed from what is there.
+
+An outcome is partly luck, so the measures are of true probabilities. The expected ROC-AUC of scores is that of people
+who each convert by a chance of their own: of all pairs of two people, weighed by the chance that the first converts and
+the second does not, the share that the scores rank rightly (equal scores count half). The *oracle* ranks by the true
+probabilities themselves, and no ranking is to be expected above it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from limbeck.client import Client
+from limbeck.errors import InvalidInput, NotFound
+from limbeck.settings import Settings
+from limbeck.workflow import activate
+from limbeck.workflow.definition import Definition
+from limbeck.workflow.evaluate import Numbers, Ranking
+from limbeck.workflow.run import Done, Run
+from limbeck.workflow.tracking import Kept
+
+TENTHS = 10
+
+Truth = dict[str, Any]
+
+
+def truth(client: Client, definition: Definition | Path | str, home: Path | str | None = None) -> Truth:
+    """Return how the scores of a definition with `[generator]` compare with the truth, as values for JSON.
+
+    `roc_auc` has the expected areas of `model` and `oracle` at the scoring cutoff and `share`, the part of the way from
+    0.5 to the oracle that the model went; `test` the areas against the outcomes at the test cutoff, and `sigmas`, how
+    many standard errors their number lies from what the truth says; `calibration` the `tenths` of the people by score,
+    each with mean `score`, mean `true` probability and `error`, and the mean `error` of them all; `audience` the
+    planned precision beside the true one (None if nobody is chosen). No step is run: raise `NotFound` for what is not
+    done yet, `InvalidInput` for a definition whose truth is not known.
+    """
+    loaded = definition if isinstance(definition, Definition) else Definition.load(definition)
+    _check(loaded)
+    done = Run(loaded, client, Settings.load(home).home).look()
+    if done.model is None or done.scores is None or not done.test:
+        raise NotFound(f"nobody is scored by {loaded.name} yet; run: limbeck score {loaded.path}")
+    if done.truth is None:
+        raise NotFound(f"the truth of {loaded.name} is no longer in the home; run: limbeck generate {loaded.path}")
+    scored = joined(pq.read_table(done.scores, columns=["entity_id", "cutoff", "score"]), done.truth)
+    scores, chances = scored["score"].to_numpy(), scored["probability"].to_numpy()
+    return {
+        "name": loaded.name,
+        "title": loaded.title,
+        "definition": str(loaded.path.absolute()),
+        "cutoff": loaded.cutoffs.score.isoformat(),
+        "people": len(scores),
+        "roc_auc": areas(scores, chances),
+        "test": _tested(loaded, done.model, done.test, done.truth),
+        "calibration": calibration(scores, chances),
+        "audience": _audience(client, loaded, done, scores, chances),
+    }
+
+
+def _check(definition: Definition) -> None:
+    if definition.generator is None:
+        raise InvalidInput(
+            f"the truth of {definition.path} is not known: its events are not synthetic; it is for a definition with a "
+            "section [generator], such as examples/newsletter.toml"
+        )
+    if definition.entity is not None:
+        raise InvalidInput(
+            f"the truth of {definition.path} is not known: it is that of persons, and [entity] asks about pairs; "
+            "leave that section out"
+        )
+
+
+def joined(rows: pa.Table, truth: Path) -> pa.Table:
+    """Return *rows*, which are of one cutoff, each with its true `probability` of the file *truth*, in any order.
+
+    Raise `InvalidInput` for people of whom it tells nothing.
+    """
+    if not len(rows):
+        return rows.append_column("probability", pa.array([], pa.float64()))
+    moment = rows["cutoff"][0].as_py().replace(tzinfo=None)
+    known = pq.read_table(truth, columns=["entity_id", "probability"], filters=[("cutoff", "==", moment)])
+    found = rows.join(known, "entity_id", join_type="inner")
+    if len(found) != len(rows):
+        raise InvalidInput(
+            f"{len(rows) - len(found):,} of {len(rows):,} people are not synthetic, so nothing is known of them; "
+            "leave out the sources that bring them"
+        )
+    return found
+
+
+# -- ranking ------------------------------------------------------------------------------------------------------
+
+
+def expected_auc(scores: Numbers, chances: Numbers) -> float:
+    """Return the ROC-AUC to expect of *scores* where people convert by *chances*; with outcomes for these the usual.
+
+    Nobody is compared with oneself. NaN if no pair of different outcomes can come about.
+    """
+    positive, negative = Ranking(chances, scores).counts(np.ones(len(scores)))
+    own = float(chances @ (1 - chances))
+    pairs = positive[-1] * negative[-1] - own
+    return float((np.trapezoid(positive, negative) - own / 2) / pairs) if pairs > 0 else float("nan")
+
+
+def areas(scores: Numbers, chances: Numbers) -> dict[str, float]:
+    """Return the expected areas of the `model` and the `oracle`, and the `share` of what is achievable."""
+    return _shared(expected_auc(scores, chances), expected_auc(chances, chances))
+
+
+def _shared(model: float, oracle: float) -> dict[str, float]:
+    share = (model - 0.5) / (oracle - 0.5) if oracle > 0.5 else float("nan")
+    return {"model": model, "oracle": oracle, "share": share}
+
+
+def _tested(definition: Definition, kept: Kept, files: tuple[Path, ...], truth: Path) -> dict[str, Any]:
+    """Return what the outcomes at the test cutoff say: of the model as it was judged, and of the oracle."""
+    rows = joined(pa.concat_tables(pq.read_table(f, columns=["entity_id", "cutoff", "label"]) for f in files), truth)
+    labels, chances = rows["label"].to_numpy().astype(np.float64), rows["probability"].to_numpy()
+    spread = float(np.sqrt(chances @ (1 - chances)))
+    return {
+        "cutoff": definition.cutoffs.test.isoformat(),
+        "people": len(labels),
+        **_shared(float(kept.evaluation["test"]["roc_auc"]["value"]), expected_auc(chances, labels)),
+        "converted": float(labels.mean()),
+        "expected": float(chances.mean()),
+        "sigmas": float((labels - chances).sum()) / spread if spread else 0.0,
+    }
+
+
+# -- probabilities ------------------------------------------------------------------------------------------------
+
+
+def calibration(scores: Numbers, chances: Numbers) -> dict[str, Any]:
+    """Compare scores with true probabilities in tenths of the people, by score: `tenths` and their mean `error`."""
+    parts = [part for part in np.array_split(np.argsort(scores, kind="stable"), TENTHS) if len(part)]
+    tenths = [_tenth(scores[part], chances[part]) for part in parts]
+    error = np.average([abs(t["error"]) for t in tenths], weights=[t["people"] for t in tenths])
+    return {
+        "score": float(scores.mean()),
+        "true": float(chances.mean()),
+        "error": float(error),
+        "rmse": float(np.sqrt(np.mean((scores - chances) ** 2))),
+        "tenths": tenths,
+    }
+
+
+def _tenth(scores: Numbers, chances: Numbers) -> dict[str, float]:
+    score, true = float(scores.mean()), float(chances.mean())
+    return {"people": len(scores), "score": score, "true": true, "error": score - true}
+
+
+# -- the audience -------------------------------------------------------------------------------------------------
+
+
+def _audience(
+    client: Client, definition: Definition, done: Done, scores: Numbers, chances: Numbers
+) -> dict[str, Any] | None:
+    """Return the planned precision of the chosen beside the true one, and that of as many chosen by the oracle."""
+    if definition.audience is None or done.scores is None or done.model is None:
+        return None
+    planned = activate.plan(definition, definition.audience, done.scores, done.model.evaluation, client.tenant).chosen
+    return {
+        "name": definition.audience.name,
+        "people": planned.people,
+        "share": planned.share,
+        "threshold": planned.threshold,
+        "planned": dict(planned.precision),
+        **precision(scores, chances, planned.threshold),
+    }
+
+
+def precision(scores: Numbers, chances: Numbers, threshold: float) -> dict[str, float]:
+    """Return the `true` rate at which those with at least the score *threshold* convert, and the `oracle`'s.
+
+    The oracle chooses as many people, by their true probabilities.
+    """
+    chosen = scores >= threshold
+    best = np.sort(chances)[::-1][: np.count_nonzero(chosen)]
+    return {"true": float(chances[chosen].mean()), "oracle": float(best.mean())}
