@@ -154,6 +154,19 @@ recency = aep.sql(
 recency.assign(share=(recency["reached"] / recency["people"]).round(3))
 
 # %% [markdown]
+# ## Who comes back, and what is odd?
+#
+# `limbeck explore` looks at all of this and more, and leaves a page, `explore.html`. Cohorts are the people of a month of
+# first events: how many of them are active in the months after? What is odd (days without events, repeated rows,
+# impossible times, machines, identities that were numbers once) is best mended before a model learns it.
+
+# %%
+with limbeck.steps(DEFINITION, aep, HOME) as steps:
+    overview = steps.overview
+print("\n".join(found["told"] for found in overview["findings"]) or "nothing is odd")
+pictures.cohorts(overview["cohorts"])
+
+# %% [markdown]
 # ## What this notebook claims
 #
 # No event was lost or counted twice on the way from the datasets to these tables, whichever way they are counted; a
@@ -169,4 +182,5 @@ assert (both.to_numpy() == both.to_numpy().T).all()
 assert (both.to_numpy().diagonal() == having.loc[order].to_numpy()).all()
 assert types["people"].max() <= exploration["people"]
 assert 0 < recency["reached"].sum() < recency["people"].sum()
+assert sum(cohort["people"] for cohort in overview["cohorts"]) <= exploration["people"]
 aep.close()

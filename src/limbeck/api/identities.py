@@ -22,7 +22,7 @@ class CreateNamespace(BaseModel):
     code: str
     name: str
     id_type: str = Field(alias="idType")
-    description: str = ""
+    description: str | None = None
 
 
 @router.get("/idnamespace/identities")
@@ -36,7 +36,7 @@ def create_namespace(caller: Writing, body: CreateNamespace) -> dict[str, Any]:
     """POST /identities."""
     who = caller.principal.client_id
     made = caller.platform.registry.namespaces.create(
-        caller.sandbox, body.code, body.name, body.id_type, description=body.description, created_by=who
+        caller.sandbox, body.code, body.name, body.id_type, description=body.description or "", created_by=who
     )
     return shapes.namespace(_found(caller, made.id))
 

@@ -10,7 +10,7 @@ from limbeck.cli import output
 from limbeck.client import Client
 from limbeck.errors import InvalidInput
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.run import Run
+from limbeck.workflow.run import OVERVIEW, Run
 
 MEASURES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "lift_at_10": "lift at 10 %", "brier": "Brier score"}
 
@@ -51,6 +51,10 @@ def _generate(run: Run) -> dict[str, Any]:
     }
 
 
+def _explore(run: Run) -> dict[str, Any]:
+    return {**run.exploration, "overview": run.overview, "page": str(run.output / OVERVIEW)}
+
+
 def _featurize(run: Run) -> dict[str, Any]:
     return {name: {"table": dataset.table, "id": dataset.id} for name, dataset in run.feature_tables.items()}
 
@@ -88,7 +92,7 @@ def _activate(run: Run) -> dict[str, Any]:
 SHOWN: Mapping[str, Callable[[Run], Mapping[str, Any]]] = {
     "run": Run.report,
     "generate": _generate,
-    "explore": lambda run: run.exploration,
+    "explore": _explore,
     "featurize": _featurize,
     "export": _export,
     "train": _train,
@@ -106,6 +110,8 @@ def _exploration_text(value: Mapping[str, Any]) -> str:
     lines = [f"{value['people']:,} people, events from {value['first']} to {value['last']}"]
     lines += [f"{count:>12,}  {kind}" for kind, count in value["events"].items()]
     lines += ["", *(f"{stage['people']:>12,}  {stage['stage']}" for stage in value["funnel"])]
+    odd = [f"{found['what']} ({found['count']:,}): {found['told']}" for found in value["overview"]["findings"]]
+    lines += ["", *odd, *([""] if odd else []), f"pictures in {value['page']}"]
     return "\n".join(lines)
 
 

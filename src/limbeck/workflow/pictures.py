@@ -118,6 +118,21 @@ def correlations(matrix: pd.DataFrame) -> Figure:
         return _heat("What goes together", matrix, "correlation, -1 to 1", colours, (-1, 1), _texts(matrix, ".2f"))
 
 
+def cohorts(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw who is active so many months after the first event, by the month of that (`month`, `people`, `active`)."""
+    import pandas as pd
+
+    with _styled():
+        index = [f"{row['month']} ({row['people']:,})" for row in rows]
+        months = max((len(row["active"]) for row in rows), default=0)
+        padded = [[*row["active"], *([None] * (months - len(row["active"])))] for row in rows]
+        shares = pd.DataFrame(padded, index=index, dtype=float)
+        figure = _heat("Who comes back", shares, "active", (BLANK, COLOURS["model"]), (0, 1), _texts(shares, ".0%"))
+        figure.axes[0].set(xlabel="months after the first event", ylabel="first event in (people)")
+        _percent(figure.axes[1].yaxis)
+        return figure
+
+
 def roc(curves: Curves) -> Figure:
     """Draw the share of converters found against the share of others taken along."""
     with _styled():

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limbeck.workflow import pictures
+from limbeck.workflow.page import moment, page, picture, section, table
 from limbeck.workflow.whole import whole
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from limbeck.workflow.activate import Planned
 
 MEASURES = {
@@ -22,22 +21,6 @@ MEASURES = {
     "brier": ("Brier score", "mean squared error of the probabilities; smaller is better"),
 }
 RANKED_BY = {"model": "the model", "rule": "one rule, no model", "rfm": "recency, frequency, money"}
-
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #22262b; background: #fff; max-width: 62rem;
-       margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.7rem; line-height: 1.2; margin-bottom: .3rem }
-h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #e3e5e8; padding-bottom: .2rem }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .6rem .3rem 0;
-       border-bottom: 1px solid #eef0f2; vertical-align: top } th { font-weight: 600 }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
-.quiet { color: #6a7078 } .range { color: #6a7078; font-size: .85em; white-space: nowrap }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1.2rem 0 }
-.tile { background: #f3f6f6; border-radius: 6px; padding: .7rem .9rem }
-.tile b { display: block; font-size: 1.6rem; line-height: 1.3; font-variant-numeric: tabular-nums }
-.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem }
-img { width: 100%; height: auto } figure { margin: 0 } code { font-size: .9em }
-"""
 
 
 def write(
@@ -55,21 +38,15 @@ def write(
     parts = [
         _head(summary),
         _quality(summary, evaluation["resamples"]),
-        _section("How it ranks people", _curves(evaluation)),
-        _section("Whom to choose", _plan(summary, planned)) if planned else "",
-        _section("How people come to the goal", _picture(pictures.funnel(exploration["funnel"]), "Funnel")),
-        _section("What it looks at", _looks(evaluation)),
-        _section("What it is made of", _events(exploration)),
-        _section("How old every number is", _ages(summary, exploration)),
+        section("How it ranks people", _curves(evaluation)),
+        section("Whom to choose", _plan(summary, planned)) if planned else "",
+        section("How people come to the goal", picture(pictures.funnel(exploration["funnel"]), "Funnel")),
+        section("What it looks at", _looks(evaluation)),
+        section("What it is made of", _events(exploration)),
+        section("How old every number is", _ages(summary, exploration)),
     ]
-    title = escape(summary["title"])
-    page = (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>\n'
-        f"<body>\n{''.join(parts)}</body></html>\n"
-    )
     with whole(path) as beside:
-        beside.write_text(page, encoding="utf-8")
+        beside.write_text(page(summary["title"], parts), encoding="utf-8")
 
 
 # -- sections -----------------------------------------------------------------------------------------------------
@@ -102,7 +79,7 @@ def _quality(summary: Mapping[str, Any], resamples: int) -> str:
         f'<p class="quiet">In brackets: where 95 % of {resamples:,} resamples of the people lie. Two methods whose '
         "ranges overlap widely may be equally good.</p>\n"
     )
-    return _section("How good it is, and compared to what", _table(head, rows, numbers=True) + note)
+    return section("How good it is, and compared to what", table(head, rows, numbers=True) + note)
 
 
 def _curves(evaluation: Mapping[str, Any]) -> str:
@@ -114,19 +91,19 @@ def _curves(evaluation: Mapping[str, Any]) -> str:
         "Lift curve": pictures.lift(curves),
         "Calibration curve": pictures.calibration(curves["model"]["calibration"]),
     }
-    shown = "".join(_picture(figure, name) for name, figure in drawn.items())
+    shown = "".join(picture(figure, name) for name, figure in drawn.items())
     note = "Dashed: what guessing gives; for calibration, a forecast that is right."
     return f'<div class="pictures">{shown}</div>\n<p class="quiet">{note}</p>\n'
 
 
 def _plan(summary: Mapping[str, Any], planned: Planned) -> str:
-    table = [reach.shown() for reach in planned.table]
+    found = [reach.shown() for reach in planned.table]
     head = ["of all scored", "people", "lowest score", "converters among them", "conversions to expect"]
-    rows = [_reach(reach) for reach in table]
+    rows = [_reach(reach) for reach in found]
     return (
-        _picture(pictures.reach(table, planned.chosen.shown()), "Propensity and reach")
+        picture(pictures.reach(found, planned.chosen.shown()), "Propensity and reach")
         + _chosen(summary, planned)
-        + _table(head, rows, numbers=True)
+        + table(head, rows, numbers=True)
         + '<p class="quiet">In brackets: the rate at which such people convert lies there 95 times in 100; so does the '
         "number of conversions, in which the chance of each person counts too.</p>\n"
     )
@@ -155,7 +132,7 @@ def _chosen(summary: Mapping[str, Any], planned: Planned) -> str:
         told.append(f"{planned.control:,} of them are held out as a control group.")
     if made:
         told.append(
-            f"The audience {escape(made['name'])} has {made['size']:,} members as of {_moment(made['evaluated'])}, by "
+            f"The audience {escape(made['name'])} has {made['size']:,} members as of {moment(made['evaluated'])}, by "
             f"the rule <code>{escape(made['rule'])}</code>."
         )
     if made and made["opted_out"]:
@@ -177,38 +154,36 @@ def _looks(evaluation: Mapping[str, Any]) -> str:
         for name, found in evaluation["candidates"].items()
     ]
     chosen = f"<p>Chosen, without a look at the test set: {escape(evaluation['champion'])}.</p>\n"
-    return (
-        _picture(pictures.importance(evaluation["importance"]), "Importance of features") + _table(head, rows) + chosen
-    )
+    return picture(pictures.importance(evaluation["importance"]), "Importance of features") + table(head, rows) + chosen
 
 
 def _events(exploration: Mapping[str, Any]) -> str:
     rows = [[escape(str(kind)), f"{count:,}"] for kind, count in exploration["events"].items()]
     told = (
-        f"<p>{exploration['people']:,} people; events from {_moment(exploration['first'])} to "
-        f"{_moment(exploration['last'])}.</p>\n"
+        f"<p>{exploration['people']:,} people; events from {moment(exploration['first'])} to "
+        f"{moment(exploration['last'])}.</p>\n"
     )
-    return told + _table(["event type", "events"], rows, numbers=True)
+    return told + table(["event type", "events"], rows, numbers=True)
 
 
 def _ages(summary: Mapping[str, Any], exploration: Mapping[str, Any]) -> str:
     model, cutoffs = summary["model"], summary["cutoffs"]
     trained_on = ", ".join(map(_day, cutoffs["train"]))
     rows = [
-        ["events", f"until {_moment(exploration['last'])}"],
+        ["events", f"until {moment(exploration['last'])}"],
         *([f"dataset {escape(name)}", _snapshot(found)] for name, found in summary["snapshots"].items()),
         ["training set", f"{summary['rows']['training']:,} rows, known before {trained_on}"],
         ["measures and curves", f"{summary['rows']['test']:,} people as of {_day(cutoffs['test'])}"],
         ["scores", f"{summary['rows']['scored']:,} people as of {_day(cutoffs['score'])}"],
         ["model", _model(model)],
-        ["this report", _moment(summary["generated"])],
+        ["this report", moment(summary["generated"])],
     ]
-    return _table(["number", "as of"], rows)
+    return table(["number", "as of"], rows)
 
 
 def _model(model: Mapping[str, str]) -> str:
     run = f"run <code>{escape(model['run_id'])}</code>"
-    return f"{escape(model['name'])} version {escape(model['version'])}, {run}, trained {_moment(model['trained'])}"
+    return f"{escape(model['name'])} version {escape(model['version'])}, {run}, trained {moment(model['trained'])}"
 
 
 def _snapshot(found: Mapping[str, Any]) -> str:
@@ -218,23 +193,6 @@ def _snapshot(found: Mapping[str, Any]) -> str:
 
 
 # -- pieces -------------------------------------------------------------------------------------------------------
-
-
-def _section(title: str, content: str) -> str:
-    return f"<h2>{escape(title)}</h2>\n{content}"
-
-
-def _picture(figure: Figure, name: str) -> str:
-    return f'<figure><img alt="{escape(name)}" src="{pictures.data_uri(figure)}"></figure>\n'
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> str:
-    def line(tag: str, cells: Sequence[str]) -> str:
-        kind = [' class="number"' if numbers and n else "" for n, _ in enumerate(cells)]
-        return f"<tr>{''.join(f'<{tag}{k}>{cell}</{tag}>' for k, cell in zip(kind, cells, strict=True))}</tr>"
-
-    body = "\n".join(line("td", row) for row in rows)
-    return f"<table>\n{line('th', head)}\n{body}\n</table>\n"
 
 
 def _measured(measure: Mapping[str, float]) -> str:
@@ -247,7 +205,3 @@ def _range(measure: Mapping[str, float]) -> str:
 
 def _day(moment: str) -> str:
     return escape(moment.removesuffix("T00:00:00").replace("T", " "))
-
-
-def _moment(moment: str) -> str:
-    return escape(moment.replace("T", " ").replace("+00:00", " UTC"))

@@ -23,7 +23,7 @@ from limbeck.client import Client, Dataset
 from limbeck.errors import Forbidden, InvalidInput
 from limbeck.lock import file_lock
 from limbeck.settings import Settings
-from limbeck.workflow import activate, checks, explore, export, featurize, generate, ingest, latest, sources
+from limbeck.workflow import activate, checks, explore, export, featurize, generate, ingest, latest, overview, sources
 from limbeck.workflow.campaign import ActivationPart, AudiencePart
 from limbeck.workflow.definition import Definition, Source
 from limbeck.workflow.explore import Exploration
@@ -32,6 +32,7 @@ from limbeck.workflow.featurize import SETS, FeatureSet
 from limbeck.workflow.generate import Loaded
 from limbeck.workflow.ingest import Ingested
 from limbeck.workflow.keys import key
+from limbeck.workflow.overview import Overview
 from limbeck.workflow.tracking import Kept, Tracking
 from limbeck.workflow.whole import PART, sweep, whole, whole_folder
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 FEATURIZE = ("aggregates", "features", "featurize", "names", "times")
 """Modules whose code decides what a feature set holds."""
 
-SUMMARY, REPORT, SCORES = "summary.json", "report.html", "scores.parquet"
+SUMMARY, REPORT, SCORES, OVERVIEW = "summary.json", "report.html", "scores.parquet", "explore.html"
 TRUTH = "truth.parquet"
 """In the folder of synthetic data."""
 
@@ -144,7 +145,8 @@ class Run:
         self.home = Settings.load(home).home
         """Where working files and models are kept."""
         self._folder = self.home / latest.WORKFLOW / definition.name
-        self._output = Path(output) if output else self.home / "output" / definition.name
+        self.output = Path(output) if output else self.home / "output" / definition.name
+        """The folder of what a run leaves for its reader."""
         self._tracking = Tracking(self.home)
         self._uses: set[str] = set()
 
@@ -156,18 +158,18 @@ class Run:
                 f"sandbox {self._client.sandbox} is of type production; to write there say --yes-production"
             )
         _writable(self._folder)
-        _writable(self._output)
+        _writable(self.output)
         with file_lock(self._folder / latest.LOCK):
             sweep(self._folder)
-            for name in (SUMMARY, REPORT, SCORES):  # the user may keep other things in that folder
-                sweep(self._output, f"{name}.*")
+            for name in (SUMMARY, REPORT, SCORES, OVERVIEW):  # the user may keep other things in that folder
+                sweep(self.output, f"{name}.*")
             try:
                 yield
             finally:
                 self._remember()
 
     def _remember(self, *, whole_run: bool = False) -> None:
-        latest.write(self._folder, self.definition.path, self._output, self._uses, whole_run=whole_run)
+        latest.write(self._folder, self.definition.path, self.output, self._uses, whole_run=whole_run)
 
     def _result(self, name: str) -> Path:
         """Return where the result called *name* is kept, and note that it is in use."""
@@ -285,6 +287,19 @@ class Run:
             return loaded
 
     @cached_property
+    def overview(self) -> Overview:
+        """A close look at the events; its page, `explore.html`, is written to the output."""
+        exploration, modules = self.exploration, ("aggregates", "features", "overview", "quality")
+        path = self._result(f"overview-{key('overview', modules, self.definition.rules, self._inputs)}.json")
+        with self._step("explore"):
+            if not path.is_file():
+                found = overview.overview(self._client, self.definition, self.tables, exploration)
+                _write(path, json.dumps(found))
+            loaded: Overview = json.loads(path.read_text())
+            overview.write(self.definition, exploration, loaded, self.output / OVERVIEW)
+            return loaded
+
+    @cached_property
     def feature_key(self) -> str:
         """The key of the feature sets."""
         return key("featurize", FEATURIZE, self.definition.rules, self._inputs)
@@ -383,8 +398,8 @@ class Run:
 
                 score(features["score"].files, self.pipeline, kept.name, kept.version, path)
             crash.point("workflow.scored")
-            _write(self._output / SCORES, path.read_bytes())
-            return self._output / SCORES
+            _write(self.output / SCORES, path.read_bytes())
+            return self.output / SCORES
 
     def _scores_of(self, kept: Kept) -> Path:
         return self._result(f"scores-{key('score', ('models', 'score'), self.model_key, kept.version)}.parquet")
@@ -462,10 +477,10 @@ class Run:
         planned = self.planned_audience
         summary = self.summary()
         with self._step("report"):
-            report.write(summary, kept.evaluation, exploration, planned, self._output / REPORT)
+            report.write(summary, kept.evaluation, exploration, planned, self.output / REPORT)
         summary["seconds"] = {name: round(taken, 2) for name, taken in self.seconds.items()}
         self._remember(whole_run=True)
-        _write(self._output / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        _write(self.output / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
         return summary
 
     def summary(self) -> dict[str, Any]:
@@ -530,10 +545,10 @@ class Run:
                 found.append(f"scores in the landing zone under limbeck/{self.definition.name}/scores, and on profiles")
             if step != "ingest":
                 found += self._planned_campaign(kept if is_in else None)
-        outputs = {"run": (SCORES, REPORT, SUMMARY)}.get(
+        outputs = {"run": (SCORES, REPORT, SUMMARY), "explore": (OVERVIEW,)}.get(
             step, (SCORES,) if step in ("score", "ingest", "activate") else ()
         )
-        return found + [f"file {self._output / name}" for name in outputs]
+        return found + [f"file {self.output / name}" for name in outputs]
 
     def statements(self) -> dict[str, str]:
         """Return the SQL of each set, with comments. A source that is not loaded has the name of its dataset."""

@@ -26,7 +26,7 @@ equal(prep.deleteMappingSetMapping(made, key), 204)
 equal(prep.cleanMappingRules(prep.getMappingSet(made)), [likely])
 schema = {"schemaRef": {"id": people_schema, "contentType": "application/vnd.adobe.xed-full+json;version=1"}}
 (tried,) = prep.previewDataOutput({"prediction": "0.5"}, {"outputSchema": schema, "mappings": [likely]})
-equal((tried["data"][OURS]["propensity"], tried["errors"]), (0.5, []))
+equal((tried["data"][OURS]["propensity"], tried["errors"]), ("0.5", []))  # as it is sent to ingestion
 assert "upper" in {function["name"] for function in prep.getMappingSetFunctions()}
 assert len(prep.getMappingSetOperators()) > 0
 equal(prep.validateExpression("upper(name)")["valid"], True)
