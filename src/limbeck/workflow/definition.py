@@ -33,6 +33,8 @@ TIMESTAMP, EVENT_TYPE = "timestamp", "eventType"
 GENERATED = "generator:"
 GENERATED_PARTS = ("events", "profiles")
 """What follows the prefix in a source's files."""
+SHARES = ("duplicates", "late", "bots", "identities", "weekend", "treated")
+"""Settings of `[generator]` that are shares, 0 if not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,20 @@ class Generator:
     start: date
     """The first of the days."""
     seed: int
+    duplicates: float = 0.0
+    """Share of the events that come twice."""
+    late: float = 0.0
+    """Share of the events that arrive hours to days late."""
+    bots: float = 0.0
+    """Bots beside the people, as a share of these."""
+    identities: float = 0.0
+    """Share of the people who have a second identity."""
+    weekend: float = 0.0
+    """Share of the visits that are lacking on Saturdays and Sundays; other days have more."""
+    treated: float = 0.0
+    """Share of the people who are treated, by chance alone."""
+    treatment: date | None = None
+    """When they are; None if nobody is."""
 
     @property
     def end(self) -> datetime:
@@ -217,8 +233,16 @@ def _generator(table: Table) -> Generator:
     start = table.moment("start")
     if start.time() != time():
         raise table.error("start", f"is {start}", "a date such as 2017-07-15, without a time")
-    found = Generator(people, days, start.date(), table.number("seed", 0, 0, 2**31 - 1))
-    table.close()
+    seed = table.number("seed", 0, 0, 2**31 - 1)
+    shares = {name: table.share(name, 0.0, above=False) for name in SHARES}
+    treatment = table.moment("treatment") if "treatment" in table or shares["treated"] else None
+    found = Generator(people, days, start.date(), seed, **shares, treatment=treatment.date() if treatment else None)
+    if treatment and (treatment.time() != time() or not found.start <= treatment.date() < found.end.date()):
+        wanted = f"a day from {found.start} on and before {found.end:%Y-%m-%d}"
+        raise table.error("treatment", f"is {treatment:%Y-%m-%d %H:%M}", wanted)
+    if treatment and not found.treated:
+        raise table.error("treatment", f"is {treatment:%Y-%m-%d}, but nobody is treated", "treated = 0.5 beside it")
+    table.close(("treatment",))
     return found
 
 

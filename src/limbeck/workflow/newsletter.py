@@ -56,6 +56,8 @@ KINDS = (
     "decisioning.propositionDismiss",
     "web.formFilledOut",
 )
+TREATMENT = len(KINDS)
+"""The number of what is done to people, which is no kind of its own unless there is a treatment."""
 AD, EMAIL_SENT, OPENED, CLICKED, PAGE, LINK, PRODUCT, DISPLAY, INTERACT, DISMISS, FORM = range(len(KINDS))
 
 DAY = 86_400_000
@@ -85,12 +87,17 @@ class Rates:
     visit: Numbers
     """By class and warmth at the day's beginning, without a click."""
     form: Numbers
-    """Of a visit, by class, days since the click and warmth at the day's end."""
+    """Of a visit, by what the treatment does, class, days since the click and warmth at the day's end."""
 
 
 def class_of(interest: Whole, engagement: Whole, cadence: Whole) -> Whole:
     """Return the number of the class with these levels."""
     return (interest * len(ENGAGEMENT) + engagement) * len(SENT) + cadence
+
+
+NOTHING, MORE, LESS = range(3)
+PUSH = np.array([0.0, 1.2, -1.2])
+"""What a treatment adds to the logit of the form, while it does nothing, more, and less."""
 
 
 @cache
@@ -99,12 +106,13 @@ def rates() -> Rates:
     interest, engagement, sent = (level.ravel() for level in np.meshgrid(INTEREST, ENGAGEMENT, SENT, indexing="ij"))
     days = np.arange(MEMORY + 1.0)
     freshness = np.where(days < MEMORY, np.exp(-days / 6), 0.0)
+    eagerness = -3.8 + 0.2 * interest[:, None, None] + 1.5 * freshness[:, None] + 0.15 * days
     return Rates(
         sent=sent,
         opened=_logistic(-0.9 + engagement),
         clicked=_logistic(-1.6 + 0.5 * engagement + 0.4 * interest),
         visit=_logistic(-3.5 + 0.15 * interest[:, None] + 0.2 * days),
-        form=_logistic(-3.8 + 0.2 * interest[:, None, None] + 1.5 * freshness[:, None] + 0.15 * days),
+        form=_logistic(eagerness + PUSH[:, None, None, None]),
     )
 
 
@@ -113,18 +121,35 @@ _COOLER = np.maximum(np.arange(MEMORY + 1) - 1, 0)
 _WARMER = np.minimum(_COOLER + WARMING, MEMORY)
 
 
-@cache
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one day is like, for one person."""
+
+    busy: float = 1.0
+    """Factor of the probability of a visit without a click."""
+    effect: int = NOTHING
+    """What a treatment does: index into `PUSH`."""
+    counts: float = 1.0
+    """Probability that a form of this day counts."""
+
+
 def probability(days: int) -> Numbers:
-    """Return the probability that the form is filled in within *days*, by class and state before the first day.
+    """Return the probability that the form is filled in within *days* that are as usual: see `chance`."""
+    return chance((Condition(),) * days)
+
+
+@cache
+def chance(days: tuple[Condition, ...]) -> Numbers:
+    """Return the probability that a form counts within *days*, by class and state before the first day.
 
     Exact: the recursion sums over all that can happen on a day, and the last day comes first.
     """
     r = rates()
     click = (r.sent * r.opened * r.clicked)[:, None, None]
-    visit = r.visit[:, None, :]
     none = np.ones((len(r.sent), MEMORY + 1, MEMORY + 1))
-    for _ in range(days):
-        after_visit = (1 - r.form) * none
+    for day in reversed(days):
+        visit = day.busy * r.visit[:, None, :]
+        after_visit = (1 - day.counts * r.form[day.effect]) * none
         unclicked = visit * after_visit[:, _LATER][:, :, _WARMER] + (1 - visit) * none[:, _LATER][:, :, _COOLER]
         none = click * after_visit[:, :1, _WARMER] + (1 - click) * unclicked
     return 1 - none
@@ -225,34 +250,49 @@ class Day:
     """Index into `KINDS`."""
     detail: Whole
     """A number below 1000, drawn evenly, that names page, link or product."""
+    again: Flags | None = None
+    """Rows that repeat the one before; None if none does."""
+    delay: Whole | None = None
+    """Milliseconds until each row arrives; None if all do at once."""
+    over: bool = False
+    """Whether it comes after the last day, without events."""
 
 
-def live(people: People, days: int, stream: Callable[[int], Random]) -> Iterator[Day]:
+def live(
+    people: People,
+    days: int,
+    stream: Callable[[int], Random],
+    busy: Callable[[int], float] = lambda _: 1.0,
+    effects: Callable[[int], Whole | int] = lambda _: NOTHING,
+) -> Iterator[Day]:
     """Yield the *days* of *people*; what happens on a day is drawn from the stream of its number alone.
 
+    How *busy* a day is, and the *effects* of a treatment on people that day, go by its number: see `Condition`.
     One more day comes at the end, without events: its `before` is the state in which the last one leaves everybody.
     """
     state = people.begin
     for number in range(days):
-        events, after = _day(people, state, stream(number))
+        events, after = _day(people, state, stream(number), busy(number), effects(number))
         yield Day(number, state, *events)
         state = after
     nothing = np.empty(0, np.int64)
-    yield Day(days, state, nothing, nothing, nothing, nothing)
+    yield Day(days, state, nothing, nothing, nothing, nothing, over=True)
 
 
-def _day(people: People, state: State, random: Random) -> tuple[tuple[Whole, Whole, Whole, Whole], State]:
+def _day(
+    people: People, state: State, random: Random, busy: float, effects: Whole | int
+) -> tuple[tuple[Whole, Whole, Whole, Whole], State]:
     r, kind = rates(), people.kind
     drawn = random.random((5, len(kind)))
     sent = drawn[0] < r.sent[kind]
     opened = sent & (drawn[1] < r.opened[kind])
     clicked = opened & (drawn[2] < r.clicked[kind])
-    visiting = clicked | (drawn[3] < r.visit[kind, state.warmth])
+    visiting = clicked | (drawn[3] < busy * r.visit[kind, state.warmth])
     after = State(
         click=np.where(clicked, 0, _LATER[state.click]),
         warmth=np.where(visiting, _WARMER[state.warmth], _COOLER[state.warmth]),
     )
-    filled = visiting & (drawn[4] < r.form[kind, after.click, after.warmth])
+    filled = visiting & (drawn[4] < r.form[effects, kind, after.click, after.warmth])
     found = _Events(random)
     at = _mails(found, sent, opened, clicked, random)
     begins = np.where(clicked, at, random.integers(0, DAY - VISIT - MINUTE, len(kind)))

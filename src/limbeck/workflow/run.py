@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 SUMMARY, REPORT, SCORES = "summary.json", "report.html", "scores.parquet"
+SYNTHETIC = ("newsletter", "treatment", "imperfections", "oracle", "synthetic")
+"""The modules that make synthetic data."""
 TRUTH = "truth.parquet"
 """In the folder of synthetic data."""
 
@@ -239,7 +241,7 @@ class Run:
         if definition.generator is None:
             return ""
         asked = [*map(str, definition.cutoffs.all), definition.goal.days]
-        return key("synthetic", ("newsletter", "synthetic"), asdict(definition.generator), asked)
+        return key("synthetic", SYNTHETIC, asdict(definition.generator), asked)
 
     @cached_property
     def source_keys(self) -> dict[str, str]:
