@@ -102,8 +102,8 @@ def _numbered() -> list[tuple[int, str]]:
     return list(enumerate(KINDS, 1))
 
 
-def generate(home: Path, events: int) -> None:
-    """Fill a home with one dataset of *events* events, about ten a user, in four files."""
+def generate(home: Path, events: int, each: int = 10) -> None:
+    """Fill a home with one dataset of *events* events, about *each* a user, in four files."""
     import duckdb
 
     _, lake, registry, sandbox, settings = _open(home, 1024)
@@ -123,7 +123,7 @@ def generate(home: Path, events: int) -> None:
     for part in range(4):
         files.append(settings.scratch / f"{part}.parquet")
         duckdb.sql(
-            f"""COPY (SELECT {{'userid': 'user' || (hash(i) % {max(1, events // 10)})}} AS _tenant,
+            f"""COPY (SELECT {{'userid': 'user' || (hash(i) % {max(1, events // each)})}} AS _tenant,
                 epoch_ms((1704067200000 + hash(i + 1000000007) % 31536000000)::BIGINT)::TIMESTAMP_MS AS timestamp,
                 CASE WHEN hash(i + 2000000011) % 25 = 0 THEN '{GOAL}'
                     ELSE ([{kinds}])[(1 + hash(i + 3000000019) % 10)::BIGINT] END AS eventType

@@ -98,6 +98,8 @@ def line_that_breaks(port: int, after: int) -> Iterator[tuple[int, threading.Eve
                 said[0] += len(chunk) if counted else 0
                 if said[0] > after:
                     broken.set()
+                    for end in (source, target):
+                        end.shutdown(socket.SHUT_RDWR)  # the other direction waits for it
                     return
                 target.sendall(chunk)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from limbeck.errors import DefinitionError, InvalidInput
 from limbeck.workflow import checks, export, featurize, generate
 from limbeck.workflow.checks import conditions_named
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.featurize import SETS, FeatureSet
+from limbeck.workflow.features import training_set
+from limbeck.workflow.featurize import SETS, FeatureSet, when
 from limbeck.workflow.run import Run
 from tests import shop
 from tests.platforms import as_aep, embedded
@@ -215,6 +217,46 @@ def test_features_that_teach_nothing_or_know_too_much(
 
     with pytest.raises((DefinitionError, InvalidInput), match=told):
         learn()
+
+
+def test_sets_of_a_dataset_that_grows_are_refreshed(
+    aep: Client, folder: Path, tables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "grown.toml"
+    text = DEFINITION.replace('files.log = "events.parquet"\nkey = "number"\n', "").replace("files.people = ", "# ")
+    path.write_text(text.replace('name = "shop"', 'name = "grown"'))
+    seen: list[str] = []
+    plain = aep.sql
+    monkeypatch.setattr(aep, "sql", lambda text, *rest: (seen.append(text), plain(text, *rest))[1])
+
+    def featurized() -> dict[str, str]:
+        run = Run(Definition.load(path), aep, tmp_path / "home")
+        with run.working(yes_production=True):
+            return {name: dataset.table for name, dataset in run.feature_tables.items()}
+
+    before = featurized()
+    assert not any("SNAPSHOT SINCE" in text for text in seen)
+    dataset = aep.dataset("shop events")
+    assert dataset is not None
+    event = {"customer": "c0007", "number": "late", "amount": 5.0}
+    late = {"_id": "late", "timestamp": "2026-01-20T00:00:00Z", "eventType": "purchase", f"_{aep.tenant}": event}
+    (tmp_path / "late.json").write_text(json.dumps(late))
+    aep.upload(dataset, tmp_path / "late.json")
+    after = featurized()
+
+    assert sum("SNAPSHOT SINCE" in text for text in seen) == len(SETS)
+    definition = Definition.load(path)
+    for name in SETS:
+        whole = training_set(definition, tables, aep.tenant, when(definition, name), labelled=name != "score")
+        ordered = "SELECT * FROM ({}) AS found ORDER BY entity_id, cutoff LIMIT 5000"
+        found, wanted, old = (
+            plain(ordered.format(text)).table().to_pylist()
+            for text in (f"SELECT * FROM {after[name]}", whole, f"SELECT * FROM {before[name]}")
+        )
+        assert found == wanted
+        changed = [(a["entity_id"], a["spend"] - b["spend"]) for a, b in zip(found, old, strict=True) if a != b]
+        assert {who for who, _ in changed} == {"c0007"}
+        assert all(more == pytest.approx(5.0) for _, more in changed)
 
 
 def test_what_explain_prints_runs_over_the_wire(folder: Path, tmp_path: Path) -> None:

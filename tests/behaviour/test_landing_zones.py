@@ -8,9 +8,11 @@ import random
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -202,6 +204,8 @@ def run_flow(home: Path, flow: str, environ: dict[str, str]) -> None:
 def test_an_export_that_breaks_off_leaves_nothing_and_is_done_once(place: Place, tmp_path: Path) -> None:
     if not place.port:
         pytest.skip("a folder is written by renaming: test_flow_crashes")
+    if place.kind == "gcs":
+        pytest.skip("its emulator keeps a body that breaks off as if it were whole; Google refuses it")
     home, noise = tmp_path / "home", random.Random(7).randbytes(600_000).hex()
     with places.told(place.environ), limbeck.connect(home) as aep:
         dataset = made(aep, "cut", tmp_path, [{"userid": noise[at : at + 1000]} for at in range(0, len(noise), 1000)])
@@ -316,6 +320,9 @@ WRONG: list[tuple[str, dict[str, str], type[LimbeckError], str]] = [
     (f"s3://key:{KEY}@bucket", {}, InvalidInput, "keys stand in AWS_ACCESS_KEY_ID"),
     ("s3://bucket", {}, LandingZoneError, "no keys for s3://bucket: set AWS_ACCESS_KEY_ID"),
     ("s3://bucket/x", places.AWS | NOWHERE, LandingZoneError, "s3://bucket/x cannot be used.*AWS_ENDPOINT_URL_S3"),
+    ("gs://", {}, InvalidInput, "gs://bucket/prefix; GOOGLE_APPLICATION_CREDENTIALS"),
+    ("sftp://somebody@host", {}, InvalidInput, "sftp://user@host/folder"),
+    (f"sftp://u:{quote(KEY, safe='')}@127.0.0.1:1/x", {}, LandingZoneError, "sftp://u@127.0.0.1:1/x cannot be used"),
     (
         f"AccountName=ours;AccountKey={KEY};BlobEndpoint=http://127.0.0.1:1/ours",
         {},
@@ -343,6 +350,12 @@ def test_what_the_place_refuses_is_told_at_the_start(place: Place, tmp_path: Pat
         wrong, said = place.text.replace(KEY, forged), "authenticate"
     elif place.kind == "s3":
         wrong, said = "s3://nobodys/zone", "there is no landing zone s3://nobodys"
+    elif place.kind == "gcs":
+        wrong, said = "gs://nobodys/zone", "there is no landing zone gs://nobodys"
+    elif place.kind == "sftp":
+        (tmp_path / ".ssh").mkdir()
+        wrong, said = place.text, "Host key is not trusted.*that the host's key is known"
+        place = replace(place, variables={"HOME": str(tmp_path)})
     else:
         pytest.skip("a folder is made")
     with places.told({**place.environ, "LIMBECK_LANDING_ZONE": wrong}), pytest.raises(LandingZoneError, match=said):

@@ -7,6 +7,7 @@ expressions, CASE, aggregates, `datediff`. Times are computed here and stand in 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from limbeck.workflow.aggregates import PAIR_ENTITY, PAIR_OBJECT, Aggregates, since, windows
@@ -26,6 +27,15 @@ INDENT = "\n    "
 NEWLINE = "\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The same set, computed from earlier snapshots of the sources."""
+
+    table: str
+    snapshots: Mapping[str, int]
+    """By dataset."""
+
+
 def training_set(
     definition: Definition,
     tables: Tables,
@@ -35,6 +45,7 @@ def training_set(
     labelled: bool = True,
     drawn: bool = False,
     told: bool = False,
+    earlier: Earlier | None = None,
 ) -> str:
     """Return the SELECT of one row for each person, or pair, and cutoff.
 
@@ -42,17 +53,24 @@ def training_set(
     the goal is reached at the cutoff or later, but before its time is over, else 0), then the features in the order of
     the definition. Features see events strictly before the cutoff, which had arrived by then. A person is there from
     the first eligible event before the cutoff on; *drawn*, at one of the cutoffs only. With *told*, each step has a
-    comment.
+    comment. With *earlier*, only those are computed of whom rows came or went since its snapshots, and the others are
+    taken from it: the rows are the same.
     """
-    steps = _Steps(definition, tables, tenant, when, labelled=labelled, drawn=drawn)
+    steps = _Steps(definition, tables, tenant, when, labelled=labelled, drawn=drawn, earlier=earlier)
     notes = {name: f"\n-- {note}\n" if told else "" for name, note in NOTES.items()}
     ctes = ",\n".join(f"{_note(notes, name)}{name} AS (\n    {text}\n)" for name, text in steps.parts().items())
     outcome = ["label"] if labelled else []
-    columns = [*map(quoted, definition.row_columns), *outcome, *map(_outer, definition.features)]
-    return f"WITH {ctes}{_note(notes, 'last') or NEWLINE}SELECT {', '.join(columns)}\nFROM known"
+    keys = [*map(quoted, definition.row_columns), *outcome]
+    computed = f"SELECT {', '.join([*keys, *map(_outer, definition.features)])}\nFROM known"
+    if earlier is not None:
+        same = ", ".join(f"earlier.{name}" for name in [*keys, *(f.name for f in definition.features)])
+        kept = f"{quoted(earlier.table)} AS earlier LEFT JOIN touched ON touched.entity_id = earlier.entity_id"
+        computed += f"\nUNION ALL\nSELECT {same}\nFROM {kept}\nWHERE touched.entity_id IS NULL"
+    return f"WITH {ctes}{_note(notes, 'last') or NEWLINE}{computed}"
 
 
 NOTES = {
+    "touched": "of whom rows came or went since the earlier snapshots",
     "cutoffs": "when forecasts are made: the cutoff, when the goal's time is over, when each window begins",
     "events": "all events as one relation: who, when, and the columns by their names",
     "acts": "each event with the time of the one before it",
@@ -94,7 +112,7 @@ def _events_of(source: Source, names: Sequence[str], table: str, tenant: str, *,
     known = [f"{mine[source.arrival] if source.arrival else time} AS arrived"] if arrival else []
     columns = [f"{_identity(source, tenant)} AS entity_id", f"{time} AS event_time", *known]
     columns += [f"{mine.get(name, 'NULL')} AS {quoted(name)}" for name in names]
-    return f"SELECT {', '.join(columns)} FROM {quoted(table)}"
+    return f"SELECT {', '.join(columns)} FROM {quoted(table)} WHERE {_identity(source, tenant)} IS NOT NULL"
 
 
 def _time(source: Source, tenant: str) -> str:
@@ -114,10 +132,18 @@ class _Steps:
     """The common table expressions of one set."""
 
     def __init__(
-        self, definition: Definition, tables: Tables, tenant: str, when: When, *, labelled: bool, drawn: bool
+        self,
+        definition: Definition,
+        tables: Tables,
+        tenant: str,
+        when: When,
+        *,
+        labelled: bool,
+        drawn: bool,
+        earlier: Earlier | None,
     ) -> None:
         self._definition, self._tables, self._tenant = definition, tables, tenant
-        self._when, self._labelled, self._drawn = when, labelled, drawn
+        self._when, self._labelled, self._drawn, self._earlier = when, labelled, drawn, earlier
         self._aggregates = Aggregates(definition)
         self._acts = "acts" if self._aggregates.predecessors() else "events"
 
@@ -126,6 +152,10 @@ class _Steps:
         definition, aggregates = self._definition, self._aggregates
         found = {} if isinstance(self._when, Span) else {"cutoffs": self._cutoffs(self._when)}
         found["events"] = events(definition, self._tables, self._tenant)
+        if self._earlier is not None:
+            only = f"{INDENT}) AS everything WHERE entity_id IN (SELECT entity_id FROM touched)"
+            found = {"touched": self._touched(self._earlier), **found}
+            found["events"] = f"SELECT * FROM ({INDENT}{found['events']}{only}"
         if before := aggregates.predecessors():
             columns = ", ".join(f"{text} AS {name}" for name, text in before.items())
             found["acts"] = f"SELECT *, {columns}{INDENT}FROM events"
@@ -140,6 +170,18 @@ class _Steps:
             found[f"history_{n}"] = self._history(n, source)
         found["known"] = self._known()
         return found
+
+    def _touched(self, earlier: Earlier) -> str:
+        """Return whose rows came after the earlier snapshots, or are gone since."""
+        found = []
+        for source in self._definition.sources:
+            identity, table = _identity(source, self._tenant), quoted(self._tables[source.dataset])
+            before = earlier.snapshots[source.dataset]
+            found.append(f"SELECT {identity} AS entity_id FROM {table} SNAPSHOT SINCE {before}")
+            gone = f"_ACP_BATCHID NOT IN (SELECT DISTINCT _ACP_BATCHID FROM {table})"
+            found.append(f"SELECT {identity} AS entity_id FROM {table} SNAPSHOT AS OF {before} WHERE {gone}")
+        every = f"{INDENT}    UNION ALL{INDENT}    ".join(found)
+        return f"SELECT DISTINCT entity_id FROM ({INDENT}    {every}{INDENT}) AS changed WHERE entity_id IS NOT NULL"
 
     # -- cutoffs --------------------------------------------------------------------------------------------------
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limbeck.client import Client, Dataset
-from limbeck.errors import DuplicateTable, Internal
+from limbeck.errors import DuplicateTable, Internal, SnapshotExpired
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.features import Tables, When, training_set
-from limbeck.workflow.names import quoted
+from limbeck.workflow.features import Earlier, Tables, When, training_set
+from limbeck.workflow.names import literal_text, quoted
 
 SETS = ("train", "test", "score")
 
@@ -41,7 +41,16 @@ def table_name(definition: Definition, name: str, key: str) -> str:
     return f"{definition.name}_{name}_{key}"
 
 
-def statement(definition: Definition, tables: Tables, tenant: str, name: str, key: str, *, told: bool = False) -> str:
+def statement(
+    definition: Definition,
+    tables: Tables,
+    tenant: str,
+    name: str,
+    key: str,
+    *,
+    told: bool = False,
+    earlier: Earlier | None = None,
+) -> str:
     """Return the statement that computes a set; with *told*, each of its steps has a comment."""
     select = training_set(
         definition,
@@ -51,17 +60,30 @@ def statement(definition: Definition, tables: Tables, tenant: str, name: str, ke
         labelled=name != "score",
         drawn=name == "train" and definition.cutoffs.drawn,
         told=told,
+        earlier=earlier,
     )
     return f"CREATE TABLE {quoted(table_name(definition, name, key))} AS\n{select}"
 
 
-def compute(client: Client, definition: Definition, tables: Tables, name: str, key: str) -> Dataset:
-    """Return the dataset of a set, computed now if it does not exist."""
+def snapshots(client: Client, tables: Tables) -> dict[str, int]:
+    """Return the id of each table's newest snapshot, by dataset; 0 for one that is empty."""
+    text = "SELECT snapshot_id FROM (SELECT history_meta({})) WHERE is_current"
+    found = {name: client.sql(text.format(literal_text(table))).table().to_pylist() for name, table in tables.items()}
+    return {name: int(rows[0]["snapshot_id"]) if rows else 0 for name, rows in found.items()}
+
+
+def compute(
+    client: Client, definition: Definition, tables: Tables, name: str, key: str, earlier: Earlier | None = None
+) -> Dataset:
+    """Return the dataset of a set, computed now if it does not exist: from *earlier*, if its snapshots are kept."""
     table = table_name(definition, name, key)
     found = client.dataset(table)
     if found is None:
         with suppress(DuplicateTable):  # another run of the same definition was quicker
-            client.sql(statement(definition, tables, client.tenant, name, key)).table()
+            try:
+                client.sql(statement(definition, tables, client.tenant, name, key, earlier=earlier)).table()
+            except SnapshotExpired:
+                client.sql(statement(definition, tables, client.tenant, name, key)).table()
         found = client.dataset(table)
     if found is None:
         raise Internal(f"the table {table} was made, but is not listed")

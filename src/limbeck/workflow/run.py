@@ -27,6 +27,7 @@ from limbeck.workflow import activate, checks, explore, export, featurize, gener
 from limbeck.workflow.campaign import ActivationPart, AudiencePart
 from limbeck.workflow.definition import Definition, Source
 from limbeck.workflow.explore import Exploration
+from limbeck.workflow.features import Earlier
 from limbeck.workflow.featurize import SETS, FeatureSet
 from limbeck.workflow.generate import Loaded
 from limbeck.workflow.ingest import Ingested
@@ -36,6 +37,9 @@ from limbeck.workflow.whole import PART, sweep, whole, whole_folder
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
+
+FEATURIZE = ("aggregates", "features", "featurize", "names", "times")
+"""Modules whose code decides what a feature set holds."""
 
 SUMMARY, REPORT, SCORES = "summary.json", "report.html", "scores.parquet"
 SYNTHETIC = ("newsletter", "treatment", "imperfections", "oracle", "synthetic")
@@ -285,7 +289,7 @@ class Run:
     @cached_property
     def feature_key(self) -> str:
         """The key of the feature sets."""
-        return key("featurize", ("features", "featurize"), self.definition.rules, self._inputs)
+        return key("featurize", FEATURIZE, self.definition.rules, self._inputs)
 
     @cached_property
     def feature_tables(self) -> dict[str, Dataset]:
@@ -294,12 +298,35 @@ class Run:
         with self._step("featurize"), checks.conditions_named(self._client, self.definition, tables):
             if not all(self._result(f"{name}-{feature_key}").is_dir() for name in SETS):
                 checks.check(self._client, self.definition, tables)
-            return {name: self._feature_table(name, tables, feature_key) for name in SETS}
+            if all(source.files for source in self.definition.sources):
+                return {name: self._feature_table(name, tables, feature_key) for name in SETS}
+            now = featurize.snapshots(self._client, tables)  # what comes from here on is taken once more next time
+            before = self._computed_before()
+            found = {name: self._feature_table(name, tables, feature_key, before) for name in SETS}
+            _write(self._sets_note, json.dumps({"key": feature_key, "snapshots": now}))
+            return found
 
-    def _feature_table(self, name: str, tables: Mapping[str, str], feature_key: str) -> Dataset:
-        dataset = featurize.compute(self._client, self.definition, tables, name, feature_key)
+    def _feature_table(
+        self, name: str, tables: Mapping[str, str], feature_key: str, before: Mapping[str, Any] | None = None
+    ) -> Dataset:
+        earlier = None
+        if before is not None and before["key"] != feature_key:
+            table = featurize.table_name(self.definition, name, before["key"])
+            if self._client.dataset(table) is not None:
+                earlier = Earlier(table, before["snapshots"])
+        dataset = featurize.compute(self._client, self.definition, tables, name, feature_key, earlier)
         crash.point("workflow.table-computed")
         return dataset
+
+    @property
+    def _sets_note(self) -> Path:
+        """Where it is noted from which snapshots the newest sets of these rules and datasets were computed."""
+        ids = [[name, loaded.dataset.id] for name, loaded in self.datasets.items()]
+        return self._result(f"sets-{key('sets', FEATURIZE, self.definition.rules, ids)}.json")
+
+    def _computed_before(self) -> Mapping[str, Any] | None:
+        path = self._sets_note
+        return json.loads(path.read_text()) if path.is_file() else None
 
     # -- step 3 ---------------------------------------------------------------------------------------------------
 
