@@ -65,6 +65,13 @@ def test_imperfections_are_shares_and_a_treatment_has_its_day(tmp_path: Path) ->
     assert found == Generator(500, 60, date(2026, 1, 1), 9, 0.1, 1.0, 0.01, 0.2, 0.3, 0.5, date(2026, 2, 10))
 
 
+def test_a_preset_brings_its_numbers_and_they_can_be_others(tmp_path: Path) -> None:
+    preset = TEXT.replace("people = 500\ndays = 60\n", 'preset = "tutorial"\n')
+    assert load(tmp_path, preset).generator == Generator(100_000, 60, date(2026, 1, 1), 9, preset="tutorial")
+    few = preset.replace('"tutorial"\n', '"tutorial"\npeople = 700\n')
+    assert load(tmp_path, few).generator == Generator(700, 60, date(2026, 1, 1), 9, preset="tutorial")
+
+
 def test_the_example_says_what_it_shows() -> None:
     found = Definition.load(EXAMPLE)
 
@@ -93,6 +100,12 @@ MISTAKES = {
     "negative seed": ("seed = 9", "seed = -1", "", ["generator.seed is -1", "from 0 to"]),
     "no date": ("start = 2026-01-01", 'start = "soon"', "", ["generator.start is 'soon'", "a date such as"]),
     "a time": ("start = 2026-01-01", "start = 2026-01-01T08:00:00", "", ["generator.start", "08:00", "without a time"]),
+    "an unknown preset": (
+        "seed = 9",
+        'preset = "tutorials"',
+        "",
+        ["generator.preset is 'tutorials'", "newsletter, tutorial", 'did you mean "tutorial"?'],
+    ),
     "more than all": ("seed = 9", "late = 1.5", "", ["generator.late is 1.5", "a share from 0, up to 1"]),
     "no day of the treatment": ("seed = 9", "treated = 0.5", "[generator]", ["lacks the key 'treatment'"]),
     "a treatment afterwards": (

@@ -33,6 +33,11 @@ TIMESTAMP, EVENT_TYPE = "timestamp", "eventType"
 GENERATED = "generator:"
 GENERATED_PARTS = ("events", "profiles")
 """What follows the prefix in a source's files."""
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "newsletter": {"people": None, "days": None},
+    "tutorial": {"people": 100_000, "days": 60},
+}
+"""Processes of `[generator]`, and the settings that they bring."""
 SHARES = ("duplicates", "late", "bots", "identities", "weekend", "treated")
 """Settings of `[generator]` that are shares, 0 if not given."""
 
@@ -99,6 +104,8 @@ class Generator:
     """Share of the people who are treated, by chance alone."""
     treatment: date | None = None
     """When they are; None if nobody is."""
+    preset: str = "newsletter"
+    """The process by which people live: one of `PRESETS`."""
 
     @property
     def end(self) -> datetime:
@@ -228,15 +235,17 @@ class Definition:
 
 
 def _generator(table: Table) -> Generator:
-    people = table.number("people", None, 1, 100_000_000)
-    days = table.number("days", None, 1, 3_650)
+    preset = table.choice("preset", tuple(PRESETS), "newsletter")
+    people = table.number("people", PRESETS[preset]["people"], 1, 100_000_000)
+    days = table.number("days", PRESETS[preset]["days"], 1, 3_650)
     start = table.moment("start")
     if start.time() != time():
         raise table.error("start", f"is {start}", "a date such as 2017-07-15, without a time")
     seed = table.number("seed", 0, 0, 2**31 - 1)
     shares = {name: table.share(name, 0.0, above=False) for name in SHARES}
     treatment = table.moment("treatment") if "treatment" in table or shares["treated"] else None
-    found = Generator(people, days, start.date(), seed, **shares, treatment=treatment.date() if treatment else None)
+    given = treatment.date() if treatment else None
+    found = Generator(people, days, start.date(), seed, **shares, treatment=given, preset=preset)
     if treatment and (treatment.time() != time() or not found.start <= treatment.date() < found.end.date()):
         wanted = f"a day from {found.start} on and before {found.end:%Y-%m-%d}"
         raise table.error("treatment", f"is {treatment:%Y-%m-%d %H:%M}", wanted)

@@ -35,9 +35,8 @@ Random = np.random.Generator
 
 INTEREST = np.linspace(-2.5, 2.5, 11)
 ENGAGEMENT = np.linspace(-1.5, 1.5, 7)
-SENT = np.array([0.0, 0.08, 0.18])
-"""Probability that an e-mail is sent on a day: never, without a stated choice, with consent."""
-NEVER, SOMETIMES, OFTEN = range(3)
+NEVER, SOMETIMES, OFTEN = CADENCES = range(3)
+"""How often e-mails are sent: with refusal, without a stated choice, with consent."""
 
 MEMORY = 14
 """Days after which a click and a visit are forgotten."""
@@ -67,6 +66,32 @@ VISIT = 25 * MINUTE
 """Longest time from a visit's begin to its form."""
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """How busy people are. Probabilities are of a day; logits those of somebody in the middle of everything."""
+
+    sent: tuple[float, float, float]
+    """Probability that an e-mail is sent, by cadence."""
+    opened: float
+    """Logit."""
+    clicked: float
+    """Logit."""
+    visit: float
+    """Logit, of somebody cold, without a click."""
+    form: float
+    """Logit, of a visit of somebody cold, without a click in memory."""
+    ads: float
+    """How many are seen."""
+
+
+PROCESSES = {
+    "newsletter": Process(sent=(0.0, 0.08, 0.18), opened=-0.9, clicked=-1.6, visit=-3.5, form=-3.8, ads=0.04),
+    "tutorial": Process(sent=(0.0, 0.055, 0.1), opened=-0.9, clicked=-1.5, visit=-4.2, form=-3.35, ads=0.02),
+}
+"""By the preset of `[generator]`."""
+NEWSLETTER = PROCESSES["newsletter"]
+
+
 def _logistic(x: Numbers) -> Numbers:
     found: Numbers = 1 / (1 + np.exp(-x))
     return found
@@ -92,7 +117,7 @@ class Rates:
 
 def class_of(interest: Whole, engagement: Whole, cadence: Whole) -> Whole:
     """Return the number of the class with these levels."""
-    return (interest * len(ENGAGEMENT) + engagement) * len(SENT) + cadence
+    return (interest * len(ENGAGEMENT) + engagement) * len(CADENCES) + cadence
 
 
 NOTHING, MORE, LESS = range(3)
@@ -101,17 +126,18 @@ PUSH = np.array([0.0, 1.2, -1.2])
 
 
 @cache
-def rates() -> Rates:
+def rates(process: Process = NEWSLETTER) -> Rates:
     """Return the probabilities of all classes and states."""
-    interest, engagement, sent = (level.ravel() for level in np.meshgrid(INTEREST, ENGAGEMENT, SENT, indexing="ij"))
+    levels = np.meshgrid(INTEREST, ENGAGEMENT, process.sent, indexing="ij")
+    interest, engagement, sent = (level.ravel() for level in levels)
     days = np.arange(MEMORY + 1.0)
     freshness = np.where(days < MEMORY, np.exp(-days / 6), 0.0)
-    eagerness = -3.8 + 0.2 * interest[:, None, None] + 1.5 * freshness[:, None] + 0.15 * days
+    eagerness = process.form + 0.2 * interest[:, None, None] + 1.5 * freshness[:, None] + 0.15 * days
     return Rates(
         sent=sent,
-        opened=_logistic(-0.9 + engagement),
-        clicked=_logistic(-1.6 + 0.5 * engagement + 0.4 * interest),
-        visit=_logistic(-3.5 + 0.15 * interest[:, None] + 0.2 * days),
+        opened=_logistic(process.opened + engagement),
+        clicked=_logistic(process.clicked + 0.5 * engagement + 0.4 * interest),
+        visit=_logistic(process.visit + 0.15 * interest[:, None] + 0.2 * days),
         form=_logistic(eagerness + PUSH[:, None, None, None]),
     )
 
@@ -139,12 +165,12 @@ def probability(days: int) -> Numbers:
 
 
 @cache
-def chance(days: tuple[Condition, ...]) -> Numbers:
+def chance(days: tuple[Condition, ...], process: Process = NEWSLETTER) -> Numbers:
     """Return the probability that a form counts within *days*, by class and state before the first day.
 
     Exact: the recursion sums over all that can happen on a day, and the last day comes first.
     """
-    r = rates()
+    r = rates(process)
     click = (r.sent * r.opened * r.clicked)[:, None, None]
     none = np.ones((len(r.sent), MEMORY + 1, MEMORY + 1))
     for day in reversed(days):
@@ -156,9 +182,9 @@ def chance(days: tuple[Condition, ...]) -> Numbers:
 
 
 @cache
-def _stationary() -> Numbers:
+def _stationary(process: Process) -> Numbers:
     """Return the cumulative stationary distribution of the states, by class, over the states in one row."""
-    r = rates()
+    r = rates(process)
     click = (r.sent * r.opened * r.clicked)[:, None, None]
     visit = r.visit[:, None, :]
     states = np.eye(MEMORY + 1)
@@ -199,9 +225,10 @@ class People:
     """-1 for nobody's."""
     has_profile: Flags
     begin: State
+    process: Process = NEWSLETTER
 
     @classmethod
-    def draw(cls, count: int, random: Random) -> People:
+    def draw(cls, count: int, random: Random, process: Process = NEWSLETTER) -> People:
         """Draw *count* people: interest first, then what tells something of it, then the state they begin in."""
         interest = _level(random.standard_normal(count), INTEREST)
         z = INTEREST[interest]
@@ -215,7 +242,7 @@ class People:
         tier = np.digitize(0.5 * z + random.standard_normal(count), [0.3, 1.1, 1.9]) - 1
         age = np.clip(np.round(46 - 4 * z + 14 * random.standard_normal(count)), 18, 95).astype(np.int64)
         kind = class_of(interest, engagement, cadence)
-        return cls(kind, z, age, consent, opted_out, tier, has_profile, _begin(kind, random))
+        return cls(kind, z, age, consent, opted_out, tier, has_profile, _begin(kind, random, process), process)
 
 
 def _level(values: Numbers, levels: Numbers) -> Whole:
@@ -224,12 +251,12 @@ def _level(values: Numbers, levels: Numbers) -> Whole:
     return found
 
 
-def _begin(kind: Whole, random: Random) -> State:
+def _begin(kind: Whole, random: Random, process: Process) -> State:
     drawn = random.random(len(kind))
     state = np.empty(len(kind), np.int64)
     for one in np.unique(kind):
         mine = kind == one
-        state[mine] = np.minimum(np.searchsorted(_stationary()[one], drawn[mine]), (MEMORY + 1) ** 2 - 1)
+        state[mine] = np.minimum(np.searchsorted(_stationary(process)[one], drawn[mine]), (MEMORY + 1) ** 2 - 1)
     return State(*np.divmod(state, MEMORY + 1))
 
 
@@ -282,7 +309,7 @@ def live(
 def _day(
     people: People, state: State, random: Random, busy: float, effects: Whole | int
 ) -> tuple[tuple[Whole, Whole, Whole, Whole], State]:
-    r, kind = rates(), people.kind
+    r, kind = rates(people.process), people.kind
     drawn = random.random((5, len(kind)))
     sent = drawn[0] < r.sent[kind]
     opened = sent & (drawn[1] < r.opened[kind])
@@ -299,7 +326,7 @@ def _day(
     _visits(found, people, np.flatnonzero(visiting), begins, random)
     form = np.flatnonzero(filled)
     found.add(FORM, form, begins[form] + VISIT - random.integers(0, 5 * MINUTE, len(form)))
-    seen = np.repeat(np.arange(len(kind)), random.poisson(0.04, len(kind)))
+    seen = np.repeat(np.arange(len(kind)), random.poisson(people.process.ads, len(kind)))
     found.add(AD, seen, random.integers(0, DAY, len(seen)))
     return found.sorted(), after
 

@@ -70,7 +70,7 @@ class Oracle:
         def chances(effect: int, since: int) -> Numbers:
             days = range(cutoff, cutoff + within)
             conditions = (Condition(busy(self.settings, n), effect if n >= since else NOTHING, counts) for n in days)
-            found: Numbers = chance(tuple(conditions))[place]
+            found: Numbers = chance(tuple(conditions), self.people.process)[place]
             return found
 
         def treated(since: int) -> Numbers:

@@ -132,7 +132,9 @@ class _Block:
     def __init__(self, settings: Generator, number: int) -> None:
         random = np.random.default_rng([settings.seed, number])
         self._settings, self._number = settings, number
-        self._people = People.draw(min(BLOCK, settings.people - number * BLOCK), random)
+        self._people = People.draw(
+            min(BLOCK, settings.people - number * BLOCK), random, newsletter.PROCESSES[settings.preset]
+        )
         count = len(self._people.kind)
         first = _ids(count, random)
         self._profiles = _profiles(self._people, first, number, settings.start.year, random)
