@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -164,7 +164,11 @@ def probability(days: int) -> Numbers:
     return chance((Condition(),) * days)
 
 
-@cache
+KEPT = 128
+"""How many tables of `chance` are kept: 0.4 MB each."""
+
+
+@lru_cache(maxsize=KEPT)
 def chance(days: tuple[Condition, ...], process: Process = NEWSLETTER) -> Numbers:
     """Return the probability that a form counts within *days*, by class and state before the first day.
 
