@@ -14,8 +14,8 @@ person may fill in the form on several days, which changes nothing in what follo
 interested would drain, and later cutoffs would be another task than earlier ones. States begin in their stationary
 distribution, so no day differs from another.
 
-How busy all are is a `Process`. What one day is like may differ (`Condition`): weekends may be quiet, and a treatment may
-make the form more or less probable.
+How busy all are is a `Process`. What one day is like may differ (`Condition`): weekends may be quiet, and a treatment
+may make the form more or less probable.
 
 Classes and states are few, so the probability of filling in the form within some days is computed exactly for each of
 them, by recursion over the days: no sample is drawn for it.
