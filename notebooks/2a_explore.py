@@ -156,8 +156,8 @@ recency.assign(share=(recency["reached"] / recency["people"]).round(3))
 # %% [markdown]
 # ## Who comes back, and what is odd?
 #
-# `limbeck explore` looks at all of this and more, and leaves a page, `explore.html`. Cohorts are the people of a month of
-# first events: how many of them are active in the months after? What is odd (days without events, repeated rows,
+# `limbeck explore` looks at all of this and more, and leaves a page, `explore.html`. Cohorts are the people of a month
+# of first events: how many of them are active in the months after? What is odd (days without events, repeated rows,
 # impossible times, machines, identities that were numbers once) is best mended before a model learns it.
 
 # %%

@@ -282,6 +282,37 @@ def test_other_data_have_another_key_and_a_dry_run_makes_none(story: Story, chan
     assert len(story.made) == 1
 
 
+# -- imperfect data -----------------------------------------------------------------------------------------------
+
+
+def test_duplicates_are_taken_once_and_late_events_have_an_arrival(tmp_path: Path) -> None:
+    """As docs/definition.md says it is done."""
+    path = example(tmp_path, 50)
+    once = "SELECT * FROM events QUALIFY row_number() OVER (PARTITION BY id ORDER BY received) = 1"
+    changes = {
+        "seed = 5\n": "seed = 5\nduplicates = 0.1\nlate = 0.2\nbots = 0.04\nidentities = 0.2\n",
+        'key = "id"\n': f'key = "id"\narrival = "received"\nsql = "{once} ORDER BY timestamp, id"\n',
+        'timestamp = "timestamp"\n': 'timestamp = "timestamp"\nreceived = "{tenant}.received"\n',
+    }
+    text = path.read_text()
+    for old, new in changes.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path.write_text(text)
+
+    with embedded(tmp_path / "home") as client:
+        steps = Run(Definition.load(path), client, tmp_path / "home")
+        with steps.working():
+            table = steps.tables["newsletter events"]
+        late = f"select count(*), count(*) filter (where _{client.tenant}.received > timestamp) from {table}"
+        found = client.sql(late).table().to_pylist()
+    (folder,) = (tmp_path / "home" / "workflow" / "newsletter").glob("synthetic-*")
+    first = "(select id, timestamp, min(received) as received from events group by all)"
+    expected = ask(folder, f"select count(*), count(*) filter (where received > timestamp) from {first}")
+    assert [tuple(row.values()) for row in found] == expected
+    assert 0 < expected[0][1] < expected[0][0]
+
+
 # -- what a killed run leaves -------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.workflow import newsletter, synthetic
-from limbeck.workflow.definition import Generator
+from limbeck.workflow.definition import PRESETS, SHARES, Generator
 
 
 @st.composite
@@ -94,3 +95,54 @@ def test_probabilities_of_two_spans_lie_between_the_longer_one_and_their_sum(day
     best = second.max(axis=(1, 2), keepdims=True)
     assert (both >= 1 - (1 - first) * (1 - worst) - 1e-12).all()
     assert (both <= 1 - (1 - first) * (1 - best) + 1e-12).all()
+
+
+# -- imperfect data -----------------------------------------------------------------------------------------------
+
+SHARE = st.sampled_from([0.0, 0.01, 0.3, 1.0])
+
+
+@st.composite
+def untidy(draw: st.DrawFn) -> tuple[Generator, list[datetime], int]:
+    asked, cutoffs, within = draw(requests())
+    shares = {name: draw(SHARE) for name in SHARES}
+    given_on = asked.start + timedelta(days=draw(st.integers(0, asked.days - 1))) if shares["treated"] else None
+    return replace(asked, **shares, treatment=given_on, preset=draw(st.sampled_from(list(PRESETS)))), cutoffs, within
+
+
+@settings(max_examples=20, deadline=None)
+@given(untidy())
+def test_whatever_imperfections_are_asked(request: tuple[Generator, list[datetime], int]) -> None:
+    asked, cutoffs, within = request
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        synthetic.generate(asked, folder, cutoffs, within)
+        events, profiles, truth = (read(folder, part) for part in ("events", "profiles", "truth"))
+        links = read(folder, "links").to_pylist() if asked.identities else []
+
+    times = events["timestamp"].to_numpy()
+    assert ((times >= np.datetime64(asked.start, "ms")) & (times < np.datetime64(asked.end, "ms"))).all()
+    assert ("received" in events.column_names) == bool(asked.late)
+    if asked.late:
+        assert (events["received"].to_numpy() >= times).all()
+    distinct = len(set(events["id"].to_pylist()))
+    assert distinct == len(events) if not asked.duplicates else distinct <= len(events) <= 2 * distinct
+    treated = [row for row in events.to_pylist() if row["type"] == "treatment"]
+    assert {row["timestamp"].date() for row in treated} <= {asked.treatment}
+
+    rows = truth.to_pylist()
+    known = {row["entity_id"] for row in rows}
+    assert len(rows) == len(known) * len(set(cutoffs))
+    assert known >= set(events["userid"].to_pylist()) | set(profiles["userid"].to_pylist())
+    bots = sum(round(asked.bots * min(40, asked.people - first)) for first in range(0, asked.people, 40))
+    assert len(known) == asked.people + len(links) + bots
+    chances = {(row["entity_id"], row["cutoff"]): row["probability"] for row in rows}
+    assert all(0 <= chance < 1 for chance in chances.values())
+    assert all(abs(row.get("uplift", 0)) < 1 for row in rows)
+    whole = {(row["entity_id"], row["cutoff"]): row.get("person_probability") for row in rows}
+    for link in links:
+        for cutoff in set(cutoffs):
+            first, second = (link["person"], cutoff), (link["entity_id"], cutoff)
+            assert whole[first] == whole[second]
+            low, high = sorted((chances[first], chances[second]))
+            assert high <= whole[first] <= low + high + 1e-12

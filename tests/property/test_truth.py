@@ -88,18 +88,29 @@ def test_the_oracle_chooses_as_many_and_never_worse(both: People, data: st.DataO
     scores, chances = both
     threshold = data.draw(st.sampled_from(sorted(set(scores.tolist()))))
     chosen = [true for score, true in zip(scores, chances, strict=True) if score >= threshold]
-    found = truth.precision(scores, chances, threshold)
+    found = truth.chosen(scores, chances, threshold)
     assert found["true"] == pytest.approx(np.mean(chosen))
     assert found["oracle"] == pytest.approx(np.mean(sorted(chances)[-len(chosen) :]))
     assert found["oracle"] >= found["true"] - 1e-12
 
 
-def test_outcomes_that_are_not_the_truths_are_told() -> None:
+def test_what_is_told_of_strange_outcomes_and_of_uplift() -> None:
     area = {"model": 0.7, "oracle": 0.8, "share": 2 / 3}
     test = {**area, "cutoff": "2026-04-09", "people": 10, "converted": 0.5, "expected": 0.1, "sigmas": 9.0}
-    found = {"title": "t", "people": 10, "cutoff": "2026-05-01", "roc_auc": area, "test": test, "audience": None}
+    found = {"title": "t", "people": 10, "cutoff": "2026-05-01", "roc_auc": area, "test": test}
     found["calibration"] = truth.calibration(np.linspace(0, 1, 10), np.full(10, 0.1))
-    assert any("goal.event" in part for part in _parts(found) if isinstance(part, str))
+    rates = {"planned": {"value": 0.3, "low": 0.2, "high": 0.4}, "true": 0.31, "oracle": 0.5}
+    found["audience"] = {"name": "a", "people": 2, "share": 0.2, **rates, "uplift": None}
+
+    def told() -> str:
+        return "\n".join(part for part in _parts(found) if isinstance(part, str))
+
+    assert "+9.0 standard errors: goal.event is not" in told()
+    assert "uplift" not in told()
+    test["sigmas"] = -1.0
+    found["audience"] |= {"uplift": {"true": 0.02, "oracle": 0.1, "all": -0.01}}
+    assert "goal.event" not in told()
+    assert "uplift by a treatment: true +2.0%, -1.0% of all, +10.0% if uplift were known" in told()
 
 
 def test_people_who_are_not_synthetic_are_counted_and_refused(tmp_path: Path) -> None:
@@ -111,6 +122,11 @@ def test_people_who_are_not_synthetic_are_counted_and_refused(tmp_path: Path) ->
     rows = pa.table({"entity_id": ["b", "a"], "cutoff": pa.array([moments[1]] * 2, pa.timestamp("us", "UTC"))})
     found = truth.joined(rows, tmp_path / "truth.parquet").to_pylist()
     assert {row["entity_id"]: row["probability"] for row in found} == {"a": 0.3, "b": 0.4}
+
+    treated = table.append_column("uplift", pa.array([0.0, 0.1, 0.2, 0.3]))
+    pq.write_table(treated, tmp_path / "treated.parquet")
+    found = truth.joined(rows, tmp_path / "treated.parquet").to_pylist()
+    assert {row["entity_id"]: row["uplift"] for row in found} == {"a": 0.2, "b": 0.3}
 
     rows = pa.table({"entity_id": ["b", "x"], "cutoff": [moments[0]] * 2})
     with pytest.raises(InvalidInput, match="1 of 2 people are not synthetic"):

@@ -59,6 +59,19 @@ def test_what_the_section_says(tmp_path: Path) -> None:
     assert written.generator == Generator(500, 60, date(2026, 1, 1), 9)
 
 
+def test_imperfections_are_shares_and_a_treatment_has_its_day(tmp_path: Path) -> None:
+    asked = "seed = 9\nduplicates = 0.1\nlate = 1\nbots = 0.01\nidentities = 0.2\nweekend = 0.3\ntreated = 0.5\n"
+    found = load(tmp_path, TEXT.replace("seed = 9\n", asked + "treatment = 2026-02-10\n")).generator
+    assert found == Generator(500, 60, date(2026, 1, 1), 9, 0.1, 1.0, 0.01, 0.2, 0.3, 0.5, date(2026, 2, 10))
+
+
+def test_a_preset_brings_its_numbers_and_they_can_be_others(tmp_path: Path) -> None:
+    preset = TEXT.replace("people = 500\ndays = 60\n", 'preset = "tutorial"\n')
+    assert load(tmp_path, preset).generator == Generator(100_000, 60, date(2026, 1, 1), 9, preset="tutorial")
+    few = preset.replace('"tutorial"\n', '"tutorial"\npeople = 700\n')
+    assert load(tmp_path, few).generator == Generator(700, 60, date(2026, 1, 1), 9, preset="tutorial")
+
+
 def test_the_example_says_what_it_shows() -> None:
     found = Definition.load(EXAMPLE)
 
@@ -87,6 +100,21 @@ MISTAKES = {
     "negative seed": ("seed = 9", "seed = -1", "", ["generator.seed is -1", "from 0 to"]),
     "no date": ("start = 2026-01-01", 'start = "soon"', "", ["generator.start is 'soon'", "a date such as"]),
     "a time": ("start = 2026-01-01", "start = 2026-01-01T08:00:00", "", ["generator.start", "08:00", "without a time"]),
+    "an unknown preset": (
+        "seed = 9",
+        'preset = "tutorials"',
+        "",
+        ["generator.preset is 'tutorials'", "newsletter, tutorial", 'did you mean "tutorial"?'],
+    ),
+    "more than all": ("seed = 9", "late = 1.5", "", ["generator.late is 1.5", "a share from 0, up to 1"]),
+    "no day of the treatment": ("seed = 9", "treated = 0.5", "[generator]", ["lacks the key 'treatment'"]),
+    "a treatment afterwards": (
+        "seed = 9",
+        "treatment = 2026-03-02\ntreated = 0.5",
+        "",
+        ["generator.treatment is 2026-03-02", "a day from 2026-01-01 on and before 2026-03-02"],
+    ),
+    "a treatment of nobody": ("seed = 9", "treatment = 2026-02-10", "", ["nobody is treated", "treated = 0.5"]),
     "unknown key": ("seed = 9", "sed = 9", "", ["generator.sed", 'did you mean "seed"?']),
     "misspelled section": ("[generator]", "[generatr]", "", ["generatr", "not known", 'did you mean "generator"?']),
     "unknown part": (

@@ -304,8 +304,8 @@ def test_the_probability_of_one_day_by_hand() -> None:
     kind = int(newsletter.class_of(np.array([7]), np.array([5]), np.array([newsletter.OFTEN]))[0])
     click = 0.18 * r.opened[kind] * r.clicked[kind]
     for days, warmth, later, warmer in [(0, 0, 1, 5), (14, 14, 14, 14), (13, 3, 14, 7), (5, 11, 6, 14)]:
-        by_click = click * r.form[kind, 0, warmer]
-        by_itself = (1 - click) * r.visit[kind, warmth] * r.form[kind, later, warmer]
+        by_click = click * r.form[newsletter.NOTHING, kind, 0, warmer]
+        by_itself = (1 - click) * r.visit[kind, warmth] * r.form[newsletter.NOTHING, kind, later, warmer]
         assert found[kind, days, warmth] == pytest.approx(by_click + by_itself, rel=1e-12)
 
 

@@ -46,3 +46,6 @@ def _parts(found: Mapping[str, Any]) -> Iterator[Part]:
         yield ""
         yield f"audience {audience['name']}: {audience['people']:,} people, {audience['share']:.1%} of all"
         yield f"precision: {told}, true {audience['true']:.1%}, the oracle's {audience['oracle']:.1%}"
+        if (uplift := audience["uplift"]) is not None:
+            others = f"{uplift['all']:+.1%} of all, {uplift['oracle']:+.1%} if uplift were known"
+            yield f"uplift by a treatment: true {uplift['true']:+.1%}, {others}"

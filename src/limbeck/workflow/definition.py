@@ -33,6 +33,13 @@ TIMESTAMP, EVENT_TYPE = "timestamp", "eventType"
 GENERATED = "generator:"
 GENERATED_PARTS = ("events", "profiles")
 """What follows the prefix in a source's files."""
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "newsletter": {"people": None, "days": None},
+    "tutorial": {"people": 100_000, "days": 60},
+}
+"""Processes of `[generator]`, and the settings that they bring."""
+SHARES = ("duplicates", "late", "bots", "identities", "weekend", "treated")
+"""Settings of `[generator]` that are shares, 0 if not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,22 @@ class Generator:
     start: date
     """The first of the days."""
     seed: int
+    duplicates: float = 0.0
+    """Share of the events that come twice."""
+    late: float = 0.0
+    """Share of the events that arrive hours to days late."""
+    bots: float = 0.0
+    """Bots beside the people, as a share of these."""
+    identities: float = 0.0
+    """Share of the people who have a second identity."""
+    weekend: float = 0.0
+    """Share of the visits that are lacking on Saturdays and Sundays; other days have more."""
+    treated: float = 0.0
+    """Share of the people who are treated, by chance alone."""
+    treatment: date | None = None
+    """When they are; None if nobody is."""
+    preset: str = "newsletter"
+    """The process by which people live: one of `PRESETS`."""
 
     @property
     def end(self) -> datetime:
@@ -212,13 +235,23 @@ class Definition:
 
 
 def _generator(table: Table) -> Generator:
-    people = table.number("people", None, 1, 100_000_000)
-    days = table.number("days", None, 1, 3_650)
+    preset = table.choice("preset", tuple(PRESETS), "newsletter")
+    people = table.number("people", PRESETS[preset]["people"], 1, 100_000_000)
+    days = table.number("days", PRESETS[preset]["days"], 1, 3_650)
     start = table.moment("start")
     if start.time() != time():
         raise table.error("start", f"is {start}", "a date such as 2017-07-15, without a time")
-    found = Generator(people, days, start.date(), table.number("seed", 0, 0, 2**31 - 1))
-    table.close()
+    seed = table.number("seed", 0, 0, 2**31 - 1)
+    shares = {name: table.share(name, 0.0, above=False) for name in SHARES}
+    treatment = table.moment("treatment") if "treatment" in table or shares["treated"] else None
+    given = treatment.date() if treatment else None
+    found = Generator(people, days, start.date(), seed, **shares, treatment=given, preset=preset)
+    if treatment and (treatment.time() != time() or not found.start <= treatment.date() < found.end.date()):
+        wanted = f"a day from {found.start} on and before {found.end:%Y-%m-%d}"
+        raise table.error("treatment", f"is {treatment:%Y-%m-%d %H:%M}", wanted)
+    if treatment and not found.treated:
+        raise table.error("treatment", f"is {treatment:%Y-%m-%d}, but nobody is treated", "treated = 0.5 beside it")
+    table.close(("treatment",))
     return found
 
 

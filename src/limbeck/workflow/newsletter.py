@@ -14,6 +14,9 @@ person may fill in the form on several days, which changes nothing in what follo
 interested would drain, and later cutoffs would be another task than earlier ones. States begin in their stationary
 distribution, so no day differs from another.
 
+How busy all are is a `Process`. What one day is like may differ (`Condition`): weekends may be quiet, and a treatment
+may make the form more or less probable.
+
 Classes and states are few, so the probability of filling in the form within some days is computed exactly for each of
 them, by recursion over the days: no sample is drawn for it.
 """
@@ -22,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,9 +38,8 @@ Random = np.random.Generator
 
 INTEREST = np.linspace(-2.5, 2.5, 11)
 ENGAGEMENT = np.linspace(-1.5, 1.5, 7)
-SENT = np.array([0.0, 0.08, 0.18])
-"""Probability that an e-mail is sent on a day: never, without a stated choice, with consent."""
-NEVER, SOMETIMES, OFTEN = range(3)
+NEVER, SOMETIMES, OFTEN = CADENCES = range(3)
+"""How often e-mails are sent: with refusal, without a stated choice, with consent."""
 
 MEMORY = 14
 """Days after which a click and a visit are forgotten."""
@@ -56,6 +58,8 @@ KINDS = (
     "decisioning.propositionDismiss",
     "web.formFilledOut",
 )
+TREATMENT = len(KINDS)
+"""The number of what is done to people, which is no kind of its own unless there is a treatment."""
 AD, EMAIL_SENT, OPENED, CLICKED, PAGE, LINK, PRODUCT, DISPLAY, INTERACT, DISMISS, FORM = range(len(KINDS))
 
 DAY = 86_400_000
@@ -63,6 +67,32 @@ DAY = 86_400_000
 HOUR, MINUTE = 3_600_000, 60_000
 VISIT = 25 * MINUTE
 """Longest time from a visit's begin to its form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """How busy people are. Probabilities are of a day; logits those of somebody in the middle of everything."""
+
+    sent: tuple[float, float, float]
+    """Probability that an e-mail is sent, by cadence."""
+    opened: float
+    """Logit."""
+    clicked: float
+    """Logit."""
+    visit: float
+    """Logit, of somebody cold, without a click."""
+    form: float
+    """Logit, of a visit of somebody cold, without a click in memory."""
+    ads: float
+    """How many are seen."""
+
+
+PROCESSES = {
+    "newsletter": Process(sent=(0.0, 0.08, 0.18), opened=-0.9, clicked=-1.6, visit=-3.5, form=-3.8, ads=0.04),
+    "tutorial": Process(sent=(0.0, 0.055, 0.1), opened=-0.9, clicked=-1.5, visit=-4.2, form=-3.35, ads=0.02),
+}
+"""By the preset of `[generator]`."""
+NEWSLETTER = PROCESSES["newsletter"]
 
 
 def _logistic(x: Numbers) -> Numbers:
@@ -85,26 +115,33 @@ class Rates:
     visit: Numbers
     """By class and warmth at the day's beginning, without a click."""
     form: Numbers
-    """Of a visit, by class, days since the click and warmth at the day's end."""
+    """Of a visit, by what the treatment does, class, days since the click and warmth at the day's end."""
 
 
 def class_of(interest: Whole, engagement: Whole, cadence: Whole) -> Whole:
     """Return the number of the class with these levels."""
-    return (interest * len(ENGAGEMENT) + engagement) * len(SENT) + cadence
+    return (interest * len(ENGAGEMENT) + engagement) * len(CADENCES) + cadence
+
+
+NOTHING, MORE, LESS = range(3)
+PUSH = np.array([0.0, 1.2, -1.2])
+"""What a treatment adds to the logit of the form, while it does nothing, more, and less."""
 
 
 @cache
-def rates() -> Rates:
+def rates(process: Process = NEWSLETTER) -> Rates:
     """Return the probabilities of all classes and states."""
-    interest, engagement, sent = (level.ravel() for level in np.meshgrid(INTEREST, ENGAGEMENT, SENT, indexing="ij"))
+    levels = np.meshgrid(INTEREST, ENGAGEMENT, process.sent, indexing="ij")
+    interest, engagement, sent = (level.ravel() for level in levels)
     days = np.arange(MEMORY + 1.0)
     freshness = np.where(days < MEMORY, np.exp(-days / 6), 0.0)
+    eagerness = process.form + 0.2 * interest[:, None, None] + 1.5 * freshness[:, None] + 0.15 * days
     return Rates(
         sent=sent,
-        opened=_logistic(-0.9 + engagement),
-        clicked=_logistic(-1.6 + 0.5 * engagement + 0.4 * interest),
-        visit=_logistic(-3.5 + 0.15 * interest[:, None] + 0.2 * days),
-        form=_logistic(-3.8 + 0.2 * interest[:, None, None] + 1.5 * freshness[:, None] + 0.15 * days),
+        opened=_logistic(process.opened + engagement),
+        clicked=_logistic(process.clicked + 0.5 * engagement + 0.4 * interest),
+        visit=_logistic(process.visit + 0.15 * interest[:, None] + 0.2 * days),
+        form=_logistic(eagerness + PUSH[:, None, None, None]),
     )
 
 
@@ -113,27 +150,48 @@ _COOLER = np.maximum(np.arange(MEMORY + 1) - 1, 0)
 _WARMER = np.minimum(_COOLER + WARMING, MEMORY)
 
 
-@cache
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one day is like, for one person."""
+
+    busy: float = 1.0
+    """Factor of the probability of a visit without a click."""
+    effect: int = NOTHING
+    """What a treatment does: index into `PUSH`."""
+    counts: float = 1.0
+    """Probability that a form of this day counts."""
+
+
 def probability(days: int) -> Numbers:
-    """Return the probability that the form is filled in within *days*, by class and state before the first day.
+    """Return the probability that the form is filled in within *days* that are as usual: see `chance`."""
+    return chance((Condition(),) * days)
+
+
+KEPT = 128
+"""How many tables of `chance` are kept: 0.4 MB each."""
+
+
+@lru_cache(maxsize=KEPT)
+def chance(days: tuple[Condition, ...], process: Process = NEWSLETTER) -> Numbers:
+    """Return the probability that a form counts within *days*, by class and state before the first day.
 
     Exact: the recursion sums over all that can happen on a day, and the last day comes first.
     """
-    r = rates()
+    r = rates(process)
     click = (r.sent * r.opened * r.clicked)[:, None, None]
-    visit = r.visit[:, None, :]
     none = np.ones((len(r.sent), MEMORY + 1, MEMORY + 1))
-    for _ in range(days):
-        after_visit = (1 - r.form) * none
+    for day in reversed(days):
+        visit = day.busy * r.visit[:, None, :]
+        after_visit = (1 - day.counts * r.form[day.effect]) * none
         unclicked = visit * after_visit[:, _LATER][:, :, _WARMER] + (1 - visit) * none[:, _LATER][:, :, _COOLER]
         none = click * after_visit[:, :1, _WARMER] + (1 - click) * unclicked
     return 1 - none
 
 
 @cache
-def _stationary() -> Numbers:
+def _stationary(process: Process) -> Numbers:
     """Return the cumulative stationary distribution of the states, by class, over the states in one row."""
-    r = rates()
+    r = rates(process)
     click = (r.sent * r.opened * r.clicked)[:, None, None]
     visit = r.visit[:, None, :]
     states = np.eye(MEMORY + 1)
@@ -174,9 +232,10 @@ class People:
     """-1 for nobody's."""
     has_profile: Flags
     begin: State
+    process: Process = NEWSLETTER
 
     @classmethod
-    def draw(cls, count: int, random: Random) -> People:
+    def draw(cls, count: int, random: Random, process: Process = NEWSLETTER) -> People:
         """Draw *count* people: interest first, then what tells something of it, then the state they begin in."""
         interest = _level(random.standard_normal(count), INTEREST)
         z = INTEREST[interest]
@@ -190,7 +249,7 @@ class People:
         tier = np.digitize(0.5 * z + random.standard_normal(count), [0.3, 1.1, 1.9]) - 1
         age = np.clip(np.round(46 - 4 * z + 14 * random.standard_normal(count)), 18, 95).astype(np.int64)
         kind = class_of(interest, engagement, cadence)
-        return cls(kind, z, age, consent, opted_out, tier, has_profile, _begin(kind, random))
+        return cls(kind, z, age, consent, opted_out, tier, has_profile, _begin(kind, random, process), process)
 
 
 def _level(values: Numbers, levels: Numbers) -> Whole:
@@ -199,12 +258,12 @@ def _level(values: Numbers, levels: Numbers) -> Whole:
     return found
 
 
-def _begin(kind: Whole, random: Random) -> State:
+def _begin(kind: Whole, random: Random, process: Process) -> State:
     drawn = random.random(len(kind))
     state = np.empty(len(kind), np.int64)
     for one in np.unique(kind):
         mine = kind == one
-        state[mine] = np.minimum(np.searchsorted(_stationary()[one], drawn[mine]), (MEMORY + 1) ** 2 - 1)
+        state[mine] = np.minimum(np.searchsorted(_stationary(process)[one], drawn[mine]), (MEMORY + 1) ** 2 - 1)
     return State(*np.divmod(state, MEMORY + 1))
 
 
@@ -225,41 +284,56 @@ class Day:
     """Index into `KINDS`."""
     detail: Whole
     """A number below 1000, drawn evenly, that names page, link or product."""
+    again: Flags | None = None
+    """Rows that repeat the one before; None if none does."""
+    delay: Whole | None = None
+    """Milliseconds until each row arrives; None if all do at once."""
+    over: bool = False
+    """Whether it comes after the last day, without events."""
 
 
-def live(people: People, days: int, stream: Callable[[int], Random]) -> Iterator[Day]:
+def live(
+    people: People,
+    days: int,
+    stream: Callable[[int], Random],
+    busy: Callable[[int], float] = lambda _: 1.0,
+    effects: Callable[[int], Whole | int] = lambda _: NOTHING,
+) -> Iterator[Day]:
     """Yield the *days* of *people*; what happens on a day is drawn from the stream of its number alone.
 
+    How *busy* a day is, and the *effects* of a treatment on people that day, go by its number: see `Condition`.
     One more day comes at the end, without events: its `before` is the state in which the last one leaves everybody.
     """
     state = people.begin
     for number in range(days):
-        events, after = _day(people, state, stream(number))
+        events, after = _day(people, state, stream(number), busy(number), effects(number))
         yield Day(number, state, *events)
         state = after
     nothing = np.empty(0, np.int64)
-    yield Day(days, state, nothing, nothing, nothing, nothing)
+    yield Day(days, state, nothing, nothing, nothing, nothing, over=True)
 
 
-def _day(people: People, state: State, random: Random) -> tuple[tuple[Whole, Whole, Whole, Whole], State]:
-    r, kind = rates(), people.kind
+def _day(
+    people: People, state: State, random: Random, busy: float, effects: Whole | int
+) -> tuple[tuple[Whole, Whole, Whole, Whole], State]:
+    r, kind = rates(people.process), people.kind
     drawn = random.random((5, len(kind)))
     sent = drawn[0] < r.sent[kind]
     opened = sent & (drawn[1] < r.opened[kind])
     clicked = opened & (drawn[2] < r.clicked[kind])
-    visiting = clicked | (drawn[3] < r.visit[kind, state.warmth])
+    visiting = clicked | (drawn[3] < busy * r.visit[kind, state.warmth])
     after = State(
         click=np.where(clicked, 0, _LATER[state.click]),
         warmth=np.where(visiting, _WARMER[state.warmth], _COOLER[state.warmth]),
     )
-    filled = visiting & (drawn[4] < r.form[kind, after.click, after.warmth])
+    filled = visiting & (drawn[4] < r.form[effects, kind, after.click, after.warmth])
     found = _Events(random)
     at = _mails(found, sent, opened, clicked, random)
     begins = np.where(clicked, at, random.integers(0, DAY - VISIT - MINUTE, len(kind)))
     _visits(found, people, np.flatnonzero(visiting), begins, random)
     form = np.flatnonzero(filled)
     found.add(FORM, form, begins[form] + VISIT - random.integers(0, 5 * MINUTE, len(form)))
-    seen = np.repeat(np.arange(len(kind)), random.poisson(0.04, len(kind)))
+    seen = np.repeat(np.arange(len(kind)), random.poisson(people.process.ads, len(kind)))
     found.add(AD, seen, random.integers(0, DAY, len(seen)))
     return found.sorted(), after
 

@@ -43,6 +43,8 @@ FEATURIZE = ("aggregates", "features", "featurize", "names", "times")
 """Modules whose code decides what a feature set holds."""
 
 SUMMARY, REPORT, SCORES, OVERVIEW = "summary.json", "report.html", "scores.parquet", "explore.html"
+SYNTHETIC = ("newsletter", "treatment", "imperfections", "oracle", "synthetic")
+"""The modules that make synthetic data."""
 TRUTH = "truth.parquet"
 """In the folder of synthetic data."""
 
@@ -245,7 +247,7 @@ class Run:
         if definition.generator is None:
             return ""
         asked = [*map(str, definition.cutoffs.all), definition.goal.days]
-        return key("synthetic", ("newsletter", "synthetic"), asdict(definition.generator), asked)
+        return key("synthetic", SYNTHETIC, asdict(definition.generator), asked)
 
     @cached_property
     def source_keys(self) -> dict[str, str]:

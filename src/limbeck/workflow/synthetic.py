@@ -8,6 +8,7 @@ blocks, more days add events, without a change to the blocks and days that were 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,21 @@ import pyarrow.parquet as pq
 
 from limbeck.workflow import newsletter
 from limbeck.workflow.definition import Generator
-from limbeck.workflow.newsletter import Day, Flags, People, Random, State, Whole
+from limbeck.workflow.imperfections import Accounts, untidy
+from limbeck.workflow.newsletter import Day, Flags, People, Random, Whole
+from limbeck.workflow.oracle import Oracle, busy
+from limbeck.workflow.treatment import EFFECTS, Treatment
 
 BLOCK = 20_000
+ACCOUNTS, NAMES, TREATMENTS = 1, 2, 3
+"""What is drawn from streams beside those of people and days; `imperfections` has others."""
 FLUSH = 500_000
 """Events of a block that are written together."""
 EPOCH = date(1970, 1, 1)
 
-EVENTS, PROFILES, TRUTH = "events", "profiles", "truth.parquet"
+EVENTS, PROFILES, TRUTH, SECOND_NAMES = "events", "profiles", "truth.parquet", "links.parquet"
+TREATED = "treatment"
+"""Type of the event of being treated."""
 
 FIRST_NAMES = (
     *("Adala", "Bertil", "Corvin", "Delia", "Edda", "Fenno", "Gesine", "Hadro", "Ilka", "Jorun", "Kester", "Lioba"),
@@ -69,7 +77,11 @@ _TIME = pa.timestamp("ms")
 EVENT_SCHEMA = pa.schema(
     [("id", pa.string()), ("timestamp", _TIME), *((n, _TEXT) for n in _TEXTS), *((n, pa.float64()) for n in _MEASURES)]
 )
+RECEIVED = pa.field("received", _TIME)
 TRUTH_SCHEMA = pa.schema([("entity_id", pa.string()), ("cutoff", _TIME), ("probability", pa.float64())])
+PERSON_SCHEMA = pa.schema([("person", pa.string()), ("person_probability", pa.float64())])
+UPLIFT_SCHEMA = pa.schema([("uplift", pa.float64()), ("effect", pa.string())])
+LINK_SCHEMA = pa.schema([("entity_id", pa.string()), ("person", pa.string())])
 
 
 def generate(settings: Generator, folder: Path, cutoffs: Sequence[datetime], within: int) -> None:
@@ -81,13 +93,28 @@ def generate(settings: Generator, folder: Path, cutoffs: Sequence[datetime], wit
     `type`, `page`, `url`, `link`, `message` and a 1 in the measure of the event's type; in the order of time), and one
     `truth.parquet`: `entity_id`, `cutoff`, `probability`, for every person at every cutoff.
 
+    With `settings.late`, events have a column `received`. With `settings.identities` the truth has also `person` (the
+    first identity; null for bots) and `person_probability`, and `links.parquet` the second identities: `entity_id`,
+    `person`. With `settings.treated` it has also `uplift` and `effect` (null for bots). Bots have the probability 0.
+
     The probability is exact, given the state in which the process is at the cutoff. Cutoffs are midnights, *within*
     is whole days.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _writer(folder / TRUTH, TRUTH_SCHEMA) as truth:
-        for block in range(-(-settings.people // BLOCK)):
-            truth.write_table(_block(settings, block, folder, sorted(set(cutoffs)), within))
+    with ExitStack() as stack:
+        truth = stack.enter_context(_writer(folder / TRUTH, truth_schema(settings)))
+        links = stack.enter_context(_writer(folder / SECOND_NAMES, LINK_SCHEMA)) if settings.identities else None
+        for number in range(-(-settings.people // BLOCK)):
+            block = _Block(settings, number)
+            truth.write_table(block.write(folder, sorted(set(cutoffs)), within))
+            if links is not None:
+                links.write_table(block.links())
+
+
+def truth_schema(settings: Generator) -> pa.Schema:
+    """Return the columns of the truth of these *settings*."""
+    more = (settings.identities, PERSON_SCHEMA), (settings.treated, UPLIFT_SCHEMA)
+    return pa.schema([*TRUTH_SCHEMA, *(field for asked, schema in more if asked for field in schema)])
 
 
 def stream(seed: int, block: int, day: int) -> Random:
@@ -99,25 +126,77 @@ def _writer(path: Path, schema: pa.Schema) -> Any:
     return pq.ParquetWriter(path, schema, compression="zstd", store_schema=False)
 
 
-def _block(settings: Generator, block: int, folder: Path, cutoffs: Sequence[datetime], within: int) -> pa.Table:
-    """Write a block's profiles and events, and return its truth."""
-    random = np.random.default_rng([settings.seed, block])
-    people = People.draw(min(BLOCK, settings.people - block * BLOCK), random)
-    ids = _ids(len(people.kind), random)
-    profiles = _profiles(people, ids, block, settings.start.year, random)
-    with _writer(folder / f"{PROFILES}-{block:05d}.parquet", profiles.schema) as writer:
-        writer.write_table(profiles)
-    asked = {(cutoff.date() - settings.start).days: cutoff for cutoff in cutoffs}
-    found = []
-    with _writer(folder / f"{EVENTS}-{block:05d}.parquet", EVENT_SCHEMA) as writer:
-        written = 0
-        days = newsletter.live(people, settings.days, lambda day: stream(settings.seed, block, day))
-        for some in _gathered(days):
-            found += [_truth(people, day.before, ids, asked[day.number], within) for day in some if day.number in asked]
-            events = _events(some, ids, settings.start, block * 10**9 + written)
-            writer.write_table(events)
-            written += len(events)
-    return pa.concat_tables(found)
+class _Block:
+    """A block of people, and all that is known of them."""
+
+    def __init__(self, settings: Generator, number: int) -> None:
+        random = np.random.default_rng([settings.seed, number])
+        self._settings, self._number = settings, number
+        self._people = People.draw(
+            min(BLOCK, settings.people - number * BLOCK), random, newsletter.PROCESSES[settings.preset]
+        )
+        count = len(self._people.kind)
+        first = _ids(count, random)
+        self._profiles = _profiles(self._people, first, number, settings.start.year, random)
+        self._accounts = Accounts.draw(settings, count, self._stream(-1, ACCOUNTS))
+        self._treatment = Treatment.draw(settings, self._people, self._stream(-1, TREATMENTS))
+        more = _ids(self._accounts.more, self._stream(-1, NAMES))
+        self._ids = pa.concat_arrays([first, more]) if len(more) else first
+
+    def _stream(self, day: int, purpose: int) -> Random:
+        return np.random.default_rng([self._settings.seed, self._number, day + 1, purpose])
+
+    def write(self, folder: Path, cutoffs: Sequence[datetime], within: int) -> pa.Table:
+        """Write profiles and events, and return the truth."""
+        settings, number = self._settings, self._number
+        with _writer(folder / f"{PROFILES}-{number:05d}.parquet", self._profiles.schema) as writer:
+            writer.write_table(self._profiles)
+        asked = {(cutoff.date() - settings.start).days: cutoff for cutoff in cutoffs}
+        found = []
+        with _writer(folder / f"{EVENTS}-{number:05d}.parquet", event_schema(settings)) as writer:
+            written = 0
+            for some in _gathered(self._days()):
+                found += [self._truth(day, asked[day.number], within) for day in some if day.number in asked]
+                events = _events(some, self._ids, settings, number * 10**9 + written)
+                writer.write_table(events)
+                written += len(events) - sum(int(day.again.sum()) for day in some if day.again is not None)
+        return pa.concat_tables(found)
+
+    def _days(self) -> Iterator[Day]:
+        settings, treatment = self._settings, self._treatment
+        days = newsletter.live(
+            self._people,
+            settings.days,
+            lambda day: stream(settings.seed, self._number, day),
+            lambda day: busy(settings, day),
+            treatment.effects,
+        )
+        for day in days:
+            treated = treatment.given(day, self._stream(day.number, TREATMENTS))
+            yield untidy(settings, self._accounts, treated, self._stream)
+
+    def _truth(self, day: Day, cutoff: datetime, within: int) -> pa.Table:
+        oracle = Oracle(self._settings, self._people, self._accounts, self._treatment)
+        true = oracle.at(day.number, day.before, within)
+        owner = self._accounts.owner
+        bot = owner < 0
+        columns = {
+            "entity_id": self._ids,
+            "cutoff": pa.repeat(pa.scalar(cutoff, _TIME), len(self._ids)),
+            "probability": true.probability,
+            "person": self._ids.take(pa.array(owner, mask=bot)),
+            "person_probability": true.whole,
+            "uplift": true.uplift,
+            "effect": pa.array(EFFECTS).take(pa.array(self._treatment.kind[owner], mask=bot)),
+        }
+        schema = truth_schema(self._settings)
+        return pa.table([columns[name] for name in schema.names], schema)
+
+    def links(self) -> pa.Table:
+        """Return whose the second identities are."""
+        split = self._accounts.split
+        second = self._ids.slice(self._accounts.people, len(split))
+        return pa.table([second, self._ids.take(pa.array(split))], LINK_SCHEMA)
 
 
 def _gathered(days: Iterator[Day]) -> Iterator[list[Day]]:
@@ -131,11 +210,6 @@ def _gathered(days: Iterator[Day]) -> Iterator[list[Day]]:
             yield some
             some, events = [], 0
     yield some
-
-
-def _truth(people: People, state: State, ids: pa.Array, cutoff: datetime, within: int) -> pa.Table:
-    probability = newsletter.probability(within)[people.kind, state.click, state.warmth]
-    return pa.table([ids, pa.repeat(pa.scalar(cutoff, _TIME), len(ids)), probability], TRUTH_SCHEMA)
 
 
 # -- texts --------------------------------------------------------------------------------------------------------
@@ -191,18 +265,25 @@ def _profiles(people: People, ids: pa.Array, block: int, year: int, random: Rand
 # -- events -------------------------------------------------------------------------------------------------------
 
 
-def _events(days: Sequence[Day], ids: pa.Array, start: date, first: int) -> pa.Table:
-    """Return the events of some *days*, numbered from *first* on."""
+def event_schema(settings: Generator) -> pa.Schema:
+    """Return the columns of the events of these *settings*."""
+    return EVENT_SCHEMA.append(RECEIVED) if settings.late else EVENT_SCHEMA
+
+
+def _events(days: Sequence[Day], ids: pa.Array, settings: Generator, first: int) -> pa.Table:
+    """Return the events of some *days*, numbered from *first* on; one that comes twice keeps its number."""
     person, kind, detail = (np.concatenate([getattr(d, n) for d in days]) for n in ("person", "kind", "detail"))
-    number = np.repeat([(start - EPOCH).days + d.number for d in days], [len(d.time) for d in days])
+    again, delay = (_put_together(days, name) for name in ("again", "delay"))
+    number = np.repeat([(settings.start - EPOCH).days + d.number for d in days], [len(d.time) for d in days])
     time = np.concatenate([d.time for d in days])
     place, placed = _places(kind, detail)
     mailed = np.isin(kind, (newsletter.EMAIL_SENT, newsletter.OPENED, newsletter.CLICKED))
     rows = {
-        "id": pa.array(first + np.arange(len(kind))).cast(pa.string()),
+        "id": pa.array(first - 1 + np.cumsum(1 - again)).cast(pa.string()),
         "timestamp": pa.array((number * newsletter.DAY + time).astype("datetime64[ms]")),
+        "received": pa.array((number * newsletter.DAY + time + delay).astype("datetime64[ms]")),
         "userid": _named(person, ids),
-        "type": _named(kind, newsletter.KINDS),
+        "type": _named(kind, (*newsletter.KINDS, TREATED) if settings.treated else newsletter.KINDS),
         "page": _named(place, PLACES, placed),
         "url": _named(place, URLS, placed),
         "link": _named(detail % len(LINKS), LINKS, kind == newsletter.LINK),
@@ -210,7 +291,14 @@ def _events(days: Sequence[Day], ids: pa.Array, start: date, first: int) -> pa.T
     }
     ones = np.ones(len(kind))
     rows |= {name: pa.array(ones, mask=kind != measured) for name, measured in _MEASURES.items()}
-    return pa.table(rows, EVENT_SCHEMA)
+    schema = event_schema(settings)
+    return pa.table([rows[name] for name in schema.names], schema)
+
+
+def _put_together(days: Sequence[Day], name: str) -> Whole:
+    """Return a column that days may lack, as whole numbers: 0 where they do."""
+    parts = (np.zeros(len(d.time), np.int64) if (own := getattr(d, name)) is None else own for d in days)
+    return np.concatenate([part.astype(np.int64) for part in parts])
 
 
 def _places(kind: Whole, detail: Whole) -> tuple[Whole, Flags]:

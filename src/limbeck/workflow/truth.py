@@ -36,7 +36,8 @@ def truth(client: Client, definition: Definition | Path | str, home: Path | str 
     0.5 to the oracle that the model went; `test` the areas against the outcomes at the test cutoff, and `sigmas`, how
     many standard errors their number lies from what the truth says; `calibration` the `tenths` of the people by score,
     each with mean `score`, mean `true` probability and `error`, and the mean `error` of them all; `audience` the
-    planned precision beside the true one (None if nobody is chosen). No step is run: raise `NotFound` for what is not
+    planned precision beside the true one (None if nobody is chosen), and, where people are treated, the mean true
+    `uplift` of the chosen. No step is run: raise `NotFound` for what is not
     done yet, `InvalidInput` for a definition whose truth is not known.
     """
     loaded = definition if isinstance(definition, Definition) else Definition.load(definition)
@@ -48,6 +49,7 @@ def truth(client: Client, definition: Definition | Path | str, home: Path | str 
         raise NotFound(f"the truth of {loaded.name} is no longer in the home; run: limbeck generate {loaded.path}")
     scored = joined(pq.read_table(done.scores, columns=["entity_id", "cutoff", "score"]), done.truth)
     scores, chances = scored["score"].to_numpy(), scored["probability"].to_numpy()
+    uplift = scored["uplift"].to_numpy() if "uplift" in scored.column_names else None
     return {
         "name": loaded.name,
         "title": loaded.title,
@@ -57,7 +59,7 @@ def truth(client: Client, definition: Definition | Path | str, home: Path | str 
         "roc_auc": areas(scores, chances),
         "test": _tested(loaded, done.model, done.test, done.truth),
         "calibration": calibration(scores, chances),
-        "audience": _audience(client, loaded, done, scores, chances),
+        "audience": _audience(client, loaded, done, scores, chances, uplift),
     }
 
 
@@ -75,14 +77,13 @@ def _check(definition: Definition) -> None:
 
 
 def joined(rows: pa.Table, truth: Path) -> pa.Table:
-    """Return *rows*, which are of one cutoff, each with its true `probability` of the file *truth*, in any order.
+    """Return *rows*, which are of one cutoff, each with what the file *truth* tells of it, in any order.
 
-    Raise `InvalidInput` for people of whom it tells nothing.
+    That is `probability`, and `uplift` where people are treated. Raise `InvalidInput` for people whom it does not know.
     """
-    if not len(rows):
-        return rows.append_column("probability", pa.array([], pa.float64()))
+    names = [n for n in ("entity_id", "probability", "uplift") if n in pq.read_schema(truth).names]
     moment = rows["cutoff"][0].as_py().replace(tzinfo=None)
-    known = pq.read_table(truth, columns=["entity_id", "probability"], filters=[("cutoff", "==", moment)])
+    known = pq.read_table(truth, columns=names, filters=[("cutoff", "==", moment)])
     found = rows.join(known, "entity_id", join_type="inner")
     if len(found) != len(rows):
         raise InvalidInput(
@@ -157,7 +158,7 @@ def _tenth(scores: Numbers, chances: Numbers) -> dict[str, float]:
 
 
 def _audience(
-    client: Client, definition: Definition, done: Done, scores: Numbers, chances: Numbers
+    client: Client, definition: Definition, done: Done, scores: Numbers, chances: Numbers, uplift: Numbers | None
 ) -> dict[str, Any] | None:
     """Return the planned precision of the chosen beside the true one, and that of as many chosen by the oracle."""
     if definition.audience is None or done.scores is None or done.model is None:
@@ -169,15 +170,16 @@ def _audience(
         "share": planned.share,
         "threshold": planned.threshold,
         "planned": dict(planned.precision),
-        **precision(scores, chances, planned.threshold),
+        **chosen(scores, chances, planned.threshold),
+        "uplift": None if uplift is None else chosen(scores, uplift, planned.threshold) | {"all": float(uplift.mean())},
     }
 
 
-def precision(scores: Numbers, chances: Numbers, threshold: float) -> dict[str, float]:
-    """Return the `true` rate at which those with at least the score *threshold* convert, and the `oracle`'s.
+def chosen(scores: Numbers, worth: Numbers, threshold: float) -> dict[str, float]:
+    """Return the mean *worth* of those with at least the score *threshold* as `true`, and the `oracle`'s.
 
-    The oracle chooses as many people, by their true probabilities.
+    The oracle chooses as many people, those of most worth: true probability, or true uplift.
     """
-    chosen = scores >= threshold
-    best = np.sort(chances)[::-1][: np.count_nonzero(chosen)]
-    return {"true": float(chances[chosen].mean()), "oracle": float(best.mean())}
+    above = scores >= threshold
+    best = np.sort(worth)[::-1][: np.count_nonzero(above)]
+    return {"true": float(worth[above].mean()), "oracle": float(best.mean())}
