@@ -190,7 +190,8 @@ def kept(home: Path, *folders: str) -> dict[str, str]:
 def unfinished(home: Path) -> list[str]:
     """Files and folders in a home that are no results: parts, and files on the way."""
     folders = [home / "workflow", home / "output"]
-    known = ("explore-", "latest.json", "lock", "report.html", "score-", "scores", "summary.json", "test-", "train-")
+    known = ("explore-", "explore.html", "latest.json", "lock", "overview-", "report.html", "score-", "scores")
+    known += ("summary.json", "test-", "train-")
     return [str(path) for folder in folders for path in folder.glob("*/*") if not path.name.startswith(known)]
 
 

@@ -232,7 +232,7 @@ def test_a_condition_that_is_wrong_is_named(featurized: Path, folder: Path, even
     [
         ("seed = 3", "seeds = 3", 'seeds is not known here; known are * did you mean "seed"?'),
         ("folds = 2", 'folds = "two"', "model.folds is 'two'; wanted is a whole number"),
-        ('within = "30 days"', 'within = "2 weeks"', "goal.within is '2 weeks'; wanted is a time such as '28 days'"),
+        ('within = "30 days"', 'within = "2 fortnights"', "goal.within is '2 fortnights'; wanted is a time such as"),
         ("test = 2026-04-20", "test = 2026-03-20", "cutoffs.test is 2026-03-20; wanted is 2026-03-31 or later"),
         ('age = { attribute = "age" }', 'age = { attribute = "ages" }', 'features.age * did you mean "age"?'),
     ],

@@ -112,6 +112,8 @@ def check_explore(value: Any, folder: Path, home: Path) -> None:
     rows = pq.read_table(folder / "events.parquet").to_pylist()
     times = sorted(row["at"].replace(microsecond=0).isoformat() for row in rows)
     who = [{row["customer"] for row in rows if row["kind"] == kind} for kind in ("view", "purchase")]
+    assert Path(value.pop("page")) == home / "output" / "shop" / "explore.html"
+    assert value.pop("overview")["findings"] == []
     assert value == {
         "events": Counter(row["kind"] for row in rows),
         "people": len({row["customer"] for row in rows}),
@@ -198,7 +200,14 @@ def test_a_step_on_an_empty_home_does_those_before_it(homes: Callable[[str], Don
     assert unfinished(done.home) == []
 
 
-@pytest.mark.parametrize("step", ["generate", "explore", "featurize", "run"])
+def test_what_was_looked_at_is_not_looked_at_again(homes: Callable[[str], Done], folder: Path) -> None:
+    done = homes("explore")
+    before = tables(done.home), kept(done.home, "lake", "workflow", "output")
+    assert limbeck("explore", folder / "shop.toml", "--home", done.home).returncode == 0
+    assert (tables(done.home), kept(done.home, "lake", "workflow", "output")) == before
+
+
+@pytest.mark.parametrize("step", ["generate", "featurize", "run"])
 def test_a_second_run_does_nothing_and_tells_people_the_home_first(done: Done, folder: Path, step: str) -> None:
     before = tables(done.home), models(done.home), kept(done.home, "lake", "models", "workflow")
     found = scores(done.home / "output" / "shop" / "scores.parquet")
@@ -413,12 +422,13 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with serve(home) as child:
         url = address(child)
         assert child.stderr is not None
-        yield Serving(home, url, [child.stderr.readline().strip() for _ in range(2)])
+        yield Serving(home, url, [child.stderr.readline().strip() for _ in range(3)])
         assert stopped(child) == []
 
 
 def test_the_first_serve_writes_a_configuration_for_its_owner_only(serving: Serving) -> None:
-    assert serving.notes == [f"home {serving.home}", f"configuration {serving.config}"]
+    zone = f"landing zone {serving.home / 'landing-zone'}"
+    assert serving.notes == [f"home {serving.home}", zone, f"configuration {serving.config}"]
     assert stat.S_IMODE(serving.config.stat().st_mode) == 0o600
     assert serving.url in serving.config.read_text()
     assert shown("sql", "select 1 as n", "--config", serving.config) == [{"n": 1}]
@@ -430,7 +440,7 @@ def test_a_second_serve_makes_no_second_credential(serving: Serving) -> None:
         url = address(child)
         assert url != serving.url
         assert httpx.get(f"{url}/health", trust_env=False).status_code == 200
-        assert stopped(child) == [f"home {serving.home}"]
+        assert stopped(child) == [f"home {serving.home}", f"landing zone {serving.home / 'landing-zone'}"]
     assert serving.config.read_bytes() == before
     listed = shown("credentials", "list", "--home", serving.home)
     assert len([c for c in listed if c["client_id"] in before.decode()]) == 1
@@ -504,7 +514,7 @@ def test_credentials_are_made_listed_and_revoked(tmp_path: Path) -> None:
     ended = limbeck("credentials", "revoke", "you", *home)
     assert (ended.returncode, ended.stderr) == (2, "error: no credential 'you'\n")
     listed = shown("credentials", "list", *home)
-    assert all(set(c) == {"client_id", "org_id", "roles", "created", "revoked"} for c in listed)
+    assert all(set(c) == {"client_id", "org_id", "roles", "sandboxes", "created", "revoked"} for c in listed)
     assert [(c["client_id"], c["org_id"], c["roles"], c["revoked"] is None) for c in listed] == [
         (first["client_id"], ORG, "admin", True),
         ("me", ORG, "viewer", False),

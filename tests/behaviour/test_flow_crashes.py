@@ -45,7 +45,7 @@ def pickup_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[st
 PICKUP: dict[str, int | None] = {
     "flow.file-copied": 0,
     "flow.file-copied:2": 0,
-    **{f"store.write.before-commit:{n}": None for n in range(3, 11)},
+    **{f"store.write.before-commit:{n}": None for n in range(4, 12)},
     "flow.batch-made": 0,
     "ingest.converted": 0,
     "lake.publish.before-commit": 0,

@@ -82,7 +82,7 @@ def test_what_was_planted_is_found(tmp_path: Path) -> None:
     gap = {begin + timedelta(days=n) for n in range(3)}
     kept = [row for row in rows if datetime(*row["at"].timetuple()[:3]) not in gap]
     again = [{**row, "number": f"again-{row['number']}"} for row in kept[:7]]
-    times = [begin - timedelta(days=20, seconds=n) for n in range(900)]
+    times = [begin - timedelta(days=20, seconds=n) for n in range(5_000)]
     machine = [{"customer": "bot", "at": at, "kind": "view", "amount": None} for at in times]
     wrong = [{"customer": "c0001", "at": datetime(1985, 1, 1), "kind": "view", "amount": None}]
     numbered = [{**row, "number": f"x{n}"} for n, row in enumerate([*machine, *wrong])]

@@ -148,10 +148,23 @@ def working(
     give_up: Callable[[Job, str], None] = lambda job, why: None,
 ) -> Iterator[Callable[[], None]]:
     """Run a worker while the block lasts; give a function that waits for its next finished job."""
-    finished = threading.Semaphore(0)
-    worker = Worker(store, {"work": Handler(run, give_up)}, settings.home / "workers", after_job=finished.release)
+    finished, taken = threading.Semaphore(0), threading.Event()
+
+    def noted(work: Callable[..., None]) -> Callable[..., None]:
+        def do(*given: object) -> None:
+            taken.set()
+            work(*given)
+
+        return do
+
+    def follow() -> None:  # it follows the feed without a job, too
+        if taken.is_set():
+            taken.clear()
+            finished.release()
+
+    handler = Handler(noted(run), noted(give_up))
+    worker = Worker(store, {"work": handler}, settings.home / "workers", after_job=follow)
     worker.start()
-    assert finished.acquire(timeout=SECONDS)  # it follows the feed once before its first job
 
     def wait() -> None:
         worker.wake()

@@ -89,7 +89,7 @@ def test_a_worker_that_sleeps_makes_up_for_what_it_missed_once(
     [
         ({"frequency": "fortnight"}, 'the frequency "fortnight"; known are minute, hour, day, week, month, year, once'),
         ({"frequency": "mnth"}, 'did you mean "month"'),
-        ({"frequency": "month", "interval": 0}, "interval is 0; it is a whole number from 1"),
+        ({"frequency": "month", "interval": -1}, "interval is -1; it is a whole number, 0 for once"),
         ({"frequency": "day", "interval": "1.5"}, "interval is '1.5'; it takes a whole number"),
         ({"frequency": "day", "interval": 1.5}, "interval is 1.5; it takes a whole number"),
         ({"frequency": "day", "interval": True}, "interval is True; it takes a whole number"),

@@ -8,7 +8,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from limbeck.api.app import SERVICES
-from limbeck.api.context import administrator, caller, writer
+from limbeck.api.context import administrator, caller, known, writer
 from limbeck.api.document import OPEN
 from tests.rest.api import Api, served
 
@@ -85,7 +85,7 @@ def test_every_route_says_what_it_needs_and_only_administrators_change_sandboxes
     assert {route.path for route in routes} > OPEN
     for route in (r for r in routes if r.path not in OPEN):
         needs = {d.call for d in route.dependant.dependencies}
-        assert needs & {caller, writer, administrator}, f"{route.path} asks for no credential"
+        assert needs & {known, caller, writer, administrator}, f"{route.path} asks for no credential"
         changes = bool(route.methods & {"POST", "PUT", "PATCH", "DELETE"})
         if changes and not needs & {writer, administrator}:
             assert route.path in READ_BY_POST, f"{sorted(route.methods)} {route.path} may be sent by a viewer"

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import crash
+from limbeck.activation import files as outgoing
 from limbeck.activation import rows
-from limbeck.activation.files import BATCH_ROWS, File, Outbox
+from limbeck.activation.files import File, Outbox
 from limbeck.activation.plan import Plan, Selected
 from limbeck.audience import Audiences
 from limbeck.audience.statements import MEMBERSHIP
@@ -105,7 +106,7 @@ class Deliveries:
         tables = [Table(rows.DELIVERED, MEMBERSHIP, (str(file),)), *people.tables()]
         with self._engine.session(tables, ordered=True) as session:
             ((records, wanted),) = session.fetch(rows.count(people, plan))
-            reader = session.reader(rows.statement(people, plan), BATCH_ROWS)
+            reader = session.reader(rows.statement(people, plan), outgoing.BATCH_ROWS)
             written = tuple(outbox.write(reader, plan.form, name))
         return Delivered(audience.id, int(records), int(wanted), written)
 

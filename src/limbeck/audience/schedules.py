@@ -18,7 +18,7 @@ from limbeck.audience.jobs import EVERY, SegmentJobs, add
 from limbeck.audience.objects import SegmentObject
 from limbeck.errors import InvalidInput, NotFound, NotServed
 from limbeck.scope import Sandbox
-from limbeck.store import Store
+from limbeck.store import Store, audit
 from limbeck.store.queue import Job, enqueue_at, forget
 
 DUE = "audience.due"
@@ -63,6 +63,7 @@ class SegmentSchedules:
         whole = self._checked(sandbox, {"state": "inactive", **body})
         with self._store.write() as connection:
             made = _schedule(objects.create(connection, sandbox, KIND, whole))
+            audit.record(connection, "create", KIND, made.id, sandbox.id, name=whole["name"])
             _arm(connection, sandbox, made, clock.now())
         return made
 
@@ -84,6 +85,7 @@ class SegmentSchedules:
         with self._store.write() as connection:
             objects.change(connection, objects.load(connection, sandbox, KIND, schedule_id, etag), whole)
             changed = _schedule(objects.load(connection, sandbox, KIND, schedule_id))
+            audit.record(connection, "update", KIND, schedule_id, sandbox.id, name=whole["name"])
             _arm(connection, sandbox, changed, clock.now())
         return changed
 
@@ -91,6 +93,7 @@ class SegmentSchedules:
         """Delete a schedule; its jobs stay. Raise `StaleEtag` if it is not that with *etag*."""
         with self._store.write() as connection:
             objects.remove(connection, objects.load(connection, sandbox, KIND, schedule_id, etag))
+            audit.record(connection, "delete", KIND, schedule_id, sandbox.id)
             forget(connection, DUE, schedule_id)
 
     def due(self, job: Job) -> None:

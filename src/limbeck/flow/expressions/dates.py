@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from zoneinfo import available_timezones
 
 from sqlglot import exp
 
 from limbeck.engine.sql import literal
-from limbeck.errors import ExpressionError, FeatureNotSupported
+from limbeck.errors import ExpressionError, FeatureNotSupported, nearest
 from limbeck.flow.expressions.model import Function, constant, fill
 from limbeck.flow.expressions.values import FAILED, Names, Value, convert
 from limbeck.query.dialect import rendered
@@ -91,7 +92,18 @@ def _made(names: Names, arguments: Sequence[Value], position: int) -> Value:
     wall = "make_timestamp({0}, {1}, {2}, {3}, {4}, {5} + CAST({6} AS DOUBLE) / 1000000000)"
     converted = [convert(p, "integer", names) for p in parts]
     local = fill(wall, converted, [True] * len(converted), names)
-    return Value(f"timezone('UTC', timezone({convert(zone, 'text', names)}, {local}))", "date", position)
+    return Value(f"timezone('UTC', timezone({literal(_zone(zone))}, {local}))", "date", position)
+
+
+def _zone(value: Value) -> str:
+    """Return the name of a time zone, which has to stand in the expression itself."""
+    found = constant(value, "the time zone")
+    if found not in available_timezones():
+        hint = nearest(found, sorted(available_timezones()))
+        raise ExpressionError(
+            f'"{found}" is no time zone such as Europe/Berlin. {hint}'.rstrip(), position=value.position
+        )
+    return found
 
 
 FUNCTIONS = (
