@@ -46,7 +46,10 @@ def part(api: Api, path: str, first: int, size: int, total: int) -> httpx.Respon
 
 def staged(api: Api, batch: str) -> int:
     """How many bytes of a batch lie in staging."""
-    return sum(p.stat().st_size for p in (api.platform.settings.staging / batch).rglob("*") if p.is_file())
+    try:
+        return sum(p.stat().st_size for p in (api.platform.settings.staging / batch).rglob("*") if p.is_file())
+    except FileNotFoundError:  # it is going while it is counted
+        return staged(api, batch)
 
 
 def age(api: Api, batch: str, seconds: float) -> None:
