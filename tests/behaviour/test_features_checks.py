@@ -193,9 +193,22 @@ def test_labels_that_teach_nothing(
         ),
         ('stolen = { count = true, where = "customer IN (SELECT customer FROM x)" }', "features.stolen is .*a query"),
         ('peeks = { max = "label_end" }', "features.peeks is 'label_end'; label_end is no column of an event"),
+        ("hides = { max = '\"label_end\"' }", "features.hides is .*; label_end is no column of an event"),
+        ('looks = { sum = "sum(amount) OVER (PARTITION BY customer)" }', "features.looks is .*a window"),
         ('two = { sum = "1); DROP TABLE x; SELECT (1" }', "features.two"),
     ],
-    ids=["window", "trend", "constant", "missing", "after", "query", "reserved", "statements"],
+    ids=[
+        "window",
+        "trend",
+        "constant",
+        "missing",
+        "after",
+        "query",
+        "reserved",
+        "reserved and quoted",
+        "window of SQL",
+        "statements",
+    ],
 )
 def test_features_that_teach_nothing_or_know_too_much(
     aep: Client,

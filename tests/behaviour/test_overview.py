@@ -17,6 +17,7 @@ from limbeck.workflow.run import Run
 from tests import shop, shop_definition
 from tests.platforms import embedded
 
+TITLE = {"Who buys?": "Who <b>buys</b>?"}
 CUTOFF, WITHIN = datetime(2026, 2, 1), timedelta(days=30)
 
 
@@ -25,7 +26,9 @@ def looked_at(path: Path, home: Path) -> dict[str, Any]:
         run = Run(Definition.load(path), client, home)
         with run.working(yes_production=True):
             found = run.overview
-        assert (run.output / "explore.html").read_text().count("<img") >= 5
+        page = (run.output / "explore.html").read_text()
+        assert page.count("<img") >= 5
+        assert "<b>" not in page  # no text of the definition is markup
         return found
 
 
@@ -88,7 +91,7 @@ def test_what_was_planted_is_found(tmp_path: Path) -> None:
     numbered = [{**row, "number": f"x{n}"} for n, row in enumerate([*machine, *wrong])]
     pq.write_table(pa.Table.from_pylist([*kept, *again, *numbered]), folder / "events.parquet")
 
-    found = {f["what"]: f for f in looked_at(shop_definition.write(folder), tmp_path / "home")["findings"]}
+    found = {f["what"]: f for f in looked_at(shop_definition.write(folder, TITLE), tmp_path / "home")["findings"]}
 
     assert found["machines"]["count"] == 1
     assert found["repeated rows"]["count"] == 7

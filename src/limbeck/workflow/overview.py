@@ -6,6 +6,7 @@ All of it is SQL of Query Service's dialect; small tables come back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from limbeck.workflow import pictures, quality
 from limbeck.workflow.definition import EVENT_TYPE, Definition
 from limbeck.workflow.explore import Exploration
 from limbeck.workflow.features import Tables, events
-from limbeck.workflow.names import literal, quoted
+from limbeck.workflow.names import literal, literal_text, quoted
 from limbeck.workflow.page import moment, page, picture, section, table
 from limbeck.workflow.whole import whole
 
@@ -63,8 +64,8 @@ def _days(client: Client, relation: str) -> list[dict[str, Any]]:
 
 def _pairs(client: Client, relation: str, kind: str, kinds: Sequence[str]) -> dict[str, Any]:
     numbers = range(len(kinds))
-    texts = [name.replace("\\", "\\\\").replace("'", "''") for name in kinds]
-    counts = ", ".join(f"sum(CASE WHEN {kind} = '{text}' THEN 1 ELSE 0 END) AS c{n}" for n, text in enumerate(texts))
+    texts = map(literal_text, kinds)
+    counts = ", ".join(f"sum(CASE WHEN {kind} = {text} THEN 1 ELSE 0 END) AS c{n}" for n, text in enumerate(texts))
     by_person = f"SELECT entity_id, {counts} FROM {relation} GROUP BY entity_id"
     pairs = [(a, b) for a in numbers for b in numbers if a <= b]
     both = [f"sum(CASE WHEN c{a} > 0 AND c{b} > 0 THEN 1 ELSE 0 END) AS b{a}_{b}" for a, b in pairs]
@@ -127,7 +128,7 @@ def _cohorts(client: Client, relation: str) -> list[dict[str, Any]]:
 def write(definition: Definition, exploration: Exploration, found: Overview, path: Path) -> None:
     """Write the page of an overview to *path*; it appears whole and needs no other file."""
     parts = [
-        f"<h1>{definition.title}</h1>\n<p>{exploration['people']:,} people; events from "
+        f"<h1>{escape(definition.title)}</h1>\n<p>{exploration['people']:,} people; events from "
         f"{moment(exploration['first'])} to {moment(exploration['last'])}.</p>\n",
         section("What is odd", _findings(found["findings"])),
         section("When it happens", picture(_timeline(definition, found), "Events by day")),
@@ -145,7 +146,9 @@ def write(definition: Definition, exploration: Exploration, found: Overview, pat
 def _findings(found: Sequence[Mapping[str, Any]]) -> str:
     if not found:
         return "<p>Nothing was found: no gaps, no repeated rows, no impossible times, no machines.</p>\n"
-    return table(["what", "how many", "what it means"], [[f["what"], f"{f['count']:,}", f["told"]] for f in found])
+    return table(
+        ["what", "how many", "what it means"], [[f["what"], f"{f['count']:,}", escape(f["told"])] for f in found]
+    )
 
 
 def _timeline(definition: Definition, found: Overview) -> Any:
@@ -165,8 +168,6 @@ def _matrix(found: Overview, name: str) -> Any:
 
 
 def _kinds(exploration: Exploration) -> str:
-    from html import escape
-
     rows = [[escape(str(kind)), f"{count:,}"] for kind, count in exploration["events"].items()]
     return table(["event type", "events"], rows, numbers=True)
 
