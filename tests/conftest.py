@@ -28,8 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     """Set what this process and its children go by.
 
-    They hear Ctrl-C, even if a shell started the tests in the background and ignores it. They keep what Python compiles,
-    even where the environment says not to: else each of a thousand programs would compile all that it imports.
+    They hear Ctrl-C, even if a shell started the tests in the background and ignores it. They keep what Python compiles
+    even where the environment says not to, else each of a thousand programs would compile all that it imports.
     """
     os.environ.setdefault("LIMBECK_FLOW_RETRY_S", "0.01")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
