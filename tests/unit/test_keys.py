@@ -13,7 +13,7 @@ import pytest
 from limbeck.workflow import keys
 from limbeck.workflow.keys import LENGTH, code, digest, key
 
-MODULES = ["propensity", "train"]
+MODULES = ("propensity", "train")
 PARTS = ({"seed": 1, "windows": ["ever", "7 days"]}, "k1")
 
 
@@ -28,8 +28,8 @@ def test_a_key_is_short_and_always_the_same() -> None:
     "other",
     [
         ("score", MODULES, *PARTS),
-        ("train", ("models", "score"), *PARTS),
-        ("train", ("models",), *PARTS),
+        ("train", ("propensity", "score"), *PARTS),
+        ("train", ("propensity",), *PARTS),
         ("train", (*MODULES, "score"), *PARTS),
         ("train", MODULES),
         ("train", MODULES, *PARTS[::-1]),
