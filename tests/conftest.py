@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,8 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C, and let children hear it, even if a shell started the tests in the background and ignores it."""
+    """Set what this process and its children go by.
+
+    They hear Ctrl-C, even if a shell started the tests in the background and ignores it. They keep what Python compiles
+    even where the environment says not to, else each of a thousand programs would compile all that it imports.
+    """
     os.environ.setdefault("LIMBECK_FLOW_RETRY_S", "0.01")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
