@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import pyarrow.parquet as pq
 
-from limbeck.workflow import models, sources, synthetic
+from limbeck.propensity import frames as feature_sets
+from limbeck.workflow import sources, synthetic
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import When, training_set
 from limbeck.workflow.featurize import when
@@ -66,7 +67,7 @@ class _Platform:
         text = training_set(definition, self.tables(definition), "acme", moments, labelled=labelled, drawn=drawn)
         path = self.folder / "set.parquet"
         pq.write_table(self.home.sql(text), path)
-        return models.read([path])
+        return feature_sets.read([path])
 
 
 @cache
