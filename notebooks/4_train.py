@@ -34,7 +34,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 import limbeck
-from limbeck.workflow import evaluate, models, pictures, train
+from limbeck.propensity import candidates, evaluate, frames
+from limbeck.workflow import pictures, train
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
     os.chdir(Path(__file__).resolve().parent)
@@ -135,17 +136,17 @@ champion
 # champion.
 
 # %%
-known, later = (models.read(steps.features[name].files) for name in ("train", "test"))
-inputs = models.features_of(known)
+known, later = (frames.read(steps.features[name].files) for name in ("train", "test"))
+inputs = frames.features_of(known)
 
 
 def trees(frame, *, leaf):
     """Build extremely randomised trees over numbers and flags of texts."""
-    columns = models.columns(frame, SimpleImputer(strategy="median", keep_empty_features=True))
+    columns = candidates.columns(frame, SimpleImputer(strategy="median", keep_empty_features=True))
     return make_pipeline(columns, ExtraTreesClassifier(60, min_samples_leaf=leaf, random_state=definition.seed))
 
 
-mine = models.Candidate("extra_trees", trees, ({"leaf": 20}, {"leaf": 60}))
+mine = candidates.Candidate("extra_trees", trees, ({"leaf": 20}, {"leaf": 60}))
 tuned = train.tune(known, mine, train.folds(known, definition.model.folds, definition.seed))
 fitted = mine.build(known, **tuned.settings).fit(known[inputs], known["label"])
 chances = fitted.predict_proba(later[inputs])[:, 1]

@@ -22,10 +22,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from limbeck.client import Client
 from limbeck.errors import InvalidInput
-from limbeck.workflow import generate, models
+from limbeck.propensity import frames
+from limbeck.propensity.candidates import Candidate
+from limbeck.workflow import generate
 from limbeck.workflow.definition import Definition, ModelPart
 from limbeck.workflow.features import training_set
-from limbeck.workflow.models import Candidate
 from limbeck.workflow.train import Trained, folds, probability, suspicious_features, train, tune
 from tests.platforms import embedded
 
@@ -105,7 +106,7 @@ def learn(
 
 def scores(found: Trained, folder: Path, table: pa.Table) -> list[float]:
     """What the model says about people."""
-    return probability(found.model, models.read(files(folder, "asked", table))).tolist()
+    return probability(found.model, frames.read(files(folder, "asked", table))).tolist()
 
 
 # -- who decides --------------------------------------------------------------------------------------------------
@@ -138,9 +139,9 @@ def test_cross_validation_chooses_and_the_test_set_decides_nothing(tmp_path: Pat
 @pytest.mark.parametrize("candidate", CANDIDATES)
 def test_the_model_is_fitted_on_the_whole_training_set_and_nothing_else(tmp_path: Path, candidate: str) -> None:
     found = learn(tmp_path, known(), later(), part(candidate))
-    frame = models.read(files(tmp_path, "again", known()))
+    frame = frames.read(files(tmp_path, "again", known()))
     again = found.champion.candidate.build(frame, **found.champion.settings).fit(frame[FEATURES], frame["label"])
-    asked = models.read(files(tmp_path, "asked", later()))
+    asked = frames.read(files(tmp_path, "asked", later()))
     wanted = again.predict_proba(asked[FEATURES])[:, 1].tolist()
     assert scores(found, tmp_path, later()) == pytest.approx(wanted, abs=1e-9)
 
@@ -161,7 +162,7 @@ class ByOne(ClassifierMixin, BaseEstimator):
 
 
 def test_tuning_takes_the_settings_that_forecast_best(tmp_path: Path) -> None:
-    frame = models.read(files(tmp_path, "train", known()))
+    frame = frames.read(files(tmp_path, "train", known()))
     names = ["member", "visits", "member"]
     candidate = Candidate("one", lambda _, feature: make_pipeline(ByOne(feature)), tuple({"feature": n} for n in names))
     found = tune(frame, candidate, folds(frame, 3, 5))
@@ -188,7 +189,7 @@ class Witness(ClassifierMixin, BaseEstimator):
 @pytest.mark.parametrize("count", [2, 5])
 def test_all_rows_of_a_person_are_in_one_fold(tmp_path: Path, count: int) -> None:
     numbers = pa.array(list(range(150)) * 2)
-    frame = models.read(files(tmp_path, "train", with_column(known(), "person", numbers)))
+    frame = frames.read(files(tmp_path, "train", with_column(known(), "person", numbers)))
     seen: list[tuple[set[float], list[float]]] = []
     tune(frame, Candidate("witness", lambda _: Pipeline([("one", Witness(seen))]), ({},)), folds(frame, count, 5))
     assert len(seen) == count

@@ -387,7 +387,7 @@ class Run:
         """The key of the model."""
         libraries = [version(library) for library in ("scikit-learn", "lightgbm")]
         part = [asdict(self.definition.model), self.definition.seed, libraries]
-        return key("train", ("models", "evaluate", "train"), part, self.feature_key)
+        return key("train", ("propensity", "train"), part, self.feature_key)
 
     @cached_property
     def model(self) -> Kept:
@@ -408,7 +408,7 @@ class Run:
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        """The champion itself: a scikit-learn pipeline over the features, as `models.read` reads them."""
+        """The champion itself: a scikit-learn pipeline over the features, as `frames.read` reads them."""
         return self._tracking.load(self.model)
 
     @cached_property
@@ -426,7 +426,7 @@ class Run:
             return self.output / SCORES
 
     def _scores_of(self, kept: Kept) -> Path:
-        return self._result(f"scores-{key('score', ('models', 'score'), self.model_key, kept.version)}.parquet")
+        return self._result(f"scores-{key('score', ('propensity', 'score'), self.model_key, kept.version)}.parquet")
 
     # -- steps 6 and 7 --------------------------------------------------------------------------------------------
 
@@ -641,7 +641,7 @@ class Run:
 
 
 def _audience_name(part: AudiencePart, planned: activate.Planned, score_key: str) -> str:
-    return f"audience-{key('audience', ('activate', 'planner'), part.name, planned.rule, score_key)}.json"
+    return f"audience-{key('audience', ('activate', 'propensity.planner'), part.name, planned.rule, score_key)}.json"
 
 
 def _delivery_key(part: ActivationPart, made: Mapping[str, Any]) -> str:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.errors import InvalidInput
-from limbeck.workflow import evaluate, models
+from limbeck.propensity import candidates, evaluate, frames
+from limbeck.propensity.candidates import Candidate
 from limbeck.workflow.definition import ModelPart
-from limbeck.workflow.models import Candidate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,13 +76,13 @@ def train(
     """
     from threadpoolctl import threadpool_limits
 
-    known, later = models.read(train_files), models.read(test_files)
+    known, later = frames.read(train_files), frames.read(test_files)
     for name, frame, least in (("training", known, 2), ("test", later, 1)):
         _check_outcomes(name, frame, least)
     _refuse_leaks(known)
-    with threadpool_limits(models.threads(known)):
+    with threadpool_limits(frames.threads(known)):
         parts = folds(known, part.folds, seed)
-        found = [tune(known, candidate, parts) for candidate in models.candidates(part.candidates, seed, tell)]
+        found = [tune(known, candidate, parts) for candidate in candidates.candidates(part.candidates, seed, tell)]
         champion = max(found, key=lambda tuned: tuned.roc_auc)
         model = champion.candidate.build(known, **champion.settings).fit(_inputs(known), known["label"])
         return Trained(model, champion, _evaluation(model, champion, found, known, later, part, seed))
@@ -97,8 +97,8 @@ def tune(known: pd.DataFrame, candidate: Candidate, parts: Sequence[Fold]) -> Tu
 
 def suspicious_features(known: pd.DataFrame) -> dict[str, float]:
     """Return the features that alone separate the outcomes better than `SUSPICIOUS`, with their ROC-AUC."""
-    labels, numbers = known["label"].to_numpy(float), models.numbers_of(known)
-    values = {n: known[n] if n in numbers else _rates(known[n], known["label"]) for n in models.features_of(known)}
+    labels, numbers = known["label"].to_numpy(float), frames.numbers_of(known)
+    values = {n: known[n] if n in numbers else _rates(known[n], known["label"]) for n in frames.features_of(known)}
     found = {n: evaluate.separation(labels, column.to_numpy(float)) for n, column in values.items()}
     return {name: area for name, area in found.items() if area >= SUSPICIOUS}
 
@@ -169,7 +169,7 @@ def probability(model: Pipeline, frame: pd.DataFrame) -> evaluate.Numbers:
 
 
 def _inputs(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[models.features_of(frame)]
+    return frame[frames.features_of(frame)]
 
 
 # -- evaluation ---------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def _baseline(columns: Sequence[str], known: pd.DataFrame, later: pd.DataFrame) 
     from sklearn.preprocessing import StandardScaler
 
     numbers = SimpleImputer(strategy="median", keep_empty_features=True)
-    model = make_pipeline(models.columns(known[list(columns)], numbers), StandardScaler(), LogisticRegression())
+    model = make_pipeline(candidates.columns(known[list(columns)], numbers), StandardScaler(), LogisticRegression())
     model.fit(known[list(columns)], known["label"])
     found: evaluate.Numbers = model.predict_proba(later[list(columns)])[:, 1]
     return found
