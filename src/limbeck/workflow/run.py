@@ -399,8 +399,8 @@ class Run:
     def _train(self, features: Mapping[str, FeatureSet], model_key: str) -> Kept:
         from limbeck.workflow.train import train
 
-        part, seed = self.definition.model, self.definition.seed
-        found = train(features["train"].files, features["test"].files, part, seed, self._progress.note)
+        part, seed, label_end = self.definition.model, self.definition.seed, self.definition.label_end
+        found = train(features["train"].files, features["test"].files, part, seed, self._progress.note, label_end)
         params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
         metrics = {name: measure["value"] for name, measure in found.evaluation["test"].items()}
         evaluation = found.evaluation
