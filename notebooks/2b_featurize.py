@@ -31,8 +31,9 @@ import numpy as np
 import pandas as pd
 
 import limbeck
-from limbeck.workflow import featurize, models, pictures
-from limbeck.workflow.evaluate import separation
+from limbeck.propensity import frames
+from limbeck.propensity.evaluate import separation
+from limbeck.workflow import featurize, pictures
 from limbeck.workflow.features import training_set
 from limbeck.workflow.names import quoted
 from limbeck.workflow.train import SUSPICIOUS
@@ -94,7 +95,7 @@ rates.assign(share=(rates["reached"] / rates["people"]).round(4))
 
 # %%
 known = aep.sql(f"SELECT * FROM {train}").to_pandas()
-numeric = [name for name in models.features_of(known) if pd.api.types.is_numeric_dtype(known[name])]
+numeric = [name for name in frames.features_of(known) if pd.api.types.is_numeric_dtype(known[name])]
 matrix = known[[*numeric, "label"]].astype(float).corr("spearman")
 pictures.correlations(matrix)
 
@@ -128,7 +129,7 @@ def differences(one, other):
 blind = training_set(definition, steps.tables, aep.tenant, [cutoffs.test], labelled=False)
 without_future = aep.sql(blind).to_pandas().sort_values("entity_id", ignore_index=True)
 judged = aep.sql(f"SELECT * FROM {test}").to_pandas().sort_values("entity_id", ignore_index=True)
-different = pd.Series({n: differences(judged[n], without_future[n]) for n in models.features_of(judged)})
+different = pd.Series({n: differences(judged[n], without_future[n]) for n in frames.features_of(judged)})
 different.to_frame("values that differ")
 
 # %% [markdown]

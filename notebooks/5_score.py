@@ -31,7 +31,8 @@ import numpy as np
 import pandas as pd
 
 import limbeck
-from limbeck.workflow import models, pictures
+from limbeck.propensity import frames
+from limbeck.workflow import pictures
 from limbeck.workflow.names import quoted
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
@@ -74,8 +75,8 @@ scores["score"].describe(percentiles=[0.1, 0.5, 0.9, 0.99]).to_frame().T.assign(
 
 # %%
 champion = steps.pipeline
-later = models.read(steps.features["test"].files)
-later["forecast"] = champion.predict_proba(later[models.features_of(later)])[:, 1]
+later = frames.read(steps.features["test"].files)
+later["forecast"] = champion.predict_proba(later[frames.features_of(later)])[:, 1]
 tenth = 1 + (later["forecast"].rank(method="first", ascending=False) - 1) * 10 // len(later)
 tenths = later.groupby(tenth.astype(int).rename("tenth")).agg(
     people=("label", "size"), forecast=("forecast", "mean"), reached=("label", "mean")
@@ -89,9 +90,9 @@ tenths.assign(lift=tenths["reached"] / later["label"].mean()).round(3)
 # shows: robots, test accounts and colleagues like to be at the top.
 
 # %%
-asked = models.read(steps.features["score"].files)
+asked = frames.read(steps.features["score"].files)
 ranked = asked.merge(scores[["entity_id", "score"]], on="entity_id").sort_values("score", ascending=False)
-numbers = models.numbers_of(asked)
+numbers = frames.numbers_of(asked)
 pd.concat([ranked[["score", *numbers]].head(10), ranked[["score", *numbers]].median().to_frame("median of all").T])
 
 # %% [markdown]
@@ -111,7 +112,7 @@ assert scores["score"].between(0, 1).all()
 assert scores["score"].nunique() > 1
 assert (scores["rank"] == scores["score"].rank(method="min", ascending=False)).all()
 assert set(scores["cutoff"]) == {pd.Timestamp(definition.cutoffs.score)}
-again = champion.predict_proba(asked[models.features_of(asked)])[:, 1]
+again = champion.predict_proba(asked[frames.features_of(asked)])[:, 1]
 assert np.allclose(scores.set_index("entity_id")["score"].loc[asked["entity_id"]], again, atol=1e-9)
 assert tenths["reached"].iloc[:5].mean() > tenths["reached"].iloc[5:].mean()
 assert tenths["reached"].iloc[0] > later["label"].mean()

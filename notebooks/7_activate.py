@@ -38,12 +38,13 @@ import numpy as np
 import pandas as pd
 
 import limbeck
-from limbeck.workflow import models, pictures
+from limbeck.propensity import frames
+from limbeck.propensity.planner import Planner
+from limbeck.workflow import pictures
 from limbeck.workflow.campaign import ActivationPart, AudiencePart, Choice
 from limbeck.workflow.features import events
 from limbeck.workflow.ingest import groups
 from limbeck.workflow.names import literal
-from limbeck.workflow.planner import Planner
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
     os.chdir(Path(__file__).resolve().parent)
@@ -104,8 +105,8 @@ pictures.thresholds(curve, planned.chosen.shown())
 # already. A cell stays blank where the test had fewer than 20 such people.
 
 # %%
-judged = models.read(steps.features["test"].files)
-judged["score"] = steps.pipeline.predict_proba(judged[models.features_of(judged)])[:, 1].round(12)
+judged = frames.read(steps.features["test"].files)
+judged["score"] = steps.pipeline.predict_proba(judged[frames.features_of(judged)])[:, 1].round(12)
 relation = events(definition, steps.tables, aep.tenant)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from limbeck.access import Access
@@ -18,17 +20,40 @@ from limbeck.scope import Sandbox
 from limbeck.settings import Settings
 from limbeck.store import Store
 
+ALL_REQUIRED = os.environ.get("LIMBECK_REQUIRE_ALL") == "1"
+"""Whether this run judges a change: what it lacks fails it, and what it tries is the same each time."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the flag that writes what golden statements give now into their files."""
+    """Offer what a run may be asked for beside judging the change: golden results anew, and more random examples."""
     parser.addoption("--rewrite-golden", action="store_true", help="write the results of tests/golden/*.sql anew; -n 0")
+    parser.addoption("--explore", type=int, metavar="TIMES", help="try TIMES as many random examples of each property")
 
 
-def pytest_configure() -> None:
-    """Hear Ctrl-C, and let children hear it, even if a shell started the tests in the background and ignores it."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Set what this process and its children go by.
+
+    They hear Ctrl-C, even if a shell started the tests in the background and ignores it. They keep what Python compiles
+    even where the environment says not to, else each of a thousand programs would compile all that it imports.
+    """
     os.environ.setdefault("LIMBECK_FLOW_RETRY_S", "0.01")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    hypothesis.settings.register_profile("repeatable", derandomize=True)
+    if ALL_REQUIRED and config.getoption("--explore") is None:
+        hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each property try as many times its examples as `--explore` asks for."""
+    if (times := config.getoption("--explore")) is None:
+        return
+    tests = {item.function for item in items if isinstance(item, pytest.Function)}
+    for test in filter(hypothesis.is_hypothesis_test, tests):
+        own = test._hypothesis_internal_use_settings
+        test._hypothesis_internal_use_settings = hypothesis.settings(own, max_examples=times * own.max_examples)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -37,7 +62,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         for program in mark.args:
             if shutil.which(program) is None:
                 reason = f"needs the program {program}, which is not installed"
-                if os.environ.get("LIMBECK_REQUIRE_ALL") == "1":
+                if ALL_REQUIRED:
                     pytest.fail(reason, pytrace=False)
                 pytest.skip(reason)
 

@@ -567,7 +567,7 @@ PLAIN: dict[str, tuple[str, Callable[..., Any]]] = {
     "length": ("text", len),
     "instr": ("text text", str.find),
     "split": ("text text", split),
-    "explode": ("text text", lambda t, p: re.split(p.replace("(", "(?:"), t)),
+    "explode": ("text text", lambda t, p: re.split(p.replace("(", "(?:"), t) if t else [""]),
     "join": ("text list", lambda s, items: s.join(as_text("any", i) for i in items if i is not None)),
     "md5": ("text text", lambda t, *_: hashlib.md5(t.encode()).hexdigest()),
     "sha1": ("text text", lambda t, *_: hashlib.sha1(t.encode()).hexdigest()),

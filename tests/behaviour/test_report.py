@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from limbeck.workflow import evaluate, report
+from limbeck.propensity import evaluate
+from limbeck.workflow import report
 
 CHROMIUM = (
     "chromium",

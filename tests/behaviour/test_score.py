@@ -15,7 +15,7 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from limbeck.errors import InvalidInput
-from limbeck.workflow import models
+from limbeck.propensity import candidates, frames
 from limbeck.workflow.score import score
 
 CUTOFF = datetime(2026, 5, 31, 6)
@@ -46,10 +46,10 @@ def files(folder: Path, *tables: pa.Table) -> list[Path]:
 
 def fitted(kind: str, table: pa.Table) -> Pipeline:
     """A model of those who visit more often than others."""
-    (candidate,) = models.candidates([kind], 5, str)
+    (candidate,) = candidates.candidates([kind], 5, str)
     frame = table.to_pandas()
     labels = (frame["visits"] + np.random.default_rng(1).normal(size=len(frame)) > 2).astype(int)
-    return candidate.build(frame, **candidate.settings[0]).fit(frame[models.features_of(frame)], labels)
+    return candidate.build(frame, **candidate.settings[0]).fit(frame[frames.features_of(frame)], labels)
 
 
 @pytest.fixture(scope="module")
@@ -156,8 +156,8 @@ def test_a_gap_in_the_flags_of_one_file_does_not_matter(tmp_path: Path, kind: st
         return table.append_column("member", pa.array([values[n % len(values)] for n in range(len(table))]))
 
     training = with_flags(people(1, 300), True, False, None) if gaps else with_flags(people(1, 300), True, False)
-    frame = models.read(files(tmp_path, training))
-    (candidate,) = models.candidates([kind], 5, str)
+    frame = frames.read(files(tmp_path, training))
+    (candidate,) = candidates.candidates([kind], 5, str)
     labels = frame["visits"] > 1
     model = candidate.build(frame, **candidate.settings[0]).fit(frame[[*FEATURES, "member"]], labels)
     asked = people(2)

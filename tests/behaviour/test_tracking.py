@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from sklearn.pipeline import Pipeline
 
 from limbeck.errors import NotFound
-from limbeck.workflow import models
+from limbeck.propensity import candidates, frames
 from limbeck.workflow.tracking import Kept, Tracking
 
 # MLflow uses what SQLAlchemy wants to give up, and warns of its own types.
@@ -50,18 +50,18 @@ def people(seed: int, count: int = 200) -> pd.DataFrame:
 
 
 def inputs(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[models.features_of(frame)]
+    return frame[frames.features_of(frame)]
 
 
 @pytest.fixture(scope="module")
 def trained() -> dict[str, Pipeline]:
     """A model of each kind, that which stands in for LightGBM among them."""
-    frame, found = people(1), list(models.candidates(["logistic", "lightgbm"], 5, str))
+    frame, found = people(1), list(candidates.candidates(["logistic", "lightgbm"], 5, str))
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in sys.modules if name.partition(".")[0] == "lightgbm"]:
             patch.delitem(sys.modules, name)
         patch.setattr(sys, "meta_path", [NoOpenMP(), *sys.meta_path])
-        found += models.candidates(["lightgbm"], 5, str)
+        found += candidates.candidates(["lightgbm"], 5, str)
     assert [candidate.name for candidate in found] == KINDS
     return {c.name: c.build(frame, **c.settings[0]).fit(inputs(frame), frame["label"]) for c in found}
 

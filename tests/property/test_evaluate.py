@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from limbeck.workflow.evaluate import Numbers, Ranking, compare, curves, evaluate, loss, placements, separation
+from limbeck.propensity.evaluate import Numbers, Ranking, compare, curves, evaluate, loss, placements, separation
 
 SOME = settings(max_examples=80, deadline=None)
 FEW = settings(max_examples=25, deadline=None)

@@ -192,6 +192,7 @@ def rows() -> st.SearchStrategy[list[dict[str, Any]]]:
 @example(
     ["t == u", "n < i", "n % 0", "iif(false, 1 / 0, 2)", "b && to_boolean(t)"], [{"t": "1.0", "u": "1", "n": 5}, {}]
 )
+@example(['split("", "")', 'split("", ",")', 'explode("", "")', 'explode("", "a")', "split(t, u)"], [{"t": ""}, {}])
 def test_the_engine_gives_what_the_reference_gives(
     session: Session, texts: list[str], rows: list[dict[str, Any]]
 ) -> None:

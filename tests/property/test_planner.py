@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from limbeck.audience.pql import compile_rule, condition
 from limbeck.clock import from_millis
 from limbeck.errors import InvalidInput
-from limbeck.workflow import planner
+from limbeck.propensity import planner
+from limbeck.propensity.evaluate import by_share
+from limbeck.propensity.planner import SHARES, Planner, Reach
 from limbeck.workflow.campaign import Choice
-from limbeck.workflow.evaluate import by_share
 from limbeck.workflow.ingest import CONTROL, TREATMENT, groups
-from limbeck.workflow.planner import SHARES, Planner, Reach
 from tests.pql_interpreter import leaf, relation, union
 
 SOME = settings(max_examples=150, deadline=None)

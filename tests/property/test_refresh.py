@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,9 +18,6 @@ from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import Earlier, training_set
 from limbeck.xdm.arrow import from_arrow
 from tests.behaviour.query_tables import Home
-
-SCHEDULES = int(os.environ.get("LIMBECK_SCHEDULES", "12"))
-"""How many random schedules are tried; the figure of the documentation comes of 1,000."""
 
 DEFINITION = """\
 name = "shop"
@@ -151,7 +147,7 @@ def rows_of(table: pa.Table) -> list[tuple[Any, ...]]:
     return sorted(tuple(row.values()) for row in table.to_pylist())
 
 
-@settings(max_examples=SCHEDULES, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(first=st.lists(EVENTS, max_size=3), rounds=st.lists(STEPS, min_size=1, max_size=2), ages=st.booleans())
 def test_a_refreshed_set_is_the_set(
     home: Home, definition: Definition, first: list[Any], rounds: list[list[tuple[str, Any]]], ages: bool

@@ -13,7 +13,7 @@ import pytest
 from limbeck.workflow import keys
 from limbeck.workflow.keys import LENGTH, code, digest, key
 
-MODULES = ("models", "train")
+MODULES = ("propensity", "train")
 PARTS = ({"seed": 1, "windows": ["ever", "7 days"]}, "k1")
 
 
@@ -28,8 +28,8 @@ def test_a_key_is_short_and_always_the_same() -> None:
     "other",
     [
         ("score", MODULES, *PARTS),
-        ("train", ("models", "score"), *PARTS),
-        ("train", ("models",), *PARTS),
+        ("train", ("propensity", "score"), *PARTS),
+        ("train", ("propensity",), *PARTS),
         ("train", (*MODULES, "score"), *PARTS),
         ("train", MODULES),
         ("train", MODULES, *PARTS[::-1]),
@@ -75,7 +75,7 @@ def test_a_module_that_is_not_there_is_an_error() -> None:
 
 # -- the text of modules ------------------------------------------------------------------------------------------
 
-ASK = "from limbeck.workflow.keys import key; print(key('train', ['models', 'train'], {'a': 1, 'b': {'c': 2}}))"
+ASK = "from limbeck.workflow.keys import key; print(key('train', ['propensity', 'train'], {'a': 1, 'b': {'c': 2}}))"
 
 
 def asked(folder: Path, seed: int = 0) -> str:
@@ -91,12 +91,13 @@ def workflow(tmp_path: Path) -> Path:
     folder = tmp_path / "limbeck" / "workflow"
     folder.mkdir(parents=True)
     (folder / "keys.py").write_text(Path(keys.__file__).read_text())
-    for name in ("__init__", "../__init__", "models", "train", "score"):
+    (tmp_path / "limbeck" / "propensity").mkdir()
+    for name in ("__init__", "../__init__", "../propensity/models", "train", "score"):
         (folder / f"{name}.py").write_text("A = 1\n")
     return folder
 
 
-@pytest.mark.parametrize("name", ["models", "train"])
+@pytest.mark.parametrize("name", ["../propensity/models", "train"])
 def test_the_text_of_each_module_of_the_step_counts(tmp_path: Path, workflow: Path, name: str) -> None:
     before = asked(tmp_path)
     (workflow / f"{name}.py").write_text("A = 2\n")

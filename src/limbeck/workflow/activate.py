@@ -13,13 +13,13 @@ import numpy as np
 from limbeck.client import Client, LandingZone
 from limbeck.client.people import Audience
 from limbeck.errors import Internal, NotFound
-from limbeck.workflow import planner
+from limbeck.propensity import planner
+from limbeck.propensity.planner import Planner, Reach
 from limbeck.workflow.campaign import GROUP, RANK, SCORE, ActivationPart, AudiencePart
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.export import settle
 from limbeck.workflow.ingest import CONTROL, groups, path_of
 from limbeck.workflow.keys import digest
-from limbeck.workflow.planner import Planner, Reach
 from limbeck.workflow.sources import TENANT
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from limbeck.propensity.planner import Choice
 from limbeck.workflow.toml_text import Table
 
 SCORE, RANK, GROUP, MODEL, AS_OF = "score", "rank", "group", "model", "asOf"
@@ -13,17 +13,6 @@ SCORE, RANK, GROUP, MODEL, AS_OF = "score", "rank", "group", "model", "asOf"
 
 FORMATS = ("csv", "parquet")
 CHOICES = ("top", "precision", "budget")
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How many are chosen."""
-
-    by: Literal["top", "precision", "budget"]
-    value: float
-    """A share of all scored, a least conversion rate, or money."""
-    cost: float = 1.0
-    """Money that one person costs, for a budget."""
 
 
 @dataclass(frozen=True, slots=True)

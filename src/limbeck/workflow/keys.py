@@ -10,15 +10,20 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).parents[1]
 
 LENGTH = 12
 """Hexadecimal digits of a key: collisions among a home's results are out of the question."""
 
 
 def key(step: str, modules: Sequence[str], *parts: Any) -> str:
-    """Return the key of *step*, run by *modules* of the workflow, for *parts* (values JSON can write)."""
+    """Return the key of *step*, run by *modules* of the workflow, for *parts* (values JSON can write).
+
+    A module of another package is named with it; a package alone stands for all its modules.
+    """
     text = json.dumps([step, code(tuple(modules)), parts], sort_keys=True, default=str, ensure_ascii=False)
     return digest(text.encode())
 
@@ -30,6 +35,12 @@ def digest(content: bytes) -> str:
 
 @cache
 def code(modules: tuple[str, ...]) -> str:
-    """Return the version of the workflow's *modules*: a hash of their text."""
-    folder = resources.files("limbeck.workflow")
-    return digest(b"\0".join((folder / f"{name}.py").read_bytes() for name in modules))
+    """Return the version of *modules*, named as for `key`: a hash of their text."""
+    return digest(b"\0".join(file.read_bytes() for name in modules for file in _files(name)))
+
+
+def _files(name: str) -> list[Path]:
+    """Return the files of a module, or of the modules of a package."""
+    package = ROOT / name
+    module = ROOT / f"{name.replace('.', '/')}.py" if "." in name else ROOT / "workflow" / f"{name}.py"
+    return sorted(package.glob("*.py")) if package.is_dir() else [module]

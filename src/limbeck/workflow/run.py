@@ -365,7 +365,7 @@ class Run:
         """The key of the model."""
         libraries = [version(library) for library in ("scikit-learn", "lightgbm")]
         part = [asdict(self.definition.model), self.definition.seed, libraries]
-        return key("train", ("models", "evaluate", "train"), part, self.feature_key)
+        return key("train", ("propensity", "train"), part, self.feature_key)
 
     @cached_property
     def model(self) -> Kept:
@@ -377,8 +377,8 @@ class Run:
     def _train(self, features: Mapping[str, FeatureSet], model_key: str) -> Kept:
         from limbeck.workflow.train import train
 
-        part, seed = self.definition.model, self.definition.seed
-        found = train(features["train"].files, features["test"].files, part, seed, self._progress.note)
+        part, seed, label_end = self.definition.model, self.definition.seed, self.definition.label_end
+        found = train(features["train"].files, features["test"].files, part, seed, self._progress.note, label_end)
         params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
         metrics = {name: measure["value"] for name, measure in found.evaluation["test"].items()}
         evaluation = found.evaluation
@@ -386,7 +386,7 @@ class Run:
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        """The champion itself: a scikit-learn pipeline over the features, as `models.read` reads them."""
+        """The champion itself: a scikit-learn pipeline over the features, as `frames.read` reads them."""
         return self._tracking.load(self.model)
 
     @cached_property
@@ -404,7 +404,7 @@ class Run:
             return self.output / SCORES
 
     def _scores_of(self, kept: Kept) -> Path:
-        return self._result(f"scores-{key('score', ('models', 'score'), self.model_key, kept.version)}.parquet")
+        return self._result(f"scores-{key('score', ('propensity', 'score'), self.model_key, kept.version)}.parquet")
 
     # -- steps 6 and 7 --------------------------------------------------------------------------------------------
 
@@ -619,7 +619,7 @@ class Run:
 
 
 def _audience_name(part: AudiencePart, planned: activate.Planned, score_key: str) -> str:
-    return f"audience-{key('audience', ('activate', 'planner'), part.name, planned.rule, score_key)}.json"
+    return f"audience-{key('audience', ('activate', 'propensity.planner'), part.name, planned.rule, score_key)}.json"
 
 
 def _delivery_key(part: ActivationPart, made: Mapping[str, Any]) -> str:

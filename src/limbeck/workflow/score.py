@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limbeck.errors import InvalidInput
-from limbeck.workflow import models
-from limbeck.workflow.train import probability
+from limbeck.propensity import frames
+from limbeck.propensity.fit import probability
 from limbeck.workflow.whole import whole
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _scored(files: Sequence[Path], model: Pipeline) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
     for file in files:
-        frame = models.read([file])
+        frame = frames.read([file])
         if len(frame):
             yield pa.RecordBatch.from_pydict(
                 {

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from limbeck import crash
 from limbeck.errors import NotFound
 from limbeck.lock import file_lock
-from limbeck.workflow.models import TRUSTED
+from limbeck.propensity.candidates import TRUSTED
 from limbeck.workflow.whole import sweep, whole
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, NotFound
+from limbeck.propensity.evaluate import Numbers, Ranking
 from limbeck.settings import Settings
 from limbeck.workflow import activate
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.evaluate import Numbers, Ranking
 from limbeck.workflow.run import Done, Run
 from limbeck.workflow.tracking import Kept
 

@@ -49,6 +49,12 @@ def _pad(side: str) -> str:
     return required("{1} BETWEEN 0 AND 100000 AND length({2}) > 0", padded, 3)
 
 
+def _parts(engine: str, condition: str) -> str:
+    """Return the SQL of the parts of a text: one, the text itself, of an empty one, where the engine gives none."""
+    parts = f"list_transform({engine}({{0}}, {{1}}), lambda limbeck_part: to_json(limbeck_part))"
+    return f"CASE WHEN {condition} THEN CASE WHEN {{0}} = '' THEN [to_json('')] ELSE {parts} END END"
+
+
 def _extracted(names: Names, arguments: Sequence[Value], position: int) -> Value:
     text, pattern, *group = arguments
     found = group[0].constant if group and group[0].is_constant else 0
@@ -141,11 +147,10 @@ FUNCTIONS = (
     Function("instr", "String", "input:text part:text", "integer", "instr({0}, {1}) - 1",
              "Where a text stands in another, from 0; -1 if it does not.", 'instr("adobe.com", "com")', 6),
     Function("split", "String", "input:text separator:text", "list",
-             "CASE WHEN {1} IS NOT NULL THEN "
-             "list_transform(string_split({0}, {1}), lambda limbeck_part: to_json(limbeck_part)) END",
+             _parts("string_split", "{1} IS NOT NULL"),
              "The parts between separators.", 'split("a,b", ",")', ["a", "b"]),
     Function("explode", "String", "input:text pattern:regex", "list",
-             "list_transform(string_split_regex({0}, {1}), lambda limbeck_part: to_json(limbeck_part))",
+             _parts("string_split_regex", "true"),
              "The parts between places that a regular expression (RE2) fits.", 'explode("a1b22c", "[0-9]+")',
              ["a", "b", "c"]),
     Function("join", "String", "separator:text parts:list", "text",

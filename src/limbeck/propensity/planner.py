@@ -11,17 +11,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.errors import InvalidInput
-from limbeck.workflow.campaign import Choice
-from limbeck.workflow.evaluate import Measure, Numbers
+from limbeck.propensity.evaluate import Measure, Numbers
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
 """The rows of the planner's table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How many are chosen."""
+
+    by: Literal["top", "precision", "budget"]
+    value: float
+    """A share of all scored, a least conversion rate, or money."""
+    cost: float = 1.0
+    """Money that one person costs, for a budget."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,70 @@
+"""Feature sets as data frames: a row for each person and cutoff, with its keys, its features and its label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+KEYS = ("entity_id", "object_id", "cutoff", "label")
+"""Columns that are no features; `object_id` is that of pairs."""
+
+DAY_MS = 86_400_000.0
+MANY_ROWS = 100_000
+"""From here on a second thread is worth its while. Their number depends on nothing else, so results do not either."""
+
+
+def read(files: Sequence[Path]) -> pd.DataFrame:
+    """Return a feature set as a data frame, in an order of its own: by cutoff and person.
+
+    Flags are 0, 1 or missing; dates and times are days since 1970. Numbers are rounded to single precision, so that the
+    order in which an engine adds up does not show.
+    """
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = _numeric(pa.concat_tables([pq.read_table(file) for file in files]))
+    order = [name for name in ("cutoff", "entity_id", "object_id") if name in table.column_names]
+    frame: pd.DataFrame = table.sort_by([(name, "ascending") for name in order]).to_pandas()
+    for name in features_of(frame):
+        if pd.api.types.is_numeric_dtype(frame[name]) or pd.api.types.is_bool_dtype(frame[name]):
+            frame[name] = frame[name].astype("float32").astype("float64")
+    return frame
+
+
+def _numeric(table: pa.Table) -> pa.Table:
+    """Return *table* with flags, dates and times of features as numbers, whether or not some are missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.types as pt
+
+    for place, field in enumerate(table.schema):
+        column = table.column(place)
+        if pt.is_boolean(field.type):
+            table = table.set_column(place, field.name, column.cast(pa.float64()))
+        elif field.name not in KEYS and pt.is_temporal(field.type):
+            millis = column.cast(pa.timestamp("ms")).cast(pa.int64()).cast(pa.float64())
+            table = table.set_column(place, field.name, pc.divide(millis, DAY_MS))
+    return table
+
+
+def threads(frame: pd.DataFrame) -> int:
+    """Return how many threads a model of *frame* is fitted with."""
+    return 1 if len(frame) < MANY_ROWS else 2
+
+
+def features_of(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the features."""
+    return [name for name in frame.columns if name not in KEYS]
+
+
+def numbers_of(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the features that are numbers; the others are texts."""
+    from pandas.api.types import is_numeric_dtype
+
+    return [name for name in features_of(frame) if is_numeric_dtype(frame[name])]
