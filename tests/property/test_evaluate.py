@@ -204,7 +204,7 @@ def test_what_one_is_beyond_another_is_taken_draw_by_draw(found: Rows, seed: int
     for name, measure in beyond.items():
         assert measure["value"] == values["one"][name]["value"] - values["other"][name]["value"]
         back = compared.beyond("other", "one")[name]
-        assert (-back["high"], -back["low"]) == pytest.approx((measure["low"], measure["high"]), abs=1e-12)
+        assert (-back["high"], -back["low"]) == pytest.approx((measure["low"], measure["high"]), rel=1e-9, abs=1e-12)
 
 
 def test_a_worse_copy_is_surely_worse_where_the_intervals_overlap() -> None:
