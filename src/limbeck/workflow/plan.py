@@ -10,12 +10,12 @@ import numpy as np
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, NotFound, nearest
 from limbeck.propensity import frames, surface
+from limbeck.propensity.fit import probability
 from limbeck.settings import Settings
 from limbeck.workflow import planning
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.planning import Planned
 from limbeck.workflow.run import Done, Run
-from limbeck.workflow.train import probability
 
 
 def plan(
