@@ -12,7 +12,7 @@ from limbeck.workflow.page import details, picture, section, table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from limbeck.workflow.activate import Planned
+    from limbeck.propensity.planner import Reach
 
 Found = Mapping[str, Any]
 
@@ -37,11 +37,11 @@ FEW = 12
 """Groups that are shown at once; a reader opens the others."""
 
 
-def short(evaluation: Found, planned: Planned | None, truth: Found | None) -> str:
+def short(evaluation: Found, chosen: Reach | None, truth: Found | None) -> str:
     """Return what is to be known first, as a list of sentences."""
     items = "".join(
         f'<li class="{found.mark}"><b>{escape(found.head)}.</b> {escape(found.told)}</li>\n'
-        for found in verdicts.verdicts(evaluation, planned, truth)
+        for found in verdicts.verdicts(evaluation, chosen, truth)
     )
     return f'<ul class="verdicts">\n{items}</ul>\n'
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from limbeck.workflow.activate import Planned
+    from limbeck.propensity.planner import Reach
 
 Evaluation = Mapping[str, Any]
 
@@ -28,13 +28,13 @@ class Verdict:
     told: str
 
 
-def verdicts(evaluation: Evaluation, planned: Planned | None, truth: Mapping[str, Any] | None) -> list[Verdict]:
+def verdicts(evaluation: Evaluation, chosen: Reach | None, truth: Mapping[str, Any] | None) -> list[Verdict]:
     """Return what is to be known before anything else, and at the end what is to be done."""
     found = [ranking(evaluation), compared(evaluation), trusted(evaluation), sure(evaluation)]
     right = found[2].mark != "bad"  # else it is not the groups' fault
     groups = among_groups(evaluation["groups"]) if right else None
     more = (stable(evaluation["moments"]), groups, achieved(truth) if truth else None)
-    return [*found, *(verdict for verdict in more if verdict is not None), advice(evaluation, planned)]
+    return [*found, *(verdict for verdict in more if verdict is not None), advice(evaluation, chosen)]
 
 
 def ranking(evaluation: Evaluation) -> Verdict:
@@ -158,15 +158,15 @@ def achieved(truth: Mapping[str, Any]) -> Verdict:
     return Verdict(mark, f"It goes {areas['share']:.0%} of the way from guessing to what is possible", told)
 
 
-def advice(evaluation: Evaluation, planned: Planned | None) -> Verdict:
+def advice(evaluation: Evaluation, chosen: Reach | None) -> Verdict:
     """Say what is to be done."""
     if evaluation["test"]["roc_auc"]["low"] <= 0.5:
         told = "More people, other features or a longer time after the cutoff may help."
         return Verdict("todo", "Do not choose by these scores", told)
-    if planned is None:
+    if chosen is None:
         told = "A section [audience] in the definition chooses those with the best scores, by top = 0.1 for instance."
         return Verdict("todo", "Choose whom to address", told)
-    chosen, found = planned.chosen, planned.chosen.conversions
+    found = chosen.conversions
     told = (
         f"{chosen.share:.0%} of all, with a score of {chosen.threshold:.3f} or more. {found['value']:,.0f} of them are "
         f"expected to reach the goal ({found['low']:,.0f} to {found['high']:,.0f}); of as many taken at random, about "
