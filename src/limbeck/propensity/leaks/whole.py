@@ -1,0 +1,152 @@
+"""Probes of all features together: too good, gone from who is asked, or of use only while they are fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from limbeck.propensity.leaks import quick
+from limbeck.propensity.leaks.features import GONE, OUT
+from limbeck.propensity.leaks.findings import Evidence, Finding, Numbers, area, listed
+from limbeck.propensity.leaks.single import Single
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOGETHER = 0.97
+"""ROC-AUC that a forecast of people from what is known beforehand does not reach."""
+SUSPECTS = 8
+"""Features, the best first, that are left out one after the other to find who it was."""
+LOSES = 0.05
+"""What the ROC-AUC loses without a feature that is to blame for it."""
+RESTORED = 0.85
+"""The share of the forecast that is left in the scoring set, if the feature that is to blame is left out."""
+FRESH, HONEST = 0.05, 2.0
+"""What features lose in their last horizon at least, and how many times what they lose in the one before it."""
+FEWER, SURELY = 0.93, 2.5
+"""What is left of the forecast in the scoring set at most; and the standard errors that it is away from all."""
+
+
+def whole(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
+    """Yield what the features do together; at most one finding, for they have the same cause."""
+    names = evidence.personal
+    if len(names) < 2:
+        return
+    labels, fold = evidence.labels, evidence.fold
+    across = quick.across(evidence.known, names, evidence, labels, fold)
+    found = area(labels, across)
+    suspects = [one.name for one in sorted(singles, key=lambda s: -s.roc_auc) if one.name in names][:SUSPECTS]
+    if found >= TOGETHER:
+        yield _together(evidence, found, suspects)
+        return
+    gone = _gone(evidence, suspects) if evidence.asked is not None and len(evidence.asked) else None
+    if gone is not None:
+        yield gone
+    elif len(evidence.aged) == 2:
+        yield from _ageing(evidence, found, singles)
+
+
+def _together(evidence: Evidence, found: float, suspects: Sequence[str]) -> Finding:
+    losses = {}
+    for name in suspects:
+        rest = [other for other in evidence.personal if other != name]
+        without = quick.across(evidence.known, rest, evidence, evidence.labels, evidence.fold)
+        losses[name] = found - area(evidence.labels, without)
+    blamed = tuple(n for n in suspects if losses[n] >= LOSES) or tuple(sorted(losses, key=lambda n: -losses[n])[:3])
+    without = f"; without {blamed[0]} it is {found - losses[blamed[0]]:.3f}" if len(blamed) == 1 else ""
+    return Finding(
+        "together",
+        blamed,
+        {"roc_auc": found, "loss": losses[blamed[0]]},
+        f"the features together know who reaches the goal (ROC-AUC {found:.3f}{without}), and people are not that "
+        f"predictable. Look at {listed(blamed)} first: something in it happened after the cutoff",
+        OUT,
+    )
+
+
+def _gone(evidence: Evidence, suspects: Sequence[str]) -> Finding | None:
+    """Return a finding if much fewer are to be expected among those who are asked than in the test."""
+    test, now = _expected(evidence, evidence.personal)
+    if now / test > GONE:
+        return None
+    left = {}
+    for name in suspects:
+        before, after = _expected(evidence, [other for other in evidence.personal if other != name])
+        left[name] = after / before
+    blamed = tuple(name for name in suspects if left[name] >= RESTORED)
+    if not blamed:
+        return None
+    return Finding(
+        "vanishes",
+        blamed,
+        {"test": test, "scoring": now, "left_without": left[blamed[0]]},
+        f"of the people of the test {100 * test:.1f} % were to be expected to reach the goal, and of those who are scored "
+        f"now {100 * now:.1f} %; without {listed(blamed)} it would be {100 * left[blamed[0]]:.0f} % as many. What "
+        f"{listed(blamed)} tells in the training is not there before the outcome is",
+        OUT,
+    )
+
+
+def _expected(evidence: Evidence, names: Sequence[str]) -> tuple[float, float]:
+    """Return the share of the test, and of the scoring set, that a model of some features expects to reach the goal."""
+    model = quick.fitted(evidence, names)
+    asked = evidence.asked
+    assert asked is not None
+    return float(model(evidence.later).mean()), float(model(asked).mean())
+
+
+def _ageing(evidence: Evidence, fresh: float, singles: Sequence[Single]) -> Iterator[Finding]:
+    """Yield a finding if the last horizon before the cutoff is worth far more than the one before, and is gone when asked.
+
+    Honest features age, too, and those of a moment's intent age at once; but there are as many such moments before the
+    scoring as before any other cutoff. Events that are dated before the cutoff, and told after it, are not there yet.
+    """
+    if evidence.asked is None or not len(evidence.asked):
+        return
+    once, twice = (_aged(evidence, frame) for frame in evidence.aged)
+    lost, usual = fresh - once, max(once - twice, 0.0)
+    if lost < FRESH or lost < HONEST * usual:
+        return
+    model = quick.fitted(evidence, evidence.personal)
+    test, now = model(evidence.later), model(evidence.asked)
+    left = float(now.mean() / test.mean())
+    spread = float(np.sqrt(_variance(test) + _variance(now)))
+    if left > FEWER or test.mean() - now.mean() < SURELY * spread:
+        return
+    blamed = _fewer(evidence, singles)
+    if not blamed:
+        return
+    yield Finding(
+        "ageing",
+        blamed,
+        {"roc_auc": fresh, "earlier": once, "before_that": twice, "left": left},
+        f"computed one horizon earlier, the features lose {lost:.3f} of their ROC-AUC ({fresh:.3f}), and another horizon "
+        f"earlier only {usual:.3f} more; but of what makes the last days tell so much, those who are scored now have "
+        f"{100 * (1 - left):.0f} % less than those of the test. {listed(blamed)} seems to count what is dated before the "
+        "cutoff, but came to be known after it",
+        "Give the source's column that says when a row arrived (arrival), or correct the times of its events",
+    )
+
+
+def _aged(evidence: Evidence, frame: pd.DataFrame) -> float:
+    there = [name for name in evidence.personal if frame[name].notna().any()]
+    return area(evidence.labels, quick.across(frame, there, evidence, evidence.labels, evidence.fold)) if there else 0.5
+
+
+def _variance(forecast: Numbers) -> float:
+    return float(np.var(forecast) / len(forecast))
+
+
+def _fewer(evidence: Evidence, singles: Sequence[Single]) -> tuple[str, ...]:
+    """Return the features that alone expect fewer converters among those who are asked."""
+    asked = evidence.asked
+    assert asked is not None
+    found = {}
+    for one in singles:
+        if one.roc_auc >= 0.6 and one.name in evidence.personal:
+            left = float(one.forecast(asked).mean() / one.forecast(evidence.later).mean())
+            if left <= FEWER:
+                found[one.name] = left
+    return tuple(sorted(found, key=lambda name: found[name]))
