@@ -29,7 +29,7 @@ def find(evidence: Evidence) -> list[Finding]:
 
     for probe in (features.alone, features.missing, features.pure, features.vanishes, today.today):
         note(probe(evidence, [one for one in singles if one.name not in accused]))
-    for choice in (rows.time, rows.sides, rows.twins):
+    for choice in (rows.time, rows.sides, rows.twins, rows.survivors):
         note(choice(evidence))
     if not found:
         note(whole.whole(evidence, singles))

@@ -105,12 +105,12 @@ def vanishes(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]
     An honest feature gives about the same shares: people of one kind. One that is written when the outcome is known has
     nothing to write yet.
     """
-    if evidence.asked is None or not len(evidence.asked):
+    if not evidence.is_asked:
         return
     for one in singles:
         if one.roc_auc < GOOD or one.name not in evidence.personal:
             continue
-        before, test, now = (one.forecast(f).mean() for f in (evidence.known, evidence.later, evidence.asked))
+        before, test, now = (one.forecast(f).mean() for f in (evidence.known, evidence.later, evidence.scoring))
         left, drift = _left(test, now), _left(before, test)
         if left <= GONE and left <= 0.75 * drift:
             yield Finding(

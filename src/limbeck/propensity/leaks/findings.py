@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -54,8 +54,8 @@ class Evidence:
     """The test set."""
     asked: pd.DataFrame | None = None
     """The scoring set, without labels. What has not happened yet cannot be in its features."""
-    aged: tuple[pd.DataFrame, ...] = ()
-    """The rows of the training set with the features of one horizon earlier, and of two."""
+    aged: Callable[[], Sequence[pd.DataFrame]] = tuple
+    """Gives the rows of the training set with the features of one horizon earlier, and of two; asked only if needed."""
     seed: int = 0
     names: list[str] = field(init=False)
     """The features."""
@@ -77,6 +77,17 @@ class Evidence:
     def fold(self) -> Codes:
         """The fold of each row of the training set: all rows of a person have the same."""
         return fold_of(self.known, self.seed)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is a scoring set with somebody in it."""
+        return self.asked is not None and len(self.asked) > 0
+
+    @property
+    def scoring(self) -> pd.DataFrame:
+        """The scoring set, where there is one."""
+        assert self.asked is not None
+        return self.asked
 
     @cached_property
     def personal(self) -> list[str]:

@@ -26,8 +26,10 @@ RESEMBLANCE = 0.5
 """Correlation of the outcomes of such pairs, beyond what their features forecast."""
 RARE = 3
 """Rows that share all their features by chance: at most so many look like one person."""
-COMMON, ABSENT = 0.1, 0.02
-"""Share of the rows of training and test that have a value; and what is left of it among those who are asked."""
+BEGINNERS, STILL, NOBODY = 0.08, 0.04, 0.001
+"""Share of the rows with the least of something that only grows: in training and test at least, when asked at most."""
+GROWS = 0.99
+"""Share of the steps from a row of a person to the next one in which such a number does not fall."""
 
 
 def time(evidence: Evidence) -> Iterator[Finding]:
@@ -134,3 +136,43 @@ def _chance(evidence: Evidence, whole: pd.DataFrame, pairs: Codes) -> float:
     left, right = labels[order[0:-1:2]], labels[order[1::2]]
     size = min(len(left), len(right))
     return float(np.nan_to_num(np.corrcoef(left[:size], right[:size])[0, 1]))
+
+
+def survivors(evidence: Evidence) -> Iterator[Finding]:
+    """Yield a finding if everybody who had begun has gone on: who did not seems to have been left out.
+
+    A count of all time only grows, and who does not come again keeps the one of the first time. If such people are many
+    at the old cutoffs, some are left at the scoring cutoff, unless people were chosen by what they did later.
+    """
+    if not evidence.is_asked or "object_id" in evidence.known:
+        return
+    sets = (evidence.known, evidence.later, evidence.scoring)
+    for name in _growing(evidence):
+        least = evidence.known[name].min()
+        known, test, now = (float((frame[name] <= least).mean()) for frame in sets)
+        if known >= BEGINNERS and test >= STILL and now <= NOBODY:
+            yield Finding(
+                "survivors",
+                (),
+                {"training": known, "test": test, "scoring": now},
+                f"{100 * known:.0f} % of the rows of the training set and {100 * test:.0f} % of the test have {name} = "
+                f"{least:g}, and nobody who is scored now: everybody has gone on, as people never do. Who did not seems "
+                "to be left out of the data, so the rest had to reach the goal",
+                "Load everybody who was there at the cutoffs, also those who never came again",
+            )
+            return
+
+
+def _growing(evidence: Evidence) -> list[str]:
+    """Return the features that do not fall from a row of a person to the next one."""
+    import pandas as pd
+
+    names = [name for name in evidence.personal if name in evidence.numeric]
+    columns = ["entity_id", "cutoff", *names]
+    whole = pd.concat([frame[columns] for frame in (evidence.known, evidence.later, evidence.scoring)])
+    whole = whole.sort_values(["entity_id", "cutoff"], kind="stable")
+    same = (whole["entity_id"] == whole["entity_id"].shift()).to_numpy()
+    if not same.any():
+        return []
+    steps = whole[names].diff()[same]
+    return [name for name in names if (steps[name] >= 0).mean() >= GROWS and (steps[name] > 0).any()]

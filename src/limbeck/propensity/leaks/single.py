@@ -63,9 +63,7 @@ def single(evidence: Evidence, name: str) -> Single:
         across[asked] = _rates(codes[~asked], labels[~asked], size)[codes[asked]]
     counts = np.bincount(codes, minlength=size)
     converted = np.bincount(codes, labels, minlength=size).astype(int)
-    return Single(
-        name, edges, texts, _rates(codes, labels, size), counts, converted, roc_auc=area(labels, across)
-    )
+    return Single(name, edges, texts, _rates(codes, labels, size), counts, converted, roc_auc=area(labels, across))
 
 
 def _edges(values: pd.Series[Any]) -> Numbers:

@@ -35,7 +35,7 @@ ROWS = 4000
 def today(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
     """Yield the attributes that fit the present much better than the past."""
     useful = [one.name for one in singles if one.roc_auc >= USEFUL and one.name in evidence.personal]
-    if evidence.asked is None or not useful:
+    if not evidence.is_asked or not useful:
         return
     lasting = _lasting(evidence, evidence.personal)
     changing = [name for name in evidence.personal if name not in lasting]
@@ -44,7 +44,9 @@ def today(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
         return
     for name in useful:
         if name in lasting:
-            yield from _told(evidence, name, changing, _some(first, evidence.seed), _some(evidence.asked, evidence.seed))
+            yield from _told(
+                evidence, name, changing, _some(first, evidence.seed), _some(evidence.scoring, evidence.seed)
+            )
 
 
 def _lasting(evidence: Evidence, names: Sequence[str]) -> list[str]:
@@ -52,8 +54,7 @@ def _lasting(evidence: Evidence, names: Sequence[str]) -> list[str]:
     import pandas as pd
 
     columns = ["entity_id", *names]
-    assert evidence.asked is not None
-    whole = pd.concat([frame[columns] for frame in (evidence.known, evidence.later, evidence.asked)])
+    whole = pd.concat([frame[columns] for frame in (evidence.known, evidence.later, evidence.scoring)])
     often = whole[whole["entity_id"].duplicated(keep=False)]
     people = often.groupby("entity_id", sort=False)
     if people.ngroups < PEOPLE:
@@ -86,7 +87,9 @@ def _told(
             return
 
 
-def _sides(past: pd.Series[Any], now: pd.Series[Any], *, numeric: bool) -> Iterator[tuple[str, tuple[Numbers, Numbers]]]:
+def _sides(
+    past: pd.Series[Any], now: pd.Series[Any], *, numeric: bool
+) -> Iterator[tuple[str, tuple[Numbers, Numbers]]]:
     """Yield what is to be explained: being there, a high number, each of the two most frequent texts."""
     yield f"whether {past.name} is known", (past.notna().to_numpy(float), now.notna().to_numpy(float))
     if numeric:
@@ -97,9 +100,7 @@ def _sides(past: pd.Series[Any], now: pd.Series[Any], *, numeric: bool) -> Itera
         yield f"{past.name} {text!r}", ((past == text).to_numpy(float), (now == text).to_numpy(float))
 
 
-def _explained(
-    evidence: Evidence, frame: pd.DataFrame, changing: Sequence[str], side: Numbers
-) -> float | None:
+def _explained(evidence: Evidence, frame: pd.DataFrame, changing: Sequence[str], side: Numbers) -> float | None:
     if min(side.sum(), len(side) - side.sum()) < FEWEST:
         return None
     across = quick.across(frame, changing, evidence, side, fold_of(frame, evidence.seed))

@@ -41,10 +41,12 @@ def whole(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
     if found >= TOGETHER:
         yield _together(evidence, found, suspects)
         return
-    gone = _gone(evidence, suspects) if evidence.asked is not None and len(evidence.asked) else None
+    if not evidence.is_asked:
+        return
+    gone = _gone(evidence, suspects)
     if gone is not None:
         yield gone
-    elif len(evidence.aged) == 2:
+    else:
         yield from _ageing(evidence, found, singles)
 
 
@@ -68,13 +70,13 @@ def _together(evidence: Evidence, found: float, suspects: Sequence[str]) -> Find
 
 def _gone(evidence: Evidence, suspects: Sequence[str]) -> Finding | None:
     """Return a finding if much fewer are to be expected among those who are asked than in the test."""
-    test, now = _expected(evidence, evidence.personal)
+    test, now = (float(forecast.mean()) for forecast in _expected(evidence, evidence.personal))
     if now / test > GONE:
         return None
     left = {}
     for name in suspects:
         before, after = _expected(evidence, [other for other in evidence.personal if other != name])
-        left[name] = after / before
+        left[name] = float(after.mean() / before.mean())
     blamed = tuple(name for name in suspects if left[name] >= RESTORED)
     if not blamed:
         return None
@@ -89,12 +91,10 @@ def _gone(evidence: Evidence, suspects: Sequence[str]) -> Finding | None:
     )
 
 
-def _expected(evidence: Evidence, names: Sequence[str]) -> tuple[float, float]:
-    """Return the share of the test, and of the scoring set, that a model of some features expects to reach the goal."""
+def _expected(evidence: Evidence, names: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """Return the forecasts of the test, and of the scoring set, by a model of some features."""
     model = quick.fitted(evidence, names)
-    asked = evidence.asked
-    assert asked is not None
-    return float(model(evidence.later).mean()), float(model(asked).mean())
+    return model(evidence.later), model(evidence.scoring)
 
 
 def _ageing(evidence: Evidence, fresh: float, singles: Sequence[Single]) -> Iterator[Finding]:
@@ -103,20 +103,17 @@ def _ageing(evidence: Evidence, fresh: float, singles: Sequence[Single]) -> Iter
     Honest features age, too, and those of a moment's intent age at once; but there are as many such moments before the
     scoring as before any other cutoff. Events that are dated before the cutoff, and told after it, are not there yet.
     """
-    if evidence.asked is None or not len(evidence.asked):
-        return
-    once, twice = (_aged(evidence, frame) for frame in evidence.aged)
-    lost, usual = fresh - once, max(once - twice, 0.0)
-    if lost < FRESH or lost < HONEST * usual:
-        return
-    model = quick.fitted(evidence, evidence.personal)
-    test, now = model(evidence.later), model(evidence.asked)
+    test, now = _expected(evidence, evidence.personal)
     left = float(now.mean() / test.mean())
-    spread = float(np.sqrt(_variance(test) + _variance(now)))
+    spread = np.sqrt(np.var(test) / len(test) + np.var(now) / len(now))
     if left > FEWER or test.mean() - now.mean() < SURELY * spread:
         return
-    blamed = _fewer(evidence, singles)
-    if not blamed:
+    aged, blamed = evidence.aged(), _fewer(evidence, singles)
+    if len(aged) < 2 or not blamed:
+        return
+    once, twice = (_aged(evidence, frame) for frame in aged[:2])
+    lost, usual = fresh - once, max(once - twice, 0.0)
+    if lost < FRESH or lost < HONEST * usual:
         return
     yield Finding(
         "ageing",
@@ -135,18 +132,12 @@ def _aged(evidence: Evidence, frame: pd.DataFrame) -> float:
     return area(evidence.labels, quick.across(frame, there, evidence, evidence.labels, evidence.fold)) if there else 0.5
 
 
-def _variance(forecast: Numbers) -> float:
-    return float(np.var(forecast) / len(forecast))
-
-
 def _fewer(evidence: Evidence, singles: Sequence[Single]) -> tuple[str, ...]:
     """Return the features that alone expect fewer converters among those who are asked."""
-    asked = evidence.asked
-    assert asked is not None
     found = {}
     for one in singles:
         if one.roc_auc >= 0.6 and one.name in evidence.personal:
-            left = float(one.forecast(asked).mean() / one.forecast(evidence.later).mean())
+            left = float(one.forecast(evidence.scoring).mean() / one.forecast(evidence.later).mean())
             if left <= FEWER:
                 found[one.name] = left
     return tuple(sorted(found, key=lambda name: found[name]))
