@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ def write(
     """
     parts = [
         _head(summary),
+        section("What may know the outcome", _leaks(evaluation["leaks"])) if evaluation.get("leaks") else "",
         _quality(summary, evaluation["resamples"]),
         section("How it ranks people", _curves(evaluation)),
         section("Whom to choose", _plan(summary, planned)) if planned else "",
@@ -141,6 +142,15 @@ def _chosen(summary: Mapping[str, Any], planned: Planned) -> str:
         files = ", ".join(f"<code>{escape(name)}</code>" for name in delivered["files"])
         told.append(f"{delivered['rows']:,} rows were delivered to the landing zone: {files}.")
     return "".join(f"<p>{line}</p>\n" for line in told)
+
+
+def _leaks(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the search for leaks found, before any number that may be too good for it."""
+    lines = [f"<li>{escape(one['verdict'])}. <i>{escape(one['remedy'])}.</i></li>" for one in found]
+    return (
+        "<p>The definition asks to go on all the same. If it is so, every number below is better than what a campaign "
+        f"will see.</p>\n<ul>{''.join(lines)}</ul>\n"
+    )
 
 
 def _looks(evaluation: Mapping[str, Any]) -> str:

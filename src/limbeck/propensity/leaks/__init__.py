@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from limbeck.errors import InvalidInput
+from limbeck.propensity import frames
 from limbeck.propensity.leaks import features, rows, today, whole
 from limbeck.propensity.leaks.findings import Evidence, Finding, listed
 from limbeck.propensity.leaks.single import single
@@ -17,6 +18,13 @@ def find(evidence: Evidence) -> list[Finding]:
 
     The same evidence and seed give the same findings.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(frames.threads(evidence.known)):
+        return _found(evidence)
+
+
+def _found(evidence: Evidence) -> list[Finding]:
     singles = [single(evidence, name) for name in evidence.names]
     found: list[Finding] = []
     accused: set[str] = set()

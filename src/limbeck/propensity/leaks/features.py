@@ -1,4 +1,4 @@
-"""Probes of single features: what one tells alone, by a value, by being there, and whether it still tells it when asked.
+"""Probes of single features: what one tells alone, by a value, by being there, and whether it does when it is asked.
 
 Kaufman, Rosset, Perlich and Stitelman (2012) call a feature legitimate if it is known before the target is; exploratory
 analysis, they say, looks first at features that are surprisingly good. What is too good alone is found so (`alone`),
@@ -66,8 +66,8 @@ def _pure(one: Single, code: int, rows: int, rate: float, *, reached: bool, base
         "pure",
         (one.name,),
         {"rate": rate, "rows": rows, "base_rate": base},
-        f"of the {rows} rows with {value} in {one.name}, {100 * rate:.1f} % {who} the goal, and of all {100 * usual:.0f} "
-        "%: the value is given to people whose outcome is known",
+        f"of the {rows} rows with {value} in {one.name}, {100 * rate:.1f} % {who} the goal, and of all "
+        f"{100 * usual:.0f} %: the value is given to people whose outcome is known",
         f"{OUT}; or let the value count only from the time on when it was given",
     )
 

@@ -55,7 +55,9 @@ class Evidence:
     asked: pd.DataFrame | None = None
     """The scoring set, without labels. What has not happened yet cannot be in its features."""
     aged: Callable[[], Sequence[pd.DataFrame]] = tuple
-    """Gives the rows of the training set with the features of one horizon earlier, and of two; asked only if needed."""
+    """Gives rows of the training set with the features of one horizon earlier, and of two; asked only if needed."""
+    arrived: Callable[[], Mapping[str, pd.DataFrame]] = dict
+    """Gives, by columns that may say when a row arrived, rows of the training set without what had not arrived."""
     seed: int = 0
     names: list[str] = field(init=False)
     """The features."""
@@ -105,7 +107,7 @@ def fold_of(frame: pd.DataFrame, seed: int) -> Codes:
     return found
 
 
-def area(labels: Numbers, scores: Numbers) -> float:
+def area(labels: NDArray[Any], scores: NDArray[Any]) -> float:
     """Return the ROC-AUC; 0.5 if all have the same outcome."""
     from sklearn.metrics import roc_auc_score
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limbeck.propensity.leaks.findings import FOLDS, Codes, Evidence, Numbers
 
@@ -22,7 +23,7 @@ def fitted(evidence: Evidence, names: Sequence[str]) -> Callable[[pd.DataFrame],
     return _fit(coded, evidence.known, evidence.labels, evidence.seed)
 
 
-def across(frame: pd.DataFrame, names: Sequence[str], evidence: Evidence, labels: Numbers, fold: Codes) -> Numbers:
+def across(frame: pd.DataFrame, names: Sequence[str], evidence: Evidence, labels: NDArray[Any], fold: Codes) -> Numbers:
     """Return the forecast of each row of *frame* by a model that was fitted on the other folds."""
     coded, found = coder(frame, names, evidence.numeric), np.empty(len(frame))
     for part in range(FOLDS):
@@ -47,7 +48,7 @@ def coder(frame: pd.DataFrame, names: Sequence[str], numeric: frozenset[str]) ->
 
 
 def _fit(
-    coded: Callable[[pd.DataFrame], Numbers], frame: pd.DataFrame, labels: Numbers, seed: int
+    coded: Callable[[pd.DataFrame], Numbers], frame: pd.DataFrame, labels: NDArray[Any], seed: int
 ) -> Callable[[pd.DataFrame], Numbers]:
     from sklearn.ensemble import HistGradientBoostingClassifier
 

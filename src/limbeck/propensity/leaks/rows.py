@@ -72,8 +72,8 @@ def sides(evidence: Evidence) -> Iterator[Finding]:
             "sides",
             (),
             {"share": share},
-            f"{100 * share:.0f} % of the rows of the test are of people of whom the training set holds a row of the same "
-            "time or a later one: the model has seen their outcome",
+            f"{100 * share:.0f} % of the rows of the test are of people of whom the training set holds a row of "
+            "the same time or a later one: the model has seen their outcome",
             "Split by time, or by people, and never row by row: all cutoffs of the test after those of the training",
         )
 
@@ -92,7 +92,7 @@ def twins(evidence: Evidence) -> Iterator[Finding]:
         return
     labels = whole["label"].to_numpy(float)
     first, second = labels[pairs[:, 0]], labels[pairs[:, 1]]
-    if min(first.std(), second.std()) == 0:
+    if 0.0 in (float(first.std()), float(second.std())):
         return
     alike = float(np.corrcoef(first, second)[0, 1])
     chance = _chance(evidence, whole, pairs)
@@ -101,9 +101,9 @@ def twins(evidence: Evidence) -> Iterator[Finding]:
             "twins",
             (),
             {"pairs": len(pairs), "correlation": alike, "chance": chance},
-            f"{len(pairs)} rows have a twin under another identity: the same features and cutoff, and nearly always the "
-            f"same outcome (correlation {alike:.2f}; people who look alike come to {chance:.2f}). They are the same "
-            "people twice, and the model is tested on whom it has learnt from",
+            f"{len(pairs)} rows have a twin under another identity: the same features and cutoff, and nearly "
+            f"always the same outcome (correlation {alike:.2f}; people who look alike come to {chance:.2f}). They are "
+            "the same people twice, and the model is tested on whom it has learnt from",
             "Link the identities of a person, or take one of them, before the sets are made",
         )
 
@@ -119,7 +119,8 @@ def _pairs(whole: pd.DataFrame, names: list[str]) -> Codes:
     few = (ends - starts >= 2) & (ends - starts <= RARE)
     found = np.column_stack([order[starts[few]], order[starts[few] + 1]])
     people = whole["entity_id"].to_numpy()
-    return found[people[found[:, 0]] != people[found[:, 1]]]
+    apart: Codes = found[people[found[:, 0]] != people[found[:, 1]]]
+    return apart
 
 
 def _chance(evidence: Evidence, whole: pd.DataFrame, pairs: Codes) -> float:
@@ -131,7 +132,7 @@ def _chance(evidence: Evidence, whole: pd.DataFrame, pairs: Codes) -> float:
     lonely = np.setdiff1d(np.arange(len(whole)), pairs.ravel())
     if len(lonely) < TWINS:
         rates = forecast[pairs[:, 0]]
-        return float(np.var(rates) / max(np.mean(rates) * (1 - np.mean(rates)), 1e-9))
+        return float(np.var(rates)) / max(float(rates.mean() * (1 - rates.mean())), 1e-9)
     order = lonely[np.argsort(forecast[lonely], kind="stable")]
     left, right = labels[order[0:-1:2]], labels[order[1::2]]
     size = min(len(left), len(right))
@@ -156,8 +157,8 @@ def survivors(evidence: Evidence) -> Iterator[Finding]:
                 (),
                 {"training": known, "test": test, "scoring": now},
                 f"{100 * known:.0f} % of the rows of the training set and {100 * test:.0f} % of the test have {name} = "
-                f"{least:g}, and nobody who is scored now: everybody has gone on, as people never do. Who did not seems "
-                "to be left out of the data, so the rest had to reach the goal",
+                f"{least:g}, and nobody who is scored now: everybody has gone on, as people never do. Who did not "
+                "seems to be left out of the data, so the rest had to reach the goal",
                 "Load everybody who was there at the cutoffs, also those who never came again",
             )
             return

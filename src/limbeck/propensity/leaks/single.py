@@ -1,4 +1,4 @@
-"""One feature as a forecast: the conversion rate of each of its values, or ranges of values, that the training set has."""
+"""One feature as a forecast: the conversion rate of each of its values, or ranges of values, in the training set."""
 
 from __future__ import annotations
 

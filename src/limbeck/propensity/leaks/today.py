@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from limbeck.propensity.leaks import quick
-from limbeck.propensity.leaks.findings import Evidence, Finding, Numbers, area, fold_of
+from limbeck.propensity.leaks.findings import Evidence, Finding, area, fold_of
 from limbeck.propensity.leaks.single import Single
 
 if TYPE_CHECKING:
@@ -89,18 +89,18 @@ def _told(
 
 def _sides(
     past: pd.Series[Any], now: pd.Series[Any], *, numeric: bool
-) -> Iterator[tuple[str, tuple[Numbers, Numbers]]]:
+) -> Iterator[tuple[str, tuple[NDArray[Any], NDArray[Any]]]]:
     """Yield what is to be explained: being there, a high number, each of the two most frequent texts."""
     yield f"whether {past.name} is known", (past.notna().to_numpy(float), now.notna().to_numpy(float))
     if numeric:
         middle = now.median()
-        yield f"{past.name}", ((past > middle).to_numpy(float), (now > middle).to_numpy(float))
+        yield str(past.name), ((past > middle).to_numpy(float), (now > middle).to_numpy(float))
         return
     for text in now.value_counts().index[:2]:
         yield f"{past.name} {text!r}", ((past == text).to_numpy(float), (now == text).to_numpy(float))
 
 
-def _explained(evidence: Evidence, frame: pd.DataFrame, changing: Sequence[str], side: Numbers) -> float | None:
+def _explained(evidence: Evidence, frame: pd.DataFrame, changing: Sequence[str], side: NDArray[Any]) -> float | None:
     if min(side.sum(), len(side) - side.sum()) < FEWEST:
         return None
     across = quick.across(frame, changing, evidence, side, fold_of(frame, evidence.seed))

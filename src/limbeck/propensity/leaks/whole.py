@@ -9,7 +9,7 @@ import numpy as np
 
 from limbeck.propensity.leaks import quick
 from limbeck.propensity.leaks.features import GONE, OUT
-from limbeck.propensity.leaks.findings import Evidence, Finding, Numbers, area, listed
+from limbeck.propensity.leaks.findings import Evidence, Finding, Numbers, area, fold_of, listed
 from limbeck.propensity.leaks.single import Single
 
 if TYPE_CHECKING:
@@ -53,16 +53,16 @@ def whole(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
 def _together(evidence: Evidence, found: float, suspects: Sequence[str]) -> Finding:
     losses = {}
     for name in suspects:
-        rest = [other for other in evidence.personal if other != name]
-        without = quick.across(evidence.known, rest, evidence, evidence.labels, evidence.fold)
+        others = [other for other in evidence.personal if other != name]
+        without = quick.across(evidence.known, others, evidence, evidence.labels, evidence.fold)
         losses[name] = found - area(evidence.labels, without)
-    blamed = tuple(n for n in suspects if losses[n] >= LOSES) or tuple(sorted(losses, key=lambda n: -losses[n])[:3])
-    without = f"; without {blamed[0]} it is {found - losses[blamed[0]]:.3f}" if len(blamed) == 1 else ""
+    blamed = tuple(n for n in suspects if losses[n] >= LOSES) or tuple(sorted(suspects, key=lambda n: -losses[n])[:3])
+    rest = f"; without {blamed[0]} it is {found - losses[blamed[0]]:.3f}" if len(blamed) == 1 else ""
     return Finding(
         "together",
         blamed,
         {"roc_auc": found, "loss": losses[blamed[0]]},
-        f"the features together know who reaches the goal (ROC-AUC {found:.3f}{without}), and people are not that "
+        f"the features together know who reaches the goal (ROC-AUC {found:.3f}{rest}), and people are not that "
         f"predictable. Look at {listed(blamed)} first: something in it happened after the cutoff",
         OUT,
     )
@@ -84,9 +84,9 @@ def _gone(evidence: Evidence, suspects: Sequence[str]) -> Finding | None:
         "vanishes",
         blamed,
         {"test": test, "scoring": now, "left_without": left[blamed[0]]},
-        f"of the people of the test {100 * test:.1f} % were to be expected to reach the goal, and of those who are scored "
-        f"now {100 * now:.1f} %; without {listed(blamed)} it would be {100 * left[blamed[0]]:.0f} % as many. What "
-        f"{listed(blamed)} tells in the training is not there before the outcome is",
+        f"of the people of the test {100 * test:.1f} % were to be expected to reach the goal, and of those who are "
+        f"scored now {100 * now:.1f} %; without {listed(blamed)} it would be {100 * left[blamed[0]]:.0f} % as many. "
+        f"What {listed(blamed)} tells in the training is not there before the outcome is",
         OUT,
     )
 
@@ -98,7 +98,7 @@ def _expected(evidence: Evidence, names: Sequence[str]) -> tuple[Numbers, Number
 
 
 def _ageing(evidence: Evidence, fresh: float, singles: Sequence[Single]) -> Iterator[Finding]:
-    """Yield a finding if the last horizon before the cutoff is worth far more than the one before, and is gone when asked.
+    """Yield a finding if the last horizon is worth far more than the one before, and not there when it is asked.
 
     Honest features age, too, and those of a moment's intent age at once; but there are as many such moments before the
     scoring as before any other cutoff. Events that are dated before the cutoff, and told after it, are not there yet.
@@ -108,8 +108,10 @@ def _ageing(evidence: Evidence, fresh: float, singles: Sequence[Single]) -> Iter
     spread = np.sqrt(np.var(test) / len(test) + np.var(now) / len(now))
     if left > FEWER or test.mean() - now.mean() < SURELY * spread:
         return
+    late = list(_late(evidence, fresh))
+    yield from late
     aged, blamed = evidence.aged(), _fewer(evidence, singles)
-    if len(aged) < 2 or not blamed:
+    if late or len(aged) < 2 or not blamed:
         return
     once, twice = (_aged(evidence, frame) for frame in aged[:2])
     lost, usual = fresh - once, max(once - twice, 0.0)
@@ -119,17 +121,34 @@ def _ageing(evidence: Evidence, fresh: float, singles: Sequence[Single]) -> Iter
         "ageing",
         blamed,
         {"roc_auc": fresh, "earlier": once, "before_that": twice, "left": left},
-        f"computed one horizon earlier, the features lose {lost:.3f} of their ROC-AUC ({fresh:.3f}), and another horizon "
-        f"earlier only {usual:.3f} more; but of what makes the last days tell so much, those who are scored now have "
-        f"{100 * (1 - left):.0f} % less than those of the test. {listed(blamed)} seems to count what is dated before the "
-        "cutoff, but came to be known after it",
+        f"computed one horizon earlier, the features lose {lost:.3f} of their ROC-AUC ({fresh:.3f}), and one more "
+        f"horizon earlier only {usual:.3f} more; but what makes the last days tell so much is rarer by "
+        f"{100 * (1 - left):.0f} % among those who are scored now. {listed(blamed)} seems to count what is dated "
+        "before the cutoff, but came to be known after it",
         "Give the source's column that says when a row arrived (arrival), or correct the times of its events",
     )
 
 
+def _late(evidence: Evidence, fresh: float) -> Iterator[Finding]:
+    """Yield the columns that say when rows arrived, if the features lose much without those that were late."""
+    for column, frame in evidence.arrived().items():
+        punctual = _aged(evidence, frame)
+        if fresh - punctual >= FRESH:
+            yield Finding(
+                "arrival",
+                (),
+                {"roc_auc": fresh, "punctual": punctual},
+                f"rows are counted whose {column} lies after the cutoff: they are dated before it, but were not known "
+                f"yet. Without them the ROC-AUC falls from {fresh:.3f} to {punctual:.3f}",
+                f"Say when rows of this source arrive: arrival = {column.split()[0]!r}",
+            )
+
+
 def _aged(evidence: Evidence, frame: pd.DataFrame) -> float:
+    """Return the ROC-AUC of other features of the rows of the training set, or of some of them."""
     there = [name for name in evidence.personal if frame[name].notna().any()]
-    return area(evidence.labels, quick.across(frame, there, evidence, evidence.labels, evidence.fold)) if there else 0.5
+    labels, fold = frame["label"].to_numpy(float), fold_of(frame, evidence.seed)
+    return area(labels, quick.across(frame, there, evidence, labels, fold)) if there else 0.5
 
 
 def _fewer(evidence: Evidence, singles: Sequence[Single]) -> tuple[str, ...]:
