@@ -36,6 +36,7 @@ def write(
     groups = [*chosen, *(group for group in evaluation["groups"] if group["feature"] not in names)]
     parts = [
         _head(summary),
+        section("What may know the outcome", _leaks(evaluation["leaks"])) if evaluation.get("leaks") else "",
         judged.short({**evaluation, "groups": groups}, planned.chosen if planned else None, truth),
         judged.tiles(evaluation),
         plan_page.plan(summary, planned) if planned else "",
@@ -66,6 +67,15 @@ def _head(summary: Mapping[str, Any]) -> str:
         f"trained on; {summary['base_rate']:.1%} of them reached the goal."
     )
     return f"<h1>{escape(summary['title'])}</h1>\n<p>{told}</p>\n"
+
+
+def _leaks(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the search for leaks found, before any number that may be too good for it."""
+    lines = [f"<li>{escape(one['verdict'])}. <i>{escape(one['remedy'])}.</i></li>" for one in found]
+    return (
+        "<p>The definition asks to go on all the same. If it is so, every number below is better than what a campaign "
+        f"will see.</p>\n<ul>{''.join(lines)}</ul>\n"
+    )
 
 
 def _looks(evaluation: Mapping[str, Any]) -> str:
