@@ -50,8 +50,9 @@ BATCH = "limbeck_batch"
 Compression = Literal["zstd", "gzip", "uncompressed"]
 
 KEPT = 8
-"""Instances that wait for another statement on the same tables: a look-up of one person asks half a dozen of them, which
-the next look-up asks again. An instance takes a fiftieth of a second to make and 4 MiB to keep."""
+"""Instances that wait for another statement on the same tables: a look-up of one person asks half a dozen of them,
+which the next look-up asks again. One takes a fiftieth of a second to make, and 4 MiB to keep.
+"""
 
 PART_BYTES = 256 * 1024 * 1024
 """Size at which a written result begins its next file."""
