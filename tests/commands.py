@@ -5,12 +5,14 @@ The entry point, the streams, the environment and the exit codes are the real on
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -68,13 +70,13 @@ def started(
 ) -> Iterator[Running]:
     """Start a command, and wait for its end at that of the block."""
     with tempfile.TemporaryDirectory() as folder:
-        streams = Path(folder)
-        os.mkfifo(streams / heard)
-        other = streams / ("stdout" if heard == "stderr" else "stderr")
+        other = Path(folder) / ("stdout" if heard == "stderr" else "stderr")
         other.touch()
-        environment = os.environ | dict(env or {})
-        child = children.start(_command, [str(a) for a in arguments], streams, Path.cwd(), environment)
-        with (streams / heard).open() as stream:
+        ours, its = multiprocessing.Pipe(duplex=False)
+        where = (its, heard, other, Path.cwd(), os.environ | dict(env or {}))
+        child = children.start(_command, [str(a) for a in arguments], *where)
+        its.close()
+        with ours, open(os.dup(ours.fileno())) as stream:
             yield Running(child, other, stream)
         child.join()
 
@@ -85,11 +87,12 @@ def limbeck(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Com
         return running.end()
 
 
-def _command(arguments: list[str], streams: Path, folder: Path, environment: dict[str, str]) -> None:
-    for descriptor, name in ((1, "stdout"), (2, "stderr")):
-        opened = os.open(streams / name, os.O_WRONLY)
-        os.dup2(opened, descriptor)
-        os.close(opened)
+def _command(
+    arguments: list[str], pipe: Connection, heard: Stream, other: Path, folder: Path, environment: dict[str, str]
+) -> None:
+    with pipe, other.open("w") as file:
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(pipe.fileno() if name == heard else file.fileno(), number)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
