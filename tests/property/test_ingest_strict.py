@@ -86,7 +86,7 @@ def is_plain(engine: Engine, folder: Path, content: bytes, schema: Schema) -> bo
         return found is not None and found.rows(session, Interrupt()) is not None
 
 
-@settings(examples, max_examples=60)
+@settings(examples, max_examples=40)
 @given(
     objects(nested).flatmap(
         lambda t: st.tuples(st.just(t), st.lists(st.one_of(mangled(t), odd_rows(t)), min_size=1, max_size=3))
