@@ -117,7 +117,8 @@ pictures.calibration(points)
 
 # %% [markdown]
 # The *calibration error* is the mean distance of forecast and outcome over these tenths. Luck alone makes one, so
-# beside it stands what right forecasts would show by chance. *Observed to expected* and the *slope* are 1 where all is well.
+# beside it stands what right forecasts would show by chance. *Observed to expected* and the *slope* are
+# 1 where all is well.
 
 # %%
 trusted = ("calibration_error", "observed_to_expected", "calibration_intercept", "calibration_slope")
