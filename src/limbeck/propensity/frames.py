@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,18 +19,36 @@ MANY_ROWS = 100_000
 
 
 def read(files: Sequence[Path]) -> pd.DataFrame:
-    """Return a feature set as a data frame, in an order of its own: by cutoff and person.
+    """Return a feature set as a data frame, in an order of its own: by cutoff and person. See `of`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.concat_tables([pq.read_table(file) for file in files])
+    order = [name for name in ("cutoff", "entity_id", "object_id") if name in table.column_names]
+    return of(table.sort_by([(name, "ascending") for name in order]))
+
+
+def batches(files: Sequence[Path], rows: int) -> Iterator[pa.Table]:
+    """Yield a feature set in tables of up to *rows* rows, as they lie in the files; no more is in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path in files:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(rows):
+                if batch.num_rows:
+                    yield pa.Table.from_batches([batch])
+
+
+def of(table: pa.Table) -> pd.DataFrame:
+    """Return *table* as a data frame.
 
     Flags are 0, 1 or missing; dates and times are days since 1970. Numbers are rounded to single precision, so that the
     order in which an engine adds up does not show.
     """
     import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    table = _numeric(pa.concat_tables([pq.read_table(file) for file in files]))
-    order = [name for name in ("cutoff", "entity_id", "object_id") if name in table.column_names]
-    frame: pd.DataFrame = table.sort_by([(name, "ascending") for name in order]).to_pandas()
+    frame: pd.DataFrame = _numeric(table).to_pandas()
     for name in features_of(frame):
         if pd.api.types.is_numeric_dtype(frame[name]) or pd.api.types.is_bool_dtype(frame[name]):
             frame[name] = frame[name].astype("float32").astype("float64")
@@ -51,6 +69,13 @@ def _numeric(table: pa.Table) -> pa.Table:
             millis = column.cast(pa.timestamp("ms")).cast(pa.int64()).cast(pa.float64())
             table = table.set_column(place, field.name, pc.divide(millis, DAY_MS))
     return table
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a feature of this type is a number in the data frame: flags and times are."""
+    import pyarrow.types as pt
+
+    return bool(pt.is_boolean(kind) or pt.is_integer(kind) or pt.is_floating(kind) or pt.is_temporal(kind))
 
 
 def threads(frame: pd.DataFrame) -> int:
