@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +90,11 @@ def features_of(frame: pd.DataFrame) -> list[str]:
 
 def numbers_of(frame: pd.DataFrame) -> list[str]:
     """Return the names of the features that are numbers; the others are texts."""
+    return [name for name in features_of(frame) if is_numeric(frame[name])]
+
+
+def is_numeric(column: pd.Series[Any]) -> bool:
+    """Whether a feature of a data frame is a number; else it is a text."""
     from pandas.api.types import is_numeric_dtype
 
-    return [name for name in features_of(frame) if is_numeric_dtype(frame[name])]
+    return bool(is_numeric_dtype(column))

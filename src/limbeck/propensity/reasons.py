@@ -1,187 +1,33 @@
-"""Why a score is what it is: what each feature adds to the log-odds of a forecast, as Shapley values.
-
-The log-odds of a forecast are a base value plus the effects of the features (Lundberg and Lee 2017). Of a logistic
-regression an effect is coefficient times distance from the mean, exactly (independent features). Of trees it is that of
-TreeSHAP, which follows the branches by the training rows that took them (Lundberg et al. 2018, 2020): LightGBM computes
-it itself, `shap` (the extra `tune`) that of scikit-learn's and other trees. A forest adds up probabilities, so its
-effects are in probability. A calibrated model is explained before its calibration, which keeps the order of forecasts
-and so the direction of every effect.
-
-What a step spreads over several columns (flags of a text, a flag of what is missing) is summed up again, so that an
-effect has the name of the feature that the data have.
-"""
+"""Why scores are what they are: the reasons of each, and what the model looks at as a whole (`shapley`)."""
 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from limbeck.errors import InvalidInput, MissingExtra
+from limbeck.propensity import frames, shapley
 from limbeck.propensity.evaluate import Numbers
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-LOG_ODDS, PROBABILITY = "log-odds", "probability"
 DIGITS = 4
 """Of an effect that is kept; smaller ones are no reason."""
+ASKED = 1000
+"""People, at most, from whom the reasons of all are told."""
+SHOWN, POINTS = 15, 150
+"""Features whose people a picture shows, and of how many people."""
+CLEAR = 0.5
+"""Spearman's correlation of value and effect from which on a direction is spoken of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Explainer:
-    """What tells the effects of a model's features."""
-
-    features: tuple[str, ...]
-    base: float
-    """The forecast of nobody in particular: what the effects of a row are added to."""
-    unit: str
-    """`log-odds` or `probability`."""
-    _steps: tuple[Any, ...]
-    """What precedes the estimator."""
-    _columns: Callable[[Any], Numbers]
-    """The effects of the columns that the estimator gets."""
-    _sums: Numbers
-    """A row for each of these columns: 1 at the feature that it comes from."""
-    _typical: Numbers
-    """What each feature adds for the average training row; effects are what a row adds beyond it."""
-
-    def effects(self, inputs: pd.DataFrame) -> Numbers:
-        """Return what each feature (column) adds to the forecast of each row of features."""
-        found: Any = inputs[list(self.features)]
-        for step in self._steps:
-            found = step.transform(found)
-        return self._columns(np.asarray(found, np.float64)) @ self._sums - self._typical
-
-
-def explainer(model: Any, typical: Mapping[str, float] | None = None) -> Explainer:
-    """Return what explains a fitted *model*: a pipeline, or a calibrator around one.
-
-    A linear model needs what its features are *typical* to add, as `typical` finds it on the training rows. Raise
-    `InvalidInput` for a kind of model whose effects are not known, and `MissingExtra` for trees that need `shap`.
-    """
-    *steps, last = pipeline_of(model)
-    features = tuple(map(str, pipeline_of(model).feature_names_in_))
-    origins = [*range(len(features))]
-    for step in steps:
-        origins = _origins(step, origins, features)
-    sums = np.eye(len(features))[origins]
-    if _is(last, "sklearn.linear_model", "LogisticRegression"):
-        coefficients, base = last.coef_[0], float(last.intercept_[0])
-        usual = np.array([(typical or {}).get(name, 0.0) for name in features])
-        return Explainer(
-            features, base + float(usual.sum()), LOG_ODDS, tuple(steps), lambda z: z * coefficients, sums, usual
-        )
-    columns, base, unit = _lightgbm(last) if _is(last, "lightgbm", "LGBMClassifier") else _by_shap(last)
-    return Explainer(features, base, unit, tuple(steps), columns, sums, np.zeros(len(features)))
-
-
-def typical(model: Any, known: pd.DataFrame) -> dict[str, float]:
-    """Return what each feature adds for the average row of the training set *known*; nothing for trees, which know it."""
-    if not _is(pipeline_of(model)[-1], "sklearn.linear_model", "LogisticRegression"):
-        return {}
-    found = explainer(model)
-    return dict(zip(found.features, found.effects(known).mean(axis=0).tolist(), strict=True))
-
-
-def pipeline_of(model: Any) -> Any:
-    """Return the pipeline inside a model, calibrated or not."""
-    return model.named_estimators_["model"] if hasattr(model, "named_estimators_") else model
-
-
-def _is(estimator: Any, package: str, name: str) -> bool:
-    """Whether it is of a class, or one derived from it; the library is not imported for the question."""
-    return any(c.__name__ == name and c.__module__.startswith(package) for c in type(estimator).__mro__)
-
-
-# -- trees --------------------------------------------------------------------------------------------------------
-
-Told = tuple[Callable[[Any], Numbers], float, str]
-"""The effects of columns, the base value, the unit."""
-
-
-def _lightgbm(model: Any) -> Told:
-    def columns(values: Numbers) -> Numbers:
-        found: Numbers = model.booster_.predict(values, pred_contrib=True, num_threads=model.n_jobs or 0)
-        return found[:, :-1]
-
-    nobody = np.zeros((1, model.n_features_in_))
-    return columns, float(model.booster_.predict(nobody, pred_contrib=True)[0, -1]), LOG_ODDS
-
-
-def _by_shap(model: Any) -> Told:
-    try:
-        with warnings.catch_warnings(action="ignore"):  # its own affair
-            import shap
-    except ImportError as error:
-        raise MissingExtra(
-            f"the reasons of {type(model).__name__} need shap, which is not installed; run: "
-            'pip install "limbeck[tune]", or set model.reasons = 0',
-            library="shap",
-            extra="tune",
-        ) from error
-    try:
-        found = shap.TreeExplainer(model)
-    except Exception as error:  # it raises whatever it stumbles over
-        raise InvalidInput(
-            f"no exact reasons are known for {type(model).__name__} ({error}); they are for logistic regression and "
-            "for trees. Set model.reasons = 0 to have scores without"
-        ) from error
-    by_outcome = np.ndim(found.expected_value) > 0 and len(found.expected_value) == 2
-
-    def columns(values: Numbers) -> Numbers:
-        effects = np.asarray(found.shap_values(values, check_additivity=False))
-        return effects[..., 1] if by_outcome else effects
-
-    return columns, float(np.ravel(found.expected_value)[-1]), PROBABILITY if by_outcome else LOG_ODDS
-
-
-# -- from columns to features -------------------------------------------------------------------------------------
-
-
-def _origins(step: Any, origins: Sequence[int], names: Sequence[str]) -> list[int]:
-    """Return the feature that each column after *step* comes from; *origins* are those of the columns before it."""
-    if hasattr(step, "transformers_"):
-        return list(_of_parts(step, origins))
-    if hasattr(step, "steps"):
-        for inner in step.named_steps.values():
-            origins = _origins(inner, origins, names)
-        return list(origins)
-    if hasattr(step, "categories_"):
-        return [origin for origin, n in zip(origins, _flags(step), strict=True) for _ in range(n)]
-    if getattr(step, "indicator_", None) is not None:
-        return [*origins, *(origins[n] for n in step.indicator_.features_)]
-    if step == "passthrough" or len(step.get_feature_names_out()) == len(origins):
-        return list(origins)
-    raise InvalidInput(
-        f"the step {type(step).__name__} makes other columns of its columns, so reasons cannot be given in terms of the "
-        f"features ({', '.join(names)}); set model.reasons = 0 to have scores without"
-    )
-
-
-def _of_parts(step: Any, origins: Sequence[int]) -> Iterator[int]:
-    """Yield the origins of what a ColumnTransformer puts side by side."""
-    place = {str(name): n for n, name in enumerate(step.feature_names_in_)}
-    for _, part, columns in step.transformers_:
-        if not (isinstance(part, str) and part == "drop") and len(columns):
-            chosen = [origins[place[c] if isinstance(c, str) else int(c)] for c in columns]
-            yield from _origins(part, chosen, list(place))
-
-
-def _flags(step: Any) -> list[int]:
-    """Return how many columns a OneHotEncoder makes of each of its columns: rare values share one."""
-    rare = getattr(step, "infrequent_categories_", [None] * len(step.categories_))
-    counts = [len(c) - (0 if r is None else len(r) - 1) for c, r in zip(step.categories_, rare, strict=True)]
-    dropped = step.drop_idx_ if step.drop_idx_ is not None else [None] * len(counts)
-    return [count - (one is not None) for count, one in zip(counts, dropped, strict=True)]
-
-
-# -- the reasons of a row -----------------------------------------------------------------------------------------
+# -- of a row -----------------------------------------------------------------------------------------------------
 
 
 def texts(table: pa.Table, features: Sequence[str], effects: Numbers, most: int) -> pa.Array:
@@ -251,3 +97,72 @@ def _json(column: pa.Array) -> pa.Array:
     coded = column.cast(pa.string()).dictionary_encode()
     known = pa.array([json.dumps(text, ensure_ascii=False) for text in coded.dictionary.to_pylist()], pa.string())
     return pc.fill_null(known.take(coded.indices), "null")
+
+
+def because(reasons: Sequence[Mapping[str, Any]], unit: str | None) -> str | None:
+    """Return the reasons of a score in words; None if there are none. *unit* is that of their effects.
+
+    >>> because([{"feature": "visits", "value": 7, "effect": 0.7}, {"feature": "age", "value": None, "effect": -0.1}],
+    ...         "log-odds")
+    'visits = 7 raises it (odds × 2.01); age missing lowers it (odds × 0.90)'
+    """
+    return "; ".join(_reason(unit, **reason) for reason in reasons) or None
+
+
+def _reason(unit: str | None, feature: str, value: Any, effect: float) -> str:
+    which = f"{feature} missing" if value is None else f"{feature} = {value}"
+    size = (
+        f"odds × {math.exp(effect):.2f}" if unit == shapley.LOG_ODDS else f"{100 * effect:+.1f} points of probability"
+    )
+    return f"{which} {'raises' if effect > 0 else 'lowers'} it ({size})"
+
+
+# -- of all -------------------------------------------------------------------------------------------------------
+
+
+def overall(model: Any, known: pd.DataFrame, later: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Return what a *model* fitted on *known* looks at in the people of *later*, as values that JSON can write.
+
+    `unit` and `base` are those of `shapley.Explainer`, `typical` is what it wants to know. `features` has for each, the
+    strongest first, the mean size of its effect (`value`, with the 95 % interval `low` to `high`), the `direction` in
+    which higher values move the forecast (`raises`, `lowers`, `varies`; None for texts), and for the first `SHOWN`
+    the `points` of some people: effect, and place of the value among all, from 0 to 1 (None for texts and gaps).
+    A model that cannot be explained has no `features`, and `told` says why.
+    """
+    try:
+        usual = shapley.typical(model, known)
+        found = shapley.explainer(model, usual)
+    except (InvalidInput, MissingExtra) as error:
+        return {"unit": None, "base": None, "typical": {}, "features": [], "told": error.message}
+    sample = later.sample(min(len(later), ASKED), random_state=seed)
+    effects = found.effects(sample)
+    order = np.argsort(-np.abs(effects).mean(axis=0), kind="stable")
+    told = [_feature(sample[found.features[n]], effects[:, n], place < SHOWN) for place, n in enumerate(order)]
+    return {"unit": found.unit, "base": found.base, "typical": usual, "features": told, "told": None}
+
+
+def _feature(values: pd.Series[Any], effects: Numbers, shown: bool) -> dict[str, Any]:
+    sizes = np.abs(effects)
+    value, half = float(sizes.mean()), 1.96 * float(sizes.std() / np.sqrt(len(sizes)))
+    numeric = frames.is_numeric(values)
+    placed: Numbers = values.rank(pct=True).to_numpy(np.float64) if numeric else np.full(len(values), np.nan)
+    told = {"feature": str(values.name), "value": value, "low": max(0.0, value - half), "high": value + half}
+    points = list(_points(effects[:POINTS], placed[:POINTS])) if shown else []
+    return {**told, "direction": _direction(placed, effects), "points": points}
+
+
+def _points(effects: Numbers, places: Numbers) -> Iterator[list[float | None]]:
+    for effect, place in zip(effects.tolist(), places.tolist(), strict=True):
+        yield [round(effect, DIGITS), None if np.isnan(place) else round(place, 3)]
+
+
+def _direction(places: Numbers, effects: Numbers) -> str | None:
+    """Return where higher values move the forecast; None where nothing has a value, or all have the same."""
+    from scipy.stats import rankdata
+
+    there = ~np.isnan(places)
+    if not there.any() or np.ptp(places[there]) == 0:
+        return None
+    ranks = rankdata(effects[there])
+    related = 0.0 if np.ptp(ranks) == 0 else float(np.corrcoef(places[there], ranks)[0, 1])
+    return "raises" if related >= CLEAR else "lowers" if related <= -CLEAR else "varies"

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from limbeck.propensity import frames, reasons
+from limbeck.propensity import frames, reasons, shapley
 from limbeck.propensity.evaluate import Numbers
+from limbeck.propensity.fit import probability
 from limbeck.propensity.signature import Signature, signature
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-DIGITS = 12
-"""Of a probability: those beyond depend on the rows beside it."""
 
 DOUBLING = 10
 """Points that double the odds."""
@@ -42,10 +40,10 @@ class Scoring:
     version: str
     base_rate: float
     """Of the people that the model was judged on, between 0 and 1."""
-    reasons: int = 0
-    """How many reasons a score is given; with 0 none are looked for."""
+    most: int = 0
+    """How many reasons a score is given at most; with 0 none are looked for."""
     typical: Mapping[str, float] = field(default_factory=dict)
-    """What the features of a linear model add for the average person: `reasons.typical`."""
+    """What the features of a linear model add for the average person: `shapley.typical`."""
     snapshot: str = ""
     """Which state of the data is scored."""
     time: datetime | None = None
@@ -62,9 +60,9 @@ class Scoring:
         return signature(self.model)
 
     @cached_property
-    def explainer(self) -> reasons.Explainer | None:
-        """What tells the reasons; None if none are asked for. Raise what `reasons.explainer` raises."""
-        return reasons.explainer(self.model, self.typical) if self.reasons else None
+    def explainer(self) -> shapley.Explainer | None:
+        """What tells the reasons; None if none are asked for. Raise what `shapley.explainer` raises."""
+        return shapley.explainer(self.model, self.typical) if self.most else None
 
     def score(self, table: pa.Table) -> pa.Table:
         """Return the scores of a *table* of features, row by row, in its order.
@@ -78,14 +76,14 @@ class Scoring:
         self.signature.check(table.schema, self.told)
         features = list(self.signature.features)
         inputs = frames.of(_typed(table.select(features), self.signature))
-        found = self.model.predict_proba(inputs)[:, 1].round(DIGITS)
+        found = probability(self.model, inputs)
         points = points_of(found, self.base_rate)
         columns: dict[str, Any] = {name: table[name].cast(pa.string()) for name in keys_of(table.column_names)}
         columns |= {"score": found, "points": points, "bucket": pa.array(buckets_of(points), pa.string())}
         columns["reasons"] = pa.nulls(len(found), pa.string())
         if self.explainer is not None:
             effects = self.explainer.effects(inputs)
-            columns["reasons"] = reasons.texts(table, self.explainer.features, effects, self.reasons)
+            columns["reasons"] = reasons.texts(table, self.explainer.features, effects, self.most)
         told = {name: pa.repeat(getattr(self, name), len(found)) for name in ("name", "version", "snapshot")}
         time = pa.array([self.time], pa.timestamp("ms")).take(pa.array(np.zeros(len(found), np.int64)))
         return pa.table(

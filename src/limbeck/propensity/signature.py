@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from limbeck.errors import InvalidInput
 from limbeck.propensity import frames
-from limbeck.propensity.reasons import pipeline_of
+from limbeck.propensity.calibrate import pipeline_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -39,6 +39,8 @@ from limbeck.workflow.whole import PART, sweep, whole, whole_folder
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+    from limbeck.propensity.scoring import Scoring
+
 FEATURIZE = ("aggregates", "features", "featurize", "names", "times")
 """Modules whose code decides what a feature set holds."""
 
@@ -364,7 +366,8 @@ class Run:
     def model_key(self) -> str:
         """The key of the model."""
         libraries = [version(library) for library in ("scikit-learn", "lightgbm")]
-        part = [asdict(self.definition.model), self.definition.seed, libraries]
+        found = {name: value for name, value in asdict(self.definition.model).items() if name != "reasons"}
+        part = [found, self.definition.seed, libraries]
         return key("train", ("propensity", "train"), part, self.feature_key)
 
     @cached_property
@@ -377,8 +380,8 @@ class Run:
     def _train(self, features: Mapping[str, FeatureSet], model_key: str) -> Kept:
         from limbeck.workflow.train import train
 
-        part, seed = self.definition.model, self.definition.seed
-        found = train(features["train"].files, features["test"].files, part, seed, self._progress.note)
+        part, seed, label_end = self.definition.model, self.definition.seed, self.definition.label_end
+        found = train(features["train"].files, features["test"].files, part, seed, self._progress.note, label_end)
         params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
         metrics = {name: measure["value"] for name, measure in found.evaluation["test"].items()}
         evaluation = found.evaluation
@@ -389,6 +392,23 @@ class Run:
         """The champion itself: a scikit-learn pipeline over the features, as `frames.read` reads them."""
         return self._tracking.load(self.model)
 
+    @property
+    def scoring(self) -> Scoring:
+        """How the champion scores: the model, and what its scores say of themselves."""
+        from limbeck.propensity.scoring import Scoring
+
+        kept, versions = self.model, {n: loaded.dataset.version for n, loaded in self.datasets.items()}
+        return Scoring(
+            self.pipeline,
+            kept.name,
+            kept.version,
+            kept.evaluation["base_rate"],
+            self.definition.model.reasons,
+            kept.evaluation["reasons"]["typical"],
+            snapshot=", ".join(f"{name} {version}" for name, version in versions.items()),
+            time=clock.now().replace(tzinfo=None),
+        )
+
     @cached_property
     def scores(self) -> Path:
         """The file of everybody's score."""
@@ -398,13 +418,16 @@ class Run:
             if not path.is_file():
                 from limbeck.workflow.score import score
 
-                score(features["score"].files, self.pipeline, kept.name, kept.version, path)
+                score(features["score"].files, self.scoring, path, self._progress.note)
             crash.point("workflow.scored")
             _write(self.output / SCORES, path.read_bytes())
             return self.output / SCORES
 
     def _scores_of(self, kept: Kept) -> Path:
-        return self._result(f"scores-{key('score', ('propensity', 'score'), self.model_key, kept.version)}.parquet")
+        return self._result(f"scores-{self._file_key(kept)}.parquet")
+
+    def _file_key(self, kept: Kept) -> str:
+        return key("score", ("propensity", "score"), self.model_key, kept.version, self.definition.model.reasons)
 
     # -- steps 6 and 7 --------------------------------------------------------------------------------------------
 
@@ -415,7 +438,7 @@ class Run:
 
     def _score_key(self, kept: Kept) -> str:
         control = self.definition.audience.control if self.definition.audience else 0.0
-        return key("ingest", ("ingest",), self.model_key, kept.version, control)
+        return key("ingest", ("ingest",), self._file_key(kept), control)
 
     @cached_property
     def ingested(self) -> Ingested:

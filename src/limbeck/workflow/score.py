@@ -41,9 +41,9 @@ def score(files: Sequence[Path], scoring: Scoring, path: Path, tell: Callable[[s
     """Write the scores of a scoring set to *path*, ordered by person, and return how many.
 
     Columns: `entity_id` (text), for pairs `object_id` (text), `score` (probability, 0 to 1), `percentile` (share of
-    the scored with a lower score, 0 to 100), `points` (0 to 100), `bucket` (text), `rank` (1 is the highest score; equal
-    scores share one), `reasons` (JSON text), `cutoff` (timestamp), `model`, `version`, `snapshot` (texts) and `time`
-    (timestamp); `scoring.py` of `propensity` says what they mean. The file appears whole.
+    the scored with a lower score, 0 to 100), `points` (0 to 100), `bucket` (text), `rank` (1 is the highest score;
+    equal scores share one), `reasons` (JSON text), `cutoff` (timestamp), `model`, `version`, `snapshot` (texts) and
+    `time` (timestamp); docs/scores.md says what they mean. The file appears whole.
 
     *tell* hears of texts that training did not see, and why there are no reasons if there are none. Raise
     `InvalidInput` for an empty set, for one that the model does not fit, and for a person who is in it twice.
@@ -71,7 +71,7 @@ def _explained(scoring: Scoring, tell: Callable[[str], None]) -> Scoring:
         scoring.explainer  # noqa: B018
     except (InvalidInput, MissingExtra) as error:
         tell(f"scores come without reasons: {error.message}")
-        return replace(scoring, reasons=0)
+        return replace(scoring, most=0)
     return scoring
 
 
@@ -81,7 +81,7 @@ def _engine(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix=f".{FILE}.", suffix=PART, dir=folder) as spill:
-        config = {"memory_limit": MEMORY, "temp_directory": spill, "preserve_insertion_order": "false"}
+        config: dict[str, Any] = {"memory_limit": MEMORY, "temp_directory": spill, "preserve_insertion_order": "false"}
         with duckdb.connect(config=config) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             with suppress(duckdb.InvalidInputException):  # a notebook without widgets draws none
@@ -155,8 +155,8 @@ def _refuse_twice(keys: pa.Table) -> None:
         twice = [" and ".join(row.values()) for row in keys.slice(1).filter(same).slice(0, EXAMPLES).to_pylist()]
         what = "the pair" if keys.num_columns > 1 else "the person"
         raise InvalidInput(
-            f"the scoring set has {what} {', '.join(twice)} more than once; a score is one for each. Score one cutoff at "
-            "a time, and see that the set has a row for each (limbeck featurize)",
+            f"the scoring set has {what} {', '.join(twice)} more than once; a score is one for each. Score one cutoff "
+            "at a time, and see that the set has a row for each (limbeck featurize)",
             twice=twice,
         )
 
