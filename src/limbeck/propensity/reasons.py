@@ -145,7 +145,7 @@ def _feature(values: pd.Series[Any], effects: Numbers, shown: bool) -> dict[str,
     sizes = np.abs(effects)
     value, half = float(sizes.mean()), 1.96 * float(sizes.std() / np.sqrt(len(sizes)))
     numeric = frames.is_numeric(values)
-    placed: Numbers = values.rank(pct=True).to_numpy(np.float64) if numeric else np.full(len(values), np.nan)
+    placed = np.asarray(values.rank(pct=True) if numeric else np.full(len(values), np.nan), np.float64)
     told = {"feature": str(values.name), "value": value, "low": max(0.0, value - half), "high": value + half}
     points = list(_points(effects[:POINTS], placed[:POINTS])) if shown else []
     return {**told, "direction": _direction(placed, effects), "points": points}

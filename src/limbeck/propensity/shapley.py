@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
 LOG_ODDS, PROBABILITY = "log-odds", "probability"
 
+TREES = (
+    ("sklearn", "HistGradientBoostingClassifier"),
+    ("sklearn", "GradientBoostingClassifier"),
+    ("sklearn", "RandomForestClassifier"),
+    ("sklearn", "ExtraTreesClassifier"),
+    ("sklearn", "DecisionTreeClassifier"),
+    ("xgboost", "XGBClassifier"),
+)
+"""What `shap` explains: where it is from, and its class."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
@@ -107,23 +117,23 @@ def _lightgbm(model: Any) -> Told:
 
 
 def _by_shap(model: Any) -> Told:
+    name = type(model).__name__
+    if not any(_is(model, package, kind) for package, kind in TREES):
+        raise InvalidInput(
+            f"no exact reasons are known for {name}; they are for logistic regression, LightGBM and, with shap, "
+            f"{', '.join(kind for _, kind in TREES)}. Set model.reasons = 0 to have scores without"
+        )
     try:
         with warnings.catch_warnings(action="ignore"):  # its own affair
             import shap
     except ImportError as error:
         raise MissingExtra(
-            f"the reasons of {type(model).__name__} need shap, which is not installed; run: "
+            f"the reasons of {name} need shap, which is not installed; run: "
             'pip install "limbeck[tune]", or set model.reasons = 0',
             library="shap",
             extra="tune",
         ) from error
-    try:
-        found = shap.TreeExplainer(model)
-    except Exception as error:  # it raises whatever it stumbles over
-        raise InvalidInput(
-            f"no exact reasons are known for {type(model).__name__} ({error}); they are for logistic regression and "
-            "for trees. Set model.reasons = 0 to have scores without"
-        ) from error
+    found = shap.TreeExplainer(model)
     by_outcome = np.ndim(found.expected_value) > 0 and len(found.expected_value) == 2
 
     def columns(values: Numbers) -> Numbers:
