@@ -305,7 +305,7 @@ def test_a_person_may_be_in_several_pairs_but_a_pair_only_once(tmp_path: Path, t
 # -- batches ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rows", [1, 7, 50])
+@pytest.mark.parametrize("rows", [7, 50])
 def test_the_size_of_batches_does_not_show(
     tmp_path: Path, trained: dict[str, Pipeline], monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
