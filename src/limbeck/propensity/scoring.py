@@ -7,7 +7,7 @@ ranges of points. The *percentile* is the share of the others that is scored low
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from limbeck.errors import InvalidInput
 from limbeck.propensity import frames, reasons, shapley
 from limbeck.propensity.evaluate import Numbers
 from limbeck.propensity.fit import probability
@@ -94,6 +95,17 @@ class Scoring:
 def keys_of(names: list[str]) -> list[str]:
     """Return those of the columns that say whose score it is."""
     return [name for name in ("entity_id", "object_id") if name in names]
+
+
+def twice(found: Sequence[Sequence[str]]) -> InvalidInput:
+    """Return the error for people, or pairs, who are to be scored more than once; *found* are the keys of some."""
+    what = "the pair" if len(found[0]) > 1 else "the person"
+    told = [" and ".join(keys) for keys in found]
+    return InvalidInput(
+        f"the scoring set has {what} {', '.join(told)} more than once; a score is one for each. Score one cutoff at a "
+        "time, and see that the set has a row for each (limbeck featurize)",
+        twice=told,
+    )
 
 
 def points_of(scores: Numbers, base_rate: float) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 from limbeck.errors import InvalidInput, MissingExtra
 from limbeck.propensity import frames
 from limbeck.propensity.evaluate import Numbers
-from limbeck.propensity.scoring import EXAMPLES, Scoring, keys_of
+from limbeck.propensity.scoring import EXAMPLES, Scoring, keys_of, twice
 from limbeck.workflow.whole import PART, whole
 
 if TYPE_CHECKING:
@@ -152,13 +152,7 @@ def _refuse_twice(keys: pa.Table) -> None:
         equal = pc.equal(column.slice(1), column.slice(0, len(keys) - 1))
         same = equal if same is None else pc.and_(same, equal)
     if pc.any(same).as_py():
-        twice = [" and ".join(row.values()) for row in keys.slice(1).filter(same).slice(0, EXAMPLES).to_pylist()]
-        what = "the pair" if keys.num_columns > 1 else "the person"
-        raise InvalidInput(
-            f"the scoring set has {what} {', '.join(twice)} more than once; a score is one for each. Score one cutoff "
-            "at a time, and see that the set has a row for each (limbeck featurize)",
-            twice=twice,
-        )
+        raise twice([list(row.values()) for row in keys.slice(1).filter(same).slice(0, EXAMPLES).to_pylist()])
 
 
 class Unseen:
