@@ -19,11 +19,15 @@ MANY_ROWS = 100_000
 
 
 def read(files: Sequence[Path]) -> pd.DataFrame:
-    """Return a feature set as a data frame, in an order of its own: by cutoff and person. See `of`."""
+    """Return a feature set in files as a data frame, as `framed` does."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.concat_tables([pq.read_table(file) for file in files])
+    return framed(pa.concat_tables([pq.read_table(file) for file in files]))
+
+
+def framed(table: pa.Table) -> pd.DataFrame:
+    """Return a feature set as a data frame, in an order of its own: by cutoff and person. See `of`."""
     order = [name for name in ("cutoff", "entity_id", "object_id") if name in table.column_names]
     return of(table.sort_by([(name, "ascending") for name in order]))
 

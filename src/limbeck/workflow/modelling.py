@@ -13,6 +13,7 @@ from limbeck.workflow.families import Feature
 from limbeck.workflow.toml_text import Table
 
 AUTO = "auto"
+LEAKS = ("stop", "warn", "off")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class ModelPart(Modelling):
     """The feature that alone makes the baseline `rule`."""
     rfm: tuple[str, ...]
     """The features of the baseline `rfm`: recency, frequency, money."""
+    leaks: str = "stop"
+    """What is done about leaks: one of `LEAKS`."""
     reasons: int = 3
     """How many reasons each score is given."""
 
@@ -51,6 +54,7 @@ def model(table: Table, features: Sequence[Feature]) -> ModelPart:
         reasons=table.number("reasons", 3, 0, 20),
         rule=baselines.choice("rule", names, names[0]),
         rfm=baselines.texts("rfm", names[:3]),
+        leaks=table.choice("leaks", LEAKS, LEAKS[0]),
     )
     for name in found.rfm:
         if name not in names:
