@@ -42,8 +42,8 @@ def assess(
     `compared_with`), all with the intervals of *resamples* draws of people; `beyond` has by how much the model's exceed
     each baseline's, and `chance` the calibration error that it would show if it were right. `tenths` and `groups`
     compare forecast and outcome of parts of the people (`limbeck.propensity.groups`), `moments` has the measures at the
-    cutoffs. `base_rate`, `resamples`, `curves`, `by_share`, `importance`, `reasons` (`limbeck.propensity.reasons.overall`)
-    and `small` (`limbeck.propensity.small.told`) go with them. What `Fitted.told` says stands beside it.
+    cutoffs. `base_rate`, `resamples`, `curves`, `by_share`, `importance`, `reasons` and `small` go with them
+    (`limbeck.propensity.reasons.overall`, `limbeck.propensity.small.told`). What `Fitted.told` says stands beside it.
     """
     people, labels = later["entity_id"].to_numpy(), later["label"].to_numpy(float)
     scores = {"model": probability(fitted.model, later)}
