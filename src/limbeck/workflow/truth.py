@@ -23,6 +23,7 @@ from limbeck.workflow import planning
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.run import Done, Run
 from limbeck.workflow.tracking import Kept
+from limbeck.workflow.uplift import effects
 
 TENTHS = 10
 
@@ -42,7 +43,8 @@ def truth(client: Client, definition: Definition | Path | str, home: Path | str 
     """
     loaded = definition if isinstance(definition, Definition) else Definition.load(definition)
     _check(loaded)
-    done = Run(loaded, client, Settings.load(home).home).look()
+    run = Run(loaded, client, Settings.load(home).home)
+    done = run.look()
     if done.model is None or done.scores is None or not done.test:
         raise NotFound(f"nobody is scored by {loaded.name} yet; run: limbeck score {loaded.path}")
     if done.truth is None:
@@ -59,7 +61,7 @@ def truth(client: Client, definition: Definition | Path | str, home: Path | str 
         "roc_auc": areas(scores, chances),
         "test": _tested(loaded, done.model, done.test, done.truth),
         "calibration": calibration(scores, chances),
-        "audience": _audience(client, loaded, done, scores, chances, uplift),
+        "audience": _audience(run, client, done, scores, chances, uplift),
     }
 
 
@@ -158,14 +160,16 @@ def _tenth(scores: Numbers, chances: Numbers) -> dict[str, float]:
 
 
 def _audience(
-    client: Client, definition: Definition, done: Done, scores: Numbers, chances: Numbers, uplift: Numbers | None
+    run: Run, client: Client, done: Done, scores: Numbers, chances: Numbers, uplift: Numbers | None
 ) -> dict[str, Any] | None:
     """Return the planned precision of the chosen beside the true one, and that of as many chosen by the oracle."""
-    if definition.audience is None or done.scores is None or done.model is None:
+    part = run.definition.audience
+    if part is None or done.scores is None or done.model is None:
         return None
-    planned = planning.plan(definition, definition.audience, done.scores, done.model.evaluation, client.tenant).chosen
+    known, told = done.model.evaluation, effects(run.uplift_kept())
+    planned = planning.plan(run.definition, part, done.scores, known, client.tenant, told).chosen
     return {
-        "name": definition.audience.name,
+        "name": part.name,
         "people": planned.people,
         "share": planned.share,
         "threshold": planned.threshold,
