@@ -71,8 +71,8 @@ class Campaign:
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the synthetic data and their truth."""
-        (folder,) = (self.home / "workflow" / self.definition.name).glob("synthetic-*")
-        return ask(folder, sql)
+        assert self.run.generated is not None
+        return ask(self.run.generated, sql)
 
 
 @pytest.fixture(scope="module")

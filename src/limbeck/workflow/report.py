@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ def write(
     """
     parts = [
         _head(summary),
+        section("What may know the outcome", _leaks(evaluation["leaks"])) if evaluation.get("leaks") else "",
         _quality(summary, evaluation["resamples"]),
         section("How it ranks people", _curves(evaluation)),
         plan_page.plan(summary, planned) if planned else "",
@@ -94,6 +95,15 @@ def _curves(evaluation: Mapping[str, Any]) -> str:
     shown = "".join(picture(figure, name) for name, figure in drawn.items())
     note = "Dashed: what guessing gives; for calibration, a forecast that is right."
     return f'<div class="pictures">{shown}</div>\n<p class="quiet">{note}</p>\n'
+
+
+def _leaks(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the search for leaks found, before any number that may be too good for it."""
+    lines = [f"<li>{escape(one['verdict'])}. <i>{escape(one['remedy'])}.</i></li>" for one in found]
+    return (
+        "<p>The definition asks to go on all the same. If it is so, every number below is better than what a campaign "
+        f"will see.</p>\n<ul>{''.join(lines)}</ul>\n"
+    )
 
 
 def _looks(evaluation: Mapping[str, Any]) -> str:

@@ -419,10 +419,19 @@ class Run:
             return self._tracking.find(self.definition.name, model_key) or self._train(features, model_key)
 
     def _train(self, features: Mapping[str, FeatureSet], model_key: str) -> Kept:
+        from limbeck.workflow.leaks import witnesses
         from limbeck.workflow.train import train
 
         part, seed, label_end = self.definition.model, self.definition.seed, self.definition.label_end
-        found = train(features["train"].files, features["test"].files, part, seed, self._progress.note, label_end)
+        found = train(
+            features["train"].files,
+            features["test"].files,
+            part,
+            seed,
+            self._progress.note,
+            label_end,
+            witnesses(self._client, self.definition, self.tables, features["score"].files),
+        )
         params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
         metrics = {name: measure["value"] for name, measure in found.evaluation["test"].items()}
         evaluation = found.evaluation
