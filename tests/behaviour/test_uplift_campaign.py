@@ -9,8 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,9 +16,7 @@ import limbeck
 from limbeck.cli.steps import SHOWN, TEXTS
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, LimbeckError, NotFound
-from limbeck.propensity import frames
-from limbeck.propensity.uplift import Learning, cross_fit
-from limbeck.workflow import uplift
+from limbeck.propensity.uplift import Learning
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.ingest import CONTROL, groups
 from limbeck.workflow.run import Run
@@ -58,13 +54,6 @@ class Campaign:
         with self.run.working():
             self.found = SHOWN["uplift"](self.run)
             self.planned = self.run.planned_audience
-            self.people = self._people()
-
-    def _people(self) -> pd.DataFrame:
-        part = self.definition.uplift
-        assert part is not None
-        known = frames.read(self.run.monitoring(part.cutoff).files)
-        return uplift.people(self.client, self.definition, part, known, self.run.tables)
 
     def steps(self, **changes: Any) -> Run:
         return Run(replace(self.definition, **changes), self.client, self.home)
@@ -174,14 +163,3 @@ def test_a_condition_that_cannot_be_meant_is_named(campaign: Campaign, treated: 
 def test_a_definition_without_an_experiment_says_so(campaign: Campaign) -> None:
     with pytest.raises(InvalidInput, match=r"names no experiment; give it a section \[uplift\]"):
         SHOWN["uplift"](campaign.steps(uplift=None))
-
-
-def test_predicted_uplift_goes_with_the_true_one(campaign: Campaign) -> None:
-    """By the truth, the best half gains more than the rest."""
-    frame, seed = campaign.people, campaign.definition.seed
-    how = Learning(folds=2)
-    learnt = cross_fit(frame, np.full(len(frame), 0.5), how, seed).uplift["two_model"]
-    truth = dict(campaign.ask("select entity_id, uplift from truth where cutoff = '2026-04-09'"))
-    true = np.array([truth[person] for person in frame["entity_id"]])
-    best = learnt >= np.median(learnt)
-    assert true[best].mean() > true[~best].mean()
