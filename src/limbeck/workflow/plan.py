@@ -35,7 +35,7 @@ def plan(
     done = run.look()
     if done.model is None or done.scores is None:
         raise NotFound(f"nobody is scored by {loaded.name} yet; run: limbeck score {loaded.path}")
-    effects = uplift.effects(run.uplift_kept())
+    effects = uplift.effects(done.uplift)
     planned = planning.plan(loaded, loaded.audience, done.scores, done.model.evaluation, client.tenant, effects)
     return {
         "name": loaded.name,

@@ -89,6 +89,8 @@ class Done:
     """Files of the test set; none before `export`."""
     truth: Path | None = None
     """What is true of synthetic people; None where that is not known."""
+    uplift: Mapping[str, Any] | None = None
+    """What the experiment told; None where there is none, or it was not asked."""
 
 
 class Silent:
@@ -216,7 +218,7 @@ class Run:
         truth = self._generated_folder / TRUTH if self.definition.generator is not None else None
         kept = self._tracking.look(self.definition.name, self.model_key)
         scores = self._scores_of(kept) if kept else None
-        return Done(datasets, features, kept, _existing(scores), test, _existing(truth))
+        return Done(datasets, features, kept, _existing(scores), test, _existing(truth), self.uplift_kept())
 
     # -- step 1 ---------------------------------------------------------------------------------------------------
 

@@ -46,8 +46,7 @@ def truth(client: Client, definition: Definition | Path | str, home: Path | str 
     """
     loaded = definition if isinstance(definition, Definition) else Definition.load(definition)
     _check(loaded)
-    run = Run(loaded, client, Settings.load(home).home)
-    done = run.look()
+    done = Run(loaded, client, Settings.load(home).home).look()
     if done.model is None or done.scores is None or not done.test:
         raise NotFound(f"nobody is scored by {loaded.name} yet; run: limbeck score {loaded.path}")
     if done.truth is None:
@@ -72,7 +71,7 @@ def told(client: Client, loaded: Definition, done: Done) -> Truth:
         "roc_auc": areas(scores, chances),
         "test": _tested(loaded, done.model, done.test, done.truth),
         "calibration": calibration(scores, chances),
-        "audience": _audience(run, client, done, scores, chances, uplift),
+        "audience": _audience(client, loaded, done, scores, chances, uplift),
     }
 
 
@@ -203,14 +202,14 @@ def _tenth(scores: Numbers, chances: Numbers) -> dict[str, float]:
 
 
 def _audience(
-    run: Run, client: Client, done: Done, scores: Numbers, chances: Numbers, uplift: Numbers | None
+    client: Client, definition: Definition, done: Done, scores: Numbers, chances: Numbers, uplift: Numbers | None
 ) -> dict[str, Any] | None:
     """Return the planned precision of the chosen beside the true one, and that of as many chosen by the oracle."""
-    part = run.definition.audience
+    part = definition.audience
     if part is None or done.scores is None or done.model is None:
         return None
-    known, told = done.model.evaluation, effects(run.uplift_kept())
-    planned = planning.plan(run.definition, part, done.scores, known, client.tenant, told).chosen
+    known, told = done.model.evaluation, effects(done.uplift)
+    planned = planning.plan(definition, part, done.scores, known, client.tenant, told).chosen
     return {
         "name": part.name,
         "people": planned.people,
