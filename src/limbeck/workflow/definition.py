@@ -139,6 +139,8 @@ class Definition:
     """Where in the file each SQL text over events stands, by text: what a complaint about it begins with."""
     declared: Mapping[str, str]
     """Where in the file each feature stands, by name."""
+    groups: tuple[str, ...] = ()
+    """Features by whose values the report compares forecast and outcome, beside texts and flags."""
     entity: Entity | None = None
     """None where it is persons who are asked about."""
     generator: Generator | None = None
@@ -169,6 +171,7 @@ class Definition:
             model=modelling.model(top.table("model", optional=True), features),
             title=report.text("title", name.replace("_", " ")),
             funnel=tuple(_funnel(report.table("funnel", optional=True))),
+            groups=_groups(report, features),
             places={text: table.where(key) for table, key, text in _texts(top, goal, entity, features)},
             declared={f.name: _declared(top.table("features"), f.name) for f in features},
             entity=entity,
@@ -336,6 +339,15 @@ def _check_columns(source: Source, table: Table) -> None:
 def _funnel(table: Table) -> Iterator[Stage]:
     for name in table.keys():  # noqa: SIM118
         yield Stage(name, table.text(name))
+
+
+def _groups(report: Table, features: Sequence[Feature]) -> tuple[str, ...]:
+    names = [f.name for f in features]
+    found = report.texts("groups", ())
+    for name in found:
+        if name not in names:
+            raise report.error("groups", f"names {name!r}", "names of features", nearest(name, names))
+    return found
 
 
 def _name(table: Table, key: str) -> str:

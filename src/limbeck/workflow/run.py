@@ -517,7 +517,7 @@ class Run:
 
     def report(self) -> dict[str, Any]:
         """Write `summary.json` and `report.html`, and return the summary."""
-        from limbeck.workflow import report
+        from limbeck.workflow import report, truth
 
         exploration, kept = self.exploration, self.model
         if self.definition.entity is None:
@@ -527,11 +527,26 @@ class Run:
         planned = self.planned_audience
         summary = self.summary()
         with self._step("report"):
-            report.write(summary, kept.evaluation, exploration, planned, self.output / REPORT)
+            done = self.look()
+            known = truth.told(self._client, self.definition, done) if truth.is_known(self.definition, done) else None
+            chosen = self._chosen_groups()
+            report.write(
+                summary, kept.evaluation, exploration, planned, self.output / REPORT, truth=known, chosen=chosen
+            )
         summary["seconds"] = {name: round(taken, 2) for name, taken in self.seconds.items()}
         self._remember(whole_run=True)
         _write(self.output / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
         return summary
+
+    def _chosen_groups(self) -> list[dict[str, Any]]:
+        """Return forecast and outcome, at the test cutoff, by the groups that the definition names."""
+        from limbeck.propensity import assess, frames
+
+        names = self.definition.groups
+        if not names:
+            return []
+        found = assess.by_group(self.pipeline, frames.read(self.features["test"].files), names)
+        return [group for group in found if group["feature"] in names]
 
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` says: counts, measures with their intervals, and the age of every number."""
