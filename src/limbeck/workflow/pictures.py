@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -339,6 +340,79 @@ def importance(features: Sequence[Mapping[str, Any]], most: int = 15) -> Figure:
         axes.invert_yaxis()
         axes.set_xlabel("ROC-AUC lost when the feature is shuffled, and its 95 % interval")
         return figure
+
+
+def qini(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Draw, by ranking, how many more of 100 people convert if the best so many are contacted (`share`, `gain`).
+
+    The first ranking has its range (`low`, `high`) and the line of as many at random (`random`).
+    """
+    with _styled():
+        figure, axes = _axes("Qini", "people contacted, best first", "conversions added per 100 people", 2 * WIDTH)
+        _percent(axes.xaxis)
+        first, colours = next(iter(curves.values())), (*COLOURS.values(), "#5b5f97")
+        axes.plot(first["share"], 100 * np.array(first["random"]), color=GUIDE, linestyle="--")
+        low, high = (100 * np.array(first[end]) for end in ("low", "high"))
+        axes.fill_between(first["share"], low, high, color=COLOURS["model"], alpha=0.15, linewidth=0)
+        for (name, curve), colour in zip(curves.items(), colours, strict=False):
+            axes.plot(curve["share"], 100 * np.array(curve["gain"]), label=name, color=colour, linewidth=1.5)
+        axes.legend(frameon=False)
+        return figure
+
+
+def tenths(found: Sequence[Mapping[str, float]]) -> Figure:
+    """Draw the measured effect by tenth of the people, those of the highest uplift first (`value`, `low`, `high`)."""
+    with _styled():
+        figure, axes = _axes("Uplift by tenth", "tenth of the people, highest uplift first", "points", 2 * WIDTH)
+        value, low, high = (100 * np.array([tenth[end] for tenth in found]) for end in ("value", "low", "high"))
+        places = np.arange(1, len(found) + 1)
+        axes.bar(places, value, color=COLOURS["model"], yerr=[value - low, high - value], ecolor=COLOURS["rfm"])
+        axes.axhline(0, color=COLOURS["rfm"], linewidth=0.8)
+        axes.set_xticks(places)
+        return figure
+
+
+def reasons(overall: Mapping[str, Any]) -> Figure:
+    """Draw what each feature adds to the forecasts of some people: a point each, coloured by the feature's value.
+
+    Texts and gaps are grey. *overall* is what `limbeck.propensity.reasons.overall` tells; features without points are
+    not drawn.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    with _styled():
+        shown = [feature for feature in overall["features"] if feature["points"]]
+        figure, axes = _axes("What moves the scores", width=2 * WIDTH, height=1.1 + 0.3 * len(shown))
+        scale = LinearSegmentedColormap.from_list("value", [COLOURS["rule"], GUIDE, COLOURS["model"]])
+        axes.axvline(0, color=GUIDE, linestyle="--")
+        image = None
+        for line, feature in enumerate(shown):
+            effects, places = np.array(feature["points"], float).T
+            drawn: dict[str, Any] = {"s": 7, "linewidths": 0, "rasterized": True}
+            height = line + _beside(effects)
+            known = ~np.isnan(places)
+            axes.scatter(effects[~known], height[~known], color=COLOURS["rfm"], **drawn)
+            image = axes.scatter(effects[known], height[known], c=places[known], cmap=scale, vmin=0, vmax=1, **drawn)
+        axes.set_yticks(range(len(shown)), [feature["feature"] for feature in shown])
+        axes.set_ylim(max(len(shown), 1) - 0.5, -0.5)
+        axes.set_xlabel(f"added to the forecast ({overall['unit']})")
+        if image is not None:
+            bar = figure.colorbar(image, label="value of the feature", aspect=40)
+            bar.set_ticks([0, 1], labels=["lowest", "highest"])
+        return figure
+
+
+def _beside(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far up or down each point is moved, so that points of about the same value lie side by side."""
+    width = max(float(np.ptp(values)), 1e-9) / 60
+    cells = np.floor((values - values.min()) / width).astype(int)
+    order = np.argsort(cells, kind="stable")
+    starts = np.searchsorted(cells[order], cells[order])
+    number = np.empty(len(values))
+    number[order] = np.arange(len(values)) - starts
+    away = (number + 1) // 2 * np.where(number % 2, 1, -1)
+    most: NDArray[np.float64] = away * min(0.05, 0.4 / max(1.0, float(np.abs(away).max())))
+    return most
 
 
 def data_uri(figure: Figure) -> str:
