@@ -24,6 +24,7 @@ from limbeck.workflow import planning
 from limbeck.workflow.definition import GENERATED, Definition
 from limbeck.workflow.run import Done, Run
 from limbeck.workflow.tracking import Kept
+from limbeck.workflow.uplift import effects
 
 TENTHS = 10
 DRAWS = 200
@@ -204,11 +205,13 @@ def _audience(
     client: Client, definition: Definition, done: Done, scores: Numbers, chances: Numbers, uplift: Numbers | None
 ) -> dict[str, Any] | None:
     """Return the planned precision of the chosen beside the true one, and that of as many chosen by the oracle."""
-    if definition.audience is None or done.scores is None or done.model is None:
+    part = definition.audience
+    if part is None or done.scores is None or done.model is None:
         return None
-    planned = planning.plan(definition, definition.audience, done.scores, done.model.evaluation, client.tenant).chosen
+    known, told = done.model.evaluation, effects(done.uplift)
+    planned = planning.plan(definition, part, done.scores, known, client.tenant, told).chosen
     return {
-        "name": definition.audience.name,
+        "name": part.name,
         "people": planned.people,
         "share": planned.share,
         "threshold": planned.threshold,
