@@ -11,9 +11,10 @@ from pathlib import Path
 from limbeck.client import Client, Dataset
 from limbeck.errors import DuplicateTable, Internal, InvalidInput, SnapshotExpired
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.features import Earlier, Tables, When, training_set
+from limbeck.workflow.features import Earlier, When, training_set
 from limbeck.workflow.names import literal_text, quoted
 from limbeck.workflow.question import Span
+from limbeck.workflow.relations import Tables
 
 SETS = ("train", "test", "score")
 MONITOR = "monitor"

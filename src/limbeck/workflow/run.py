@@ -40,7 +40,7 @@ from limbeck.workflow.whole import PART, sweep, whole, whole_folder
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-FEATURIZE = ("aggregates", "features", "featurize", "names", "times")
+FEATURIZE = ("aggregates", "attributes", "features", "featurize", "names", "relations", "times")
 """Modules whose code decides what a feature set holds."""
 
 SUMMARY, REPORT, SCORES, OVERVIEW = "summary.json", "report.html", "scores.parquet", "explore.html"
@@ -279,7 +279,7 @@ class Run:
     def exploration(self) -> Exploration:
         """Counts of the events and the funnel."""
         stages = [asdict(stage) for stage in explore.stages(self.definition)]
-        modules = ("features", "explore")
+        modules = ("relations", "explore")
         path = self._result(f"explore-{key('explore', modules, self.definition.rules, stages, self._inputs)}.json")
         with self._step("explore"):
             if not path.is_file():
@@ -292,7 +292,7 @@ class Run:
     @cached_property
     def overview(self) -> Overview:
         """A close look at the events; its page, `explore.html`, is written to the output."""
-        exploration, modules = self.exploration, ("aggregates", "features", "overview", "quality")
+        exploration, modules = self.exploration, ("relations", "overview", "quality")
         path = self._result(f"overview-{key('overview', modules, self.definition.rules, self._inputs)}.json")
         with self._step("explore"):
             if not path.is_file():
