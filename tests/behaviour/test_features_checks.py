@@ -283,7 +283,7 @@ def test_sets_of_a_dataset_that_grows_are_refreshed(
             return {name: dataset.table for name, dataset in run.feature_tables.items()}
 
     before = featurized()
-    assert not any("SNAPSHOT SINCE" in text for text in seen)
+    assert not any("touched" in text for text in seen)
     dataset = aep.dataset("shop events")
     assert dataset is not None
     event = {"customer": "c0007", "number": "late", "amount": 5.0}
@@ -292,7 +292,9 @@ def test_sets_of_a_dataset_that_grows_are_refreshed(
     aep.upload(dataset, tmp_path / "late.json")
     after = featurized()
 
-    assert sum("SNAPSHOT SINCE" in text for text in seen) == len(SETS)
+    refreshed = [text for text in seen if "touched AS" in text]
+    assert len(refreshed) == len(SETS)
+    assert not any("SNAPSHOT AS OF" in text for text in refreshed)  # nothing was taken out
     definition = Definition.load(path)
     for name in SETS:
         whole = training_set(definition, tables, aep.tenant, when(definition, name), labelled=name != "score")

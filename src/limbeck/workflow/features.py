@@ -6,7 +6,7 @@ expressions, CASE, aggregates, `datediff`. Times are computed here and stand in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,6 +35,8 @@ class Earlier:
     table: str
     snapshots: Mapping[str, int]
     """By dataset."""
+    shrunk: Collection[str] | None = None
+    """Datasets from which rows were taken out since (`gone`); None if any may be one."""
 
 
 def training_set(
@@ -68,6 +70,24 @@ def training_set(
         kept = f"{quoted(earlier.table)} AS earlier LEFT JOIN touched ON touched.entity_id = earlier.entity_id"
         computed += f"\nUNION ALL\nSELECT {same}\nFROM {kept}\nWHERE touched.entity_id IS NULL"
     return f"WITH {ctes}{_note(notes, 'last') or NEWLINE}{computed}"
+
+
+def gone(tables: Tables, snapshots: Mapping[str, int]) -> str:
+    """Return the SELECT of how many rows were taken out of each `dataset` since its snapshot (`gone`).
+
+    These are counts only, which nothing has to be read for; to find the rows themselves takes a look at all.
+    """
+    found = []
+    for dataset, snapshot in snapshots.items():
+        table = quoted(tables[dataset])
+        counts = (
+            f"SELECT count(1) AS counted FROM {table} SNAPSHOT AS OF {snapshot}",
+            f"SELECT count(1) FROM {table} SNAPSHOT SINCE {snapshot}",
+            f"SELECT -count(1) FROM {table}",
+        )
+        every = " UNION ALL ".join(counts)
+        found.append(f"SELECT {literal_text(dataset)} AS dataset, sum(counted) AS gone FROM ({every}) AS counts")
+    return "\nUNION ALL\n".join(found)
 
 
 NOTES = {
@@ -155,6 +175,8 @@ class _Steps:
             identity, table = identity_of(source, self._tenant), quoted(self._tables[source.dataset])
             before = earlier.snapshots[source.dataset]
             found.append(f"SELECT {identity} AS entity_id FROM {table} SNAPSHOT SINCE {before}")
+            if earlier.shrunk is not None and source.dataset not in earlier.shrunk:
+                continue
             gone = f"_ACP_BATCHID NOT IN (SELECT DISTINCT _ACP_BATCHID FROM {table})"
             found.append(f"SELECT {identity} AS entity_id FROM {table} SNAPSHOT AS OF {before} WHERE {gone}")
         every = f"{INDENT}    UNION ALL{INDENT}    ".join(found)

@@ -316,10 +316,10 @@ class Run:
                 checks.check(self._client, self.definition, tables)
             if all(source.files for source in self.definition.sources):
                 return {name: self._feature_table(name, tables, feature_key) for name in SETS}
-            now = featurize.snapshots(self._client, tables)  # what comes from here on is taken once more next time
-            before = self._computed_before()
+            now, before = featurize.snapshots(self._client, tables), self._computed_before()
             found = {name: self._feature_table(name, tables, feature_key, before) for name in SETS}
-            _write(self._sets_note, json.dumps({"key": feature_key, "snapshots": now}))
+            if featurize.snapshots(self._client, tables) == now:  # else it is not known of which rows the sets are
+                _write(self._sets_note, json.dumps({"key": feature_key, "snapshots": now}))
             return found
 
     def _feature_table(
