@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from limbeck.settings import Settings
     from limbeck.workflow.definition import Definition
     from limbeck.workflow.explain import explain
+    from limbeck.workflow.plan import plan
     from limbeck.workflow.run import run, steps
     from limbeck.workflow.truth import truth
 
@@ -34,6 +35,7 @@ __all__ = [
     "clean",
     "connect",
     "explain",
+    "plan",
     "run",
     "steps",
     "truth",
@@ -47,6 +49,7 @@ _HOMES = {
     "Settings": "limbeck.settings",
     "clean": "limbeck.housekeeping",
     "explain": "limbeck.workflow.explain",
+    "plan": "limbeck.workflow.plan",
     "run": "limbeck.workflow.run",
     "steps": "limbeck.workflow.run",
     "truth": "limbeck.workflow.truth",
