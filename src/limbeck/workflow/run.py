@@ -56,6 +56,8 @@ from limbeck.workflow.whole import PART, sweep, whole, whole_folder
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+    from limbeck.propensity.scoring import Scoring
+
 FEATURIZE = ("aggregates", "features", "featurize", "names", "times")
 """Modules whose code decides what a feature set holds."""
 
@@ -412,7 +414,8 @@ class Run:
     def model_key(self) -> str:
         """The key of the model."""
         libraries = [version(library) for library in ("scikit-learn", "lightgbm")]
-        part = [asdict(self.definition.model), self.definition.seed, libraries]
+        found = {name: value for name, value in asdict(self.definition.model).items() if name != "reasons"}
+        part = [found, self.definition.seed, libraries]
         return key("train", ("propensity", "train"), part, self.feature_key)
 
     @cached_property
@@ -450,6 +453,23 @@ class Run:
         """Return the model of a version that is kept."""
         return self._tracking.load(kept)
 
+    @property
+    def scoring(self) -> Scoring:
+        """How the champion scores: the model, and what its scores say of themselves."""
+        from limbeck.propensity.scoring import Scoring
+
+        kept, versions = self.model, {n: loaded.dataset.version for n, loaded in self.datasets.items()}
+        return Scoring(
+            self.pipeline,
+            kept.name,
+            kept.version,
+            kept.evaluation["base_rate"],
+            self.definition.model.reasons,
+            kept.evaluation["reasons"]["typical"],
+            snapshot=", ".join(f"{name} {version}" for name, version in versions.items()),
+            time=clock.now().replace(tzinfo=None),
+        )
+
     @cached_property
     def scores(self) -> Path:
         """The file of everybody's score."""
@@ -459,13 +479,16 @@ class Run:
             if not path.is_file():
                 from limbeck.workflow.score import score
 
-                score(features["score"].files, self.pipeline, kept.name, kept.version, path)
+                score(features["score"].files, self.scoring, path, self._progress.note)
             crash.point("workflow.scored")
             _write(self.output / SCORES, path.read_bytes())
             return self.output / SCORES
 
     def _scores_of(self, kept: Kept) -> Path:
-        return self._result(f"scores-{key('score', ('propensity', 'score'), self.model_key, kept.version)}.parquet")
+        return self._result(f"scores-{self._file_key(kept)}.parquet")
+
+    def _file_key(self, kept: Kept) -> str:
+        return key("score", ("propensity", "score"), self.model_key, kept.version, self.definition.model.reasons)
 
     # -- steps 6 and 7 --------------------------------------------------------------------------------------------
 
@@ -476,7 +499,7 @@ class Run:
 
     def _score_key(self, kept: Kept) -> str:
         control = self.definition.audience.control if self.definition.audience else 0.0
-        return key("ingest", ("ingest",), self.model_key, kept.version, control)
+        return key("ingest", ("ingest",), self._file_key(kept), control)
 
     @cached_property
     def ingested(self) -> Ingested:
