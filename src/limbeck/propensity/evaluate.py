@@ -90,10 +90,10 @@ def compare(
     rankings = {name: Ranking(labels, found) for name, found in scores.items()}
     value = {name: ranking.measures(np.ones(len(labels))) for name, ranking in rankings.items()}
     drawn: dict[str, list[dict[str, float]]] = {name: [] for name in rankings}
-    for weights in _draws(people, labels, resamples, seed):
+    for weights in draws(people, labels, resamples, seed):
         for name, ranking in rankings.items():
             drawn[name].append(ranking.measures(weights[ranking.order]))
-    return {n: {m: _interval(value[n][m], [d[m] for d in drawn[n]]) for m in value[n]} for n in rankings}
+    return {n: {m: interval(value[n][m], [d[m] for d in drawn[n]]) for m in value[n]} for n in rankings}
 
 
 def by_share(
@@ -105,14 +105,14 @@ def by_share(
     """
     ranking, shares = Ranking(labels, scores), np.arange(1, 101) / 100
     value = ranking.precision(np.ones(len(labels)), shares)
-    draws = _draws(people, labels, resamples, seed)
-    found = [ranking.precision(weights[ranking.order], shares) for weights in draws]
+    drawn = draws(people, labels, resamples, seed)
+    found = [ranking.precision(weights[ranking.order], shares) for weights in drawn]
     low, high = np.quantile(found, [0.025, 0.975], axis=0)
     rows = zip(shares, value, low, high, strict=True)
     return [{"share": float(s), "value": float(v), "low": float(a), "high": float(b)} for s, v, a, b in rows]
 
 
-def _draws(people: NDArray[Any], labels: Numbers, resamples: int, seed: int) -> Iterator[Numbers]:
+def draws(people: NDArray[Any], labels: Numbers, resamples: int, seed: int) -> Iterator[Numbers]:
     """Yield the weights of the rows in each draw of people."""
     _, person = np.unique(people, return_inverse=True)
     draw = np.random.default_rng(seed)
@@ -124,8 +124,9 @@ def _draws(people: NDArray[Any], labels: Numbers, resamples: int, seed: int) -> 
             yield weights
 
 
-def _interval(value: float, draws: list[float]) -> Measure:
-    low, high = np.quantile(draws, [0.025, 0.975])
+def interval(value: float, drawn: list[float]) -> Measure:
+    """Return a measure with the 95 % interval of its values in the draws of a bootstrap."""
+    low, high = np.quantile(drawn, [0.025, 0.975])
     return {"value": value, "low": float(low), "high": float(high)}
 
 

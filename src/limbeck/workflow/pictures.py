@@ -271,10 +271,15 @@ def importance(features: Sequence[Mapping[str, Any]], most: int = 15) -> Figure:
 
 def data_uri(figure: Figure) -> str:
     """Return *figure* as an SVG in a `data:` URI; the same figure, the same text."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
+
+
+def svg(figure: Figure) -> bytes:
+    """Return *figure* as an SVG; the same figure, the same text."""
     with _styled():
         held = io.BytesIO()
         figure.savefig(held, format="svg", metadata={"Date": None})
-        return "data:image/svg+xml;base64," + base64.b64encode(held.getvalue()).decode()
+        return held.getvalue()
 
 
 def _styled() -> Any:

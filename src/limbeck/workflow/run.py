@@ -23,7 +23,20 @@ from limbeck.client import Client, Dataset
 from limbeck.errors import Forbidden, InvalidInput
 from limbeck.lock import file_lock
 from limbeck.settings import Settings
-from limbeck.workflow import activate, checks, explore, export, featurize, generate, ingest, latest, overview, sources
+from limbeck.workflow import (
+    activate,
+    champion,
+    checks,
+    explore,
+    export,
+    featurize,
+    generate,
+    ingest,
+    latest,
+    logged,
+    overview,
+    sources,
+)
 from limbeck.workflow.campaign import ActivationPart, AudiencePart
 from limbeck.workflow.definition import Definition, Source
 from limbeck.workflow.explore import Exploration
@@ -144,12 +157,13 @@ class Run:
         self.seconds: dict[str, float] = {}
         self._client = client
         self._progress = progress or Silent()
-        self.home = Settings.load(home).home
+        settings = Settings.load(home)
+        self.home = settings.home
         """Where working files and models are kept."""
         self._folder = self.home / latest.WORKFLOW / definition.name
         self.output = Path(output) if output else self.home / "output" / definition.name
         """The folder of what a run leaves for its reader."""
-        self._tracking = Tracking(self.home)
+        self._tracking = Tracking(self.home, settings.mlflow_tracking_uri)
         self._uses: set[str] = set()
 
     @contextmanager
@@ -191,7 +205,7 @@ class Run:
             tuple(sorted(self._result(f"{name}-{self.feature_key}").glob("*.parquet"))) for name in ("score", "test")
         )
         truth = self._generated_folder / TRUTH if self.definition.generator is not None else None
-        kept = self._tracking.look(self.definition.name, self.model_key)
+        kept = self._standing()
         scores = self._scores_of(kept) if kept else None
         return Done(datasets, features, kept, _existing(scores), test, _existing(truth))
 
@@ -367,22 +381,42 @@ class Run:
         part = [asdict(self.definition.model), self.definition.seed, libraries]
         return key("train", ("propensity", "train"), part, self.feature_key)
 
-    @cached_property
+    @property
+    def trained(self) -> Kept:
+        """The version that this definition trained on these data."""
+        return self._judged[0]
+
+    @property
     def model(self) -> Kept:
-        """The champion."""
-        features, model_key = self.features, self.model_key
+        """The champion: the version that scores. It may have been trained before, by an earlier run."""
+        return self._judged[1]
+
+    @cached_property
+    def _judged(self) -> tuple[Kept, Kept]:
+        features, model_key, name, part = self.features, self.model_key, self.definition.name, self.definition.model
+        asked, test, seed = logged.question(self.definition), features["test"].files, self.definition.seed
         with self._step("train"):
-            return self._tracking.find(self.definition.name, model_key) or self._train(features, model_key)
+            trained = self._tracking.find(name, model_key) or self._train(features, model_key)
+            if (kept := champion.standing(self._tracking, trained, asked)) is None:
+                verdict = champion.judge(self._tracking, trained, asked, test, part.resamples, seed)
+                self._tracking.settle(trained, verdict)
+                trained, kept = self._tracking.version(name, trained.version), self._tracking.champion(name)
+            return trained, kept
+
+    def _standing(self) -> Kept | None:
+        """Return the champion if the version of this definition is trained and judged; nothing is done for it."""
+        trained = self._tracking.look(self.definition.name, self.model_key)
+        return champion.standing(self._tracking, trained, logged.question(self.definition)) if trained else None
 
     def _train(self, features: Mapping[str, FeatureSet], model_key: str) -> Kept:
         from limbeck.workflow.train import train
 
-        part, seed = self.definition.model, self.definition.seed
-        found = train(features["train"].files, features["test"].files, part, seed, self._progress.note)
+        definition, part, seed = self.definition, self.definition.model, self.definition.seed
+        train_files, test_files = features["train"].files, features["test"].files
+        found = train(train_files, test_files, part, seed, self._progress.note)
         params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
-        metrics = {name: measure["value"] for name, measure in found.evaluation["test"].items()}
-        evaluation = found.evaluation
-        return self._tracking.keep(self.definition.name, model_key, found.model, params, metrics, evaluation)
+        record = logged.record(definition, params, found.evaluation, train_files, self._snapshots())
+        return self._tracking.keep(definition.name, model_key, found.model, record)
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -404,7 +438,9 @@ class Run:
             return self.output / SCORES
 
     def _scores_of(self, kept: Kept) -> Path:
-        return self._result(f"scores-{key('score', ('propensity', 'score'), self.model_key, kept.version)}.parquet")
+        return self._result(
+            f"scores-{key('score', ('propensity', 'score'), self.feature_key, kept.key, kept.version)}.parquet"
+        )
 
     # -- steps 6 and 7 --------------------------------------------------------------------------------------------
 
@@ -415,7 +451,7 @@ class Run:
 
     def _score_key(self, kept: Kept) -> str:
         control = self.definition.audience.control if self.definition.audience else 0.0
-        return key("ingest", ("ingest",), self.model_key, kept.version, control)
+        return key("ingest", ("ingest",), self.feature_key, kept.key, kept.version, control)
 
     @cached_property
     def ingested(self) -> Ingested:
@@ -521,11 +557,15 @@ class Run:
                 "score": definition.cutoffs.score.isoformat(),
             },
             "seconds": {name: round(taken, 2) for name, taken in self.seconds.items()},
-            "snapshots": {name: _snapshot(loaded) for name, loaded in self.datasets.items()},
+            "snapshots": self._snapshots(),
             **self.campaign,
             "keys": {"featurize": self.feature_key, "train": self.model_key},
             "generated": clock.now().astimezone(UTC).isoformat(timespec="seconds"),
         }
+
+    def _snapshots(self) -> dict[str, dict[str, Any]]:
+        """Return which version of each dataset is read."""
+        return {name: _snapshot(loaded) for name, loaded in self.datasets.items()}
 
     def planned(self, step: str = "run") -> list[str]:
         """Return each write that *step*, and those before it that are not done, would make now."""
@@ -538,9 +578,9 @@ class Run:
         if step not in ("generate", "explore", "featurize"):
             found += self._planned_exports(everything)
         late = step not in ("generate", "explore", "featurize", "export")
-        kept = self._tracking.known(self.definition.name, self.model_key) if late and not everything else None
+        kept = self._standing() if late and not everything else None
         if late and kept is None:
-            found.append(f"run and version of the model {self.definition.name} in {self.home / 'mlflow.db'}")
+            found.append(f"run and version of the model {self.definition.name} in {self._tracking.place}")
         if step in ("ingest", "activate", "run") and self.definition.entity is None:
             is_in = kept is not None and ingest.is_in(self._client, self.definition, self._score_key(kept))
             if not is_in:
