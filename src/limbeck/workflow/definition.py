@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from limbeck.errors import DefinitionError, nearest
-from limbeck.workflow import campaign, families, question
+from limbeck.workflow import campaign, families, modelling, question
 from limbeck.workflow.families import NAME, Feature
+from limbeck.workflow.modelling import ModelPart
 from limbeck.workflow.question import Cutoffs, Entity, Goal
 from limbeck.workflow.toml_text import Document, Table
 
 TYPES = ("string", "boolean", "int", "long", "number", "date", "date-time")
-CANDIDATES = ("logistic", "lightgbm")
 RESERVED_COLUMNS = frozenset(
     {"entity_id", "event_time", "arrived", "cutoff", "cutoff_number", "label_end", "pair_entity", "pair_object"}
 )
@@ -114,19 +114,6 @@ class Generator:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelPart:
-    """How the model is found."""
-
-    candidates: tuple[str, ...]
-    folds: int
-    resamples: int
-    rule: str
-    """The feature that alone makes the baseline `rule`."""
-    rfm: tuple[str, ...]
-    """The features of the baseline `rfm`: recency, frequency, money."""
-
-
-@dataclass(frozen=True, slots=True)
 class Stage:
     """A stage of the report's funnel: who has an event that satisfies the condition, and reached the stage before."""
 
@@ -179,7 +166,7 @@ class Definition:
             goal=goal,
             cutoffs=question.cutoffs(top.table("cutoffs"), goal, entity),
             features=features,
-            model=_model(top.table("model", optional=True), features),
+            model=modelling.model(top.table("model", optional=True), features),
             title=report.text("title", name.replace("_", " ")),
             funnel=tuple(_funnel(report.table("funnel", optional=True))),
             places={text: table.where(key) for table, key, text in _texts(top, goal, entity, features)},
@@ -344,29 +331,6 @@ def _check_columns(source: Source, table: Table) -> None:
     for key, name in (("key", source.key), ("arrival", source.arrival)):
         if name is not None and name not in known:
             raise table.error(key, f"is {name!r}", f"one of {', '.join(known)}", nearest(name, known))
-
-
-def _model(table: Table, features: Sequence[Feature]) -> ModelPart:
-    names = [f.name for f in features]
-    candidates = table.texts("candidates", CANDIDATES)
-    for candidate in candidates:
-        if candidate not in CANDIDATES:
-            wanted = f"one or more of {', '.join(CANDIDATES)}"
-            raise table.error("candidates", f"names {candidate!r}", wanted, nearest(candidate, list(CANDIDATES)))
-    baselines = table.table("baselines", optional=True)
-    found = ModelPart(
-        candidates=candidates,
-        folds=table.number("folds", 5, 2, 20),
-        resamples=table.number("resamples", 1000, 100, 100_000),
-        rule=baselines.choice("rule", names, names[0]),
-        rfm=baselines.texts("rfm", names[:3]),
-    )
-    for name in found.rfm:
-        if name not in names:
-            raise baselines.error("rfm", f"names {name!r}", "names of features", nearest(name, names))
-    baselines.close()
-    table.close()
-    return found
 
 
 def _funnel(table: Table) -> Iterator[Stage]:

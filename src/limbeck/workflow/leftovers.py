@@ -13,7 +13,7 @@ from limbeck.workflow.tracking import DATABASE
 
 KEY = "[0-9a-f]{12}"
 RESULT = re.compile(
-    rf"(train|test|score|synthetic)-{KEY}|(explore|audience)-{KEY}\.json|scores-{KEY}\.parquet", re.ASCII
+    rf"(train|test|score|synthetic)-{KEY}|(explore|audience|evaluation)-{KEY}\.json|scores-{KEY}\.parquet", re.ASCII
 )
 """The names of results, each with its key."""
 

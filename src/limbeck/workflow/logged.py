@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import packages_distributions, version
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limbeck.propensity import frames
-from limbeck.propensity.candidates import TRUSTED
 from limbeck.workflow import pictures
 from limbeck.workflow.definition import Definition
 
@@ -112,8 +111,9 @@ def save(model: Any, inputs: pd.DataFrame, path: Path) -> None:
     """
     from mlflow.models import infer_signature
     from mlflow.sklearn import save_model
+    from skops.io import dumps, get_untrusted_types
 
-    example = inputs.head(EXAMPLE_ROWS)
+    example, types = inputs.head(EXAMPLE_ROWS), get_untrusted_types(data=dumps(model))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="mlflow")  # it warns of its own use of pandas
         warnings.filterwarnings("ignore", ".*Any type hint is inferred")
@@ -121,21 +121,18 @@ def save(model: Any, inputs: pd.DataFrame, path: Path) -> None:
             model,
             str(path),
             serialization_format="skops",
-            skops_trusted_types=list(TRUSTED),
+            skops_trusted_types=types,
             pyfunc_predict_fn="predict_proba",
             signature=infer_signature(inputs, model.predict_proba(example)),
             input_example=example,
-            pip_requirements=requirements(model),
+            pip_requirements=requirements(types),
         )
 
 
-def requirements(model: Any) -> list[str]:
-    """Return the libraries, with their versions, that loading *model* takes beside MLflow."""
-    from skops.io import dumps, get_untrusted_types
-
-    found = {name.partition(".")[0] for name in get_untrusted_types(data=dumps(model))}
-    known = packages_distributions()
-    names = sorted({known[module][0] for module in {*MODULES, *found} if module in known})
+def requirements(types: Iterable[str]) -> list[str]:
+    """Return the libraries, with their versions, that loading a model that holds *types* takes beside MLflow."""
+    modules, known = {*MODULES, *(name.partition(".")[0] for name in types)}, packages_distributions()
+    names = sorted({known[module][0] for module in modules if module in known})
     return [f"{name}=={version(name)}" for name in names]
 
 

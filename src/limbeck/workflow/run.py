@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC
 from functools import cached_property
 from importlib.metadata import version
@@ -401,19 +401,39 @@ class Run:
                 verdict = champion.judge(self._tracking, trained, asked, test, part.resamples, seed)
                 self._tracking.settle(trained, verdict)
                 trained, kept = self._tracking.version(name, trained.version), self._tracking.champion(name)
-            return trained, kept
+            return trained, self._assessed(trained, kept)
+
+    def _assessed(self, trained: Kept, kept: Kept) -> Kept:
+        """Return the champion with what the test set of this definition says of it."""
+        if kept.version == trained.version:
+            return kept
+        path = self._assessment(kept)
+        if not path.is_file():
+            from limbeck.workflow.train import Before, again
+
+            before, sets = Before(self._tracking.load(kept), kept.evaluation), self.features
+            found = again(before, sets["train"].files, sets["test"].files, self.definition.model, self.definition.seed)
+            _write(path, json.dumps(found))
+        return replace(kept, evaluation=json.loads(path.read_text()))
+
+    def _assessment(self, kept: Kept) -> Path:
+        return self._result(f"evaluation-{key('evaluation', ('propensity', 'train'), self.model_key, kept.key)}.json")
 
     def _standing(self) -> Kept | None:
         """Return the champion if the version of this definition is trained and judged; nothing is done for it."""
         trained = self._tracking.look(self.definition.name, self.model_key)
-        return champion.standing(self._tracking, trained, logged.question(self.definition)) if trained else None
+        kept = champion.standing(self._tracking, trained, logged.question(self.definition)) if trained else None
+        if trained is None or kept is None:
+            return None
+        is_known = kept.version == trained.version or self._assessment(kept).is_file()
+        return self._assessed(trained, kept) if is_known else None
 
     def _train(self, features: Mapping[str, FeatureSet], model_key: str) -> Kept:
         from limbeck.workflow.train import train
 
         definition, part, seed = self.definition, self.definition.model, self.definition.seed
         train_files, test_files = features["train"].files, features["test"].files
-        found = train(train_files, test_files, part, seed, self._progress.note)
+        found = train(train_files, test_files, part, seed, self._progress.note, definition.label_end)
         params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
         record = logged.record(definition, params, found.evaluation, train_files, self._snapshots())
         return self._tracking.keep(definition.name, model_key, found.model, record)
@@ -545,6 +565,7 @@ class Run:
                 "run_id": kept.run_id,
                 "kind": kept.evaluation["champion"],
                 "trained": kept.trained.isoformat(timespec="seconds"),
+                "verdict": self.trained.verdict.told if self.trained.verdict else "",
             },
             "goal": {
                 "event": definition.goal.event,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from limbeck.errors import InvalidInput
 from limbeck.propensity import frames
-from limbeck.workflow.train import probability
+from limbeck.propensity.fit import probability
 from limbeck.workflow.whole import whole
 
 if TYPE_CHECKING:

@@ -1,0 +1,106 @@
+"""What a model is worth on people and a time that it knows nothing of: the document that training keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck.propensity import candidates, evaluate, small
+from limbeck.propensity.fit import inputs_of, probability
+from limbeck.propensity.splits import Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.base import ClassifierMixin
+
+SHUFFLES = 3
+"""How often a feature is shuffled to see what it is worth."""
+
+WITNESSES = 3000
+"""People of each outcome, at most, among whom features are shuffled: ROC-AUC does not depend on how many there are."""
+
+
+class Judged(Protocol):
+    """A model, and what is known of it already: one that was just fitted, or one of before."""
+
+    @property
+    def model(self) -> ClassifierMixin:
+        """A classifier over the features as they are."""
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """Parts of the document that do not come from the test set."""
+
+
+def assess(
+    fitted: Judged,
+    known: pd.DataFrame,
+    later: pd.DataFrame,
+    baselines: Mapping[str, Sequence[str]],
+    resamples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return what the test set *later* says of a model that was fitted on *known*, as values that JSON can write.
+
+    `test` has its measures and `baselines` those of a plain regression on the features of each of *baselines*, all with
+    the intervals of *resamples* draws of people; `base_rate`, `resamples`, `curves`, `by_share`, `importance` and
+    `small` (`limbeck.propensity.small.told`) go with them. What `told` says stands beside it.
+    """
+    people, labels = later["entity_id"].to_numpy(), later["label"].to_numpy(float)
+    scores = {"model": probability(fitted.model, later)}
+    scores |= {name: _baseline(columns, known, later) for name, columns in baselines.items()}
+    measures = evaluate.compare(people, labels, scores, resamples, seed)
+    test, converters = measures.pop("model"), int(labels.sum())
+    return {
+        **fitted.told,
+        "test": test,
+        "baselines": measures,
+        "base_rate": float(labels.mean()),
+        "resamples": resamples,
+        "curves": {n: evaluate.curves(labels, s, probabilities=n == "model") for n, s in scores.items()},
+        "by_share": evaluate.by_share(people, labels, scores["model"], resamples, seed),
+        "importance": _importance(fitted.model, later, seed),
+        "small": small.told(test["roc_auc"]["value"], converters, len(labels) - converters),
+    }
+
+
+def _baseline(columns: Sequence[str], known: pd.DataFrame, later: pd.DataFrame) -> evaluate.Numbers:
+    """Return the forecast of a plain logistic regression on a few features; on one, it ranks as the feature does."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    numbers = SimpleImputer(strategy="median", keep_empty_features=True)
+    model = make_pipeline(candidates.columns(known[list(columns)], numbers), StandardScaler(), LogisticRegression())
+    model.fit(known[list(columns)], known["label"])
+    found: evaluate.Numbers = model.predict_proba(later[list(columns)])[:, 1]
+    return found
+
+
+def _importance(model: ClassifierMixin, later: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
+    """Return what ROC-AUC loses when a feature of the test set is shuffled (`value`, `low`, `high`), largest first.
+
+    Of each outcome at most `WITNESSES` people are asked; the interval says what that costs.
+    """
+    draw = np.random.default_rng(seed)
+    sample = later.iloc[_witnesses(later["label"].to_numpy(), draw)]
+    labels, inputs = sample["label"].to_numpy(float), inputs_of(sample)
+    whole = evaluate.placements(labels, probability(model, sample))
+    orders = [draw.permutation(len(inputs)) for _ in range(SHUFFLES)]
+    found = []
+    for name in inputs.columns:
+        mixed = [inputs.assign(**{name: inputs[name].take(order).array}) for order in orders]
+        shuffled = np.mean([evaluate.placements(labels, probability(model, frame)) for frame in mixed], axis=0)
+        found.append({"feature": name, **evaluate.loss(labels, whole, shuffled)})
+    return sorted(found, key=lambda one: -one["value"])
+
+
+def _witnesses(labels: NDArray[Any], draw: np.random.Generator) -> Rows:
+    """Return the rows of at most `WITNESSES` people of each outcome, in their order."""
+    sides = [np.flatnonzero(labels == outcome) for outcome in (0, 1)]
+    chosen = [side if len(side) <= WITNESSES else draw.choice(side, WITNESSES, replace=False) for side in sides]
+    return np.sort(np.concatenate(chosen))
