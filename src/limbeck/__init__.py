@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from limbeck.housekeeping import clean
     from limbeck.platform import Platform
     from limbeck.settings import Settings
+    from limbeck.workflow.champion import promote
     from limbeck.workflow.definition import Definition
     from limbeck.workflow.explain import explain
     from limbeck.workflow.run import run, steps
@@ -34,6 +35,7 @@ __all__ = [
     "clean",
     "connect",
     "explain",
+    "promote",
     "run",
     "steps",
     "truth",
@@ -47,6 +49,7 @@ _HOMES = {
     "Settings": "limbeck.settings",
     "clean": "limbeck.housekeeping",
     "explain": "limbeck.workflow.explain",
+    "promote": "limbeck.workflow.champion",
     "run": "limbeck.workflow.run",
     "steps": "limbeck.workflow.run",
     "truth": "limbeck.workflow.truth",

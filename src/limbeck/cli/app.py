@@ -135,6 +135,20 @@ def truth(
 
 
 @app.command()
+def promote(
+    definition: DefinitionFile,
+    version: Annotated[str | None, typer.Argument(help="A version; the challenger if not given.")] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a version of the model the champion by hand: the one that scores from now on."""
+    from limbeck.cli import models
+
+    output.choose(json)
+    models.promote(definition, version, home)
+
+
+@app.command()
 def connect(
     home: HomeOption = None,
     config: ConfigOption = None,

@@ -67,8 +67,14 @@ def _export(run: Run) -> dict[str, Any]:
 
 
 def _train(run: Run) -> dict[str, Any]:
-    kept = run.model
-    model = {"name": kept.name, "version": kept.version, "run_id": kept.run_id, "kind": kept.evaluation["champion"]}
+    kept, verdict = run.model, run.trained.verdict
+    model = {
+        "name": kept.name,
+        "version": kept.version,
+        "run_id": kept.run_id,
+        "kind": kept.evaluation["champion"],
+        "verdict": verdict.told if verdict else "",
+    }
     return {"model": model, **{k: kept.evaluation[k] for k in ("test", "baselines", "candidates", "base_rate")}}
 
 
@@ -153,7 +159,7 @@ def _model_text(value: Mapping[str, Any]) -> str:
         found = value["test"][measure]
         others = ", ".join(f"{name} {baselines[name][measure]['value']:.3f}" for name in baselines)
         lines.append(f"{told:>14}  {found['value']:.3f}  ({found['low']:.3f} to {found['high']:.3f})   {others}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *filter(None, [model["verdict"]])])
 
 
 def _summary_text(value: Mapping[str, Any]) -> str:
