@@ -249,13 +249,13 @@ def reading(home: Path) -> tuple[float, float]:
     from limbeck.query.plans import PLANS
     from limbeck.query.session import SqlSession
 
-    service, lake, _, sandbox, _ = _open(home, 1024)
+    service, lake, registry, sandbox, _ = _open(home, 1024)
     found: dict[bool, list[float]] = {True: [], False: []}
     for number in range(9):
         text = f"{aep()} LIMIT {number}"
         for new in (True, False):
             start = time.perf_counter()
-            catalogue = SessionCatalogue(lake, service.objects, sandbox, SqlSession())
+            catalogue = SessionCatalogue(lake, registry, service.objects, sandbox, SqlSession())
             PLANS.plan(text, lambda text=text: parse(text), catalogue)
             found[new].append((time.perf_counter() - start) * 1000)
     return statistics.median(found[True]), statistics.median(found[False])

@@ -33,6 +33,7 @@ CUTOFF = datetime(2026, 4, 20)
 def people(seed: int, count: int = 800) -> pd.DataFrame:
     draw = np.random.default_rng(seed)
     frame = pd.DataFrame({"visits": draw.normal(size=count), "spend": draw.normal(size=count)})
+    frame["age"] = draw.integers(18, 90, count)
     frame["label"] = (draw.random(count) < 1 / (1 + np.exp(-frame["visits"]))).astype(int)
     return frame
 
@@ -54,7 +55,7 @@ def models() -> dict[str, Pipeline]:
 def test_set(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     path, frame = tmp_path_factory.mktemp("sets") / "test.parquet", people(3)
     keys = {"entity_id": [f"p{n}" for n in range(len(frame))], "cutoff": [CUTOFF] * len(frame)}
-    pq.write_table(pa.table({**keys, **{name: frame[name].to_numpy() for name in (*FEATURES, "label")}}), path)
+    pq.write_table(pa.table({**keys, **{name: frame[name].to_numpy() for name in (*FEATURES, "age", "label")}}), path)
     return [path]
 
 
@@ -155,7 +156,14 @@ def test_a_champion_that_cannot_answer_makes_way(
     assert f"version 1, the champion before, cannot score these people any more, as {told}" in verdict.told
     assert tracking.champion(name).version == "2"
 
-    first = tracking.find(name, "k1")  # back to the definition of before
+
+def test_back_to_a_definition_of_before_its_version_is_champion_again(
+    tracking: Tracking, name: str, models: dict[str, Pipeline], test_set: list[Path]
+) -> None:
+    other = {**ASKED, "goal": "returns"}
+    judged(tracking, keep(tracking, name, "k1", models["true"]), test_set)
+    judged(tracking, keep(tracking, name, "k2", models["true"], other), test_set, other)
+    first = tracking.find(name, "k1")
     assert first is not None
     assert champion.standing(tracking, first, ASKED) is None
     assert judged(tracking, first, test_set).promoted

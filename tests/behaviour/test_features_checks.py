@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,6 +21,8 @@ from limbeck.workflow.checks import conditions_named
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import training_set
 from limbeck.workflow.featurize import SETS, FeatureSet, when
+from limbeck.workflow.local import write_in_order
+from limbeck.workflow.question import Span
 from limbeck.workflow.run import Run
 from tests import shop
 from tests.platforms import as_aep, embedded
@@ -97,7 +104,7 @@ def sets(aep: Client, definition: Definition, tables: dict[str, str], key: str, 
     found = {}
     for name in SETS:
         dataset = featurize.compute(aep, definition, tables, name, key)
-        files = export.export(aep, dataset, "shop", folder / f"{name}-{key}")
+        files = export.export(aep, dataset, "shop", folder / f"{name}-{key}", definition.row_columns)
         found[name] = featurize.describe(name, dataset, files)
     return found
 
@@ -128,9 +135,37 @@ def test_a_set_that_exists_is_not_computed_again(
     again = featurize.compute(aep, definition, tables, "test", "k2")
     assert (again.id, again.version) == (first.id, first.version)
 
-    files = export.export(aep, first, "shop", tmp_path / "test")
-    assert export.export(aep, first, "shop", tmp_path / "test") == files
-    assert [p.name for p in tmp_path.iterdir()] == ["test"]
+    order = definition.row_columns
+    files = export.export(aep, first, "shop", tmp_path / "test", order)
+    assert export.export(aep, first, "shop", tmp_path / "test", order) == files
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")] == ["test", "test/part-00000.parquet"]
+
+
+def test_a_scoring_set_computed_anew_is_the_same_file(aep: Client, folder: Path, tmp_path: Path) -> None:
+    files = []
+    for train in ("[2026-02-01, 2026-03-01]", "[2026-02-15]"):
+        run = Run(define(folder, train=train), aep, tmp_path / "home")
+        with run.working(yes_production=True):
+            files.append(run.features["score"].files)
+    (once,), (again,) = files
+    assert once != again
+    assert once.read_bytes() == again.read_bytes()
+    rows = [row["entity_id"] for row in pq.read_table(once).to_pylist()]
+    assert rows == sorted(rows)
+
+
+def test_rows_in_another_order_and_in_more_files_are_the_same_file(tmp_path: Path) -> None:
+    rows = [{"who": f"c{n % 60_000:05d}", "at": n // 60_000, "value": n * 0.5} for n in range(150_000)]
+    random.Random(1).shuffle(rows)
+    whole = pa.Table.from_pylist(rows)
+    for name, parts in {"one": [whole], "three": [whole[90_000:], whole[:50_000], whole[50_000:90_000]]}.items():
+        (tmp_path / name).mkdir()
+        for n, part in enumerate(parts):
+            pq.write_table(part, tmp_path / name / f"{n}.parquet")
+        write_in_order(sorted((tmp_path / name).iterdir()), ("who", "at"), tmp_path / f"{name}.parquet")
+    found = pq.read_table(tmp_path / "one.parquet")
+    assert found.to_pylist() == sorted(rows, key=lambda row: (row["who"], row["at"]))
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "three.parquet").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -270,6 +305,94 @@ def test_sets_of_a_dataset_that_grows_are_refreshed(
         changed = [(a["entity_id"], a["spend"] - b["spend"]) for a, b in zip(found, old, strict=True) if a != b]
         assert {who for who, _ in changed} == {"c0007"}
         assert all(more == pytest.approx(5.0) for _, more in changed)
+
+
+# -- what came of a past cutoff -----------------------------------------------------------------------------------
+
+
+def rows_of(found: FeatureSet) -> list[dict[str, Any]]:
+    (file,) = found.files
+    rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
+    return rows
+
+
+def test_a_monitoring_set_is_what_was_scored_with_what_came_of_it(aep: Client, folder: Path, tmp_path: Path) -> None:
+    run = Run(define(folder), aep, tmp_path / "home")
+    scored = Run(define(folder, test="2026-04-01", score="2026-04-15"), aep, tmp_path / "home")
+    with run.working(yes_production=True):
+        found = run.monitoring(datetime(2026, 4, 15))
+        assert run.monitoring(datetime(2026, 4, 15, 2, tzinfo=ZoneInfo("Europe/Berlin"))) == found
+        with pytest.raises(InvalidInput, match="look back to is 2026-05-31, after which nothing happened"):
+            run.monitoring()
+        with pytest.raises(InvalidInput, match="look back to is 2026-05-20: its label is known on 2026-06-03 only"):
+            run.monitoring(datetime(2026, 5, 20))
+        with pytest.raises(InvalidInput, match="look back to is 2025-12-31, before which nothing happened"):
+            run.monitoring(datetime(2025, 12, 31))
+        with pytest.raises(InvalidInput, match="a single moment, for persons are asked about"):
+            run.monitoring(Span(datetime(2026, 4, 1), datetime(2026, 4, 15)))
+    with scored.working(yes_production=True):
+        then = rows_of(scored.features["score"])
+
+    known = rows_of(found)
+    with run.working(yes_production=True):
+        assert found.files[0].read_bytes() == run.features["test"].files[0].read_bytes()
+    assert [{name: value for name, value in row.items() if name != "label"} for row in known] == then
+    assert 0 < (found.positives or 0) < found.rows == len(then)
+
+
+PAIRED = DEFINITION.replace(
+    'dataset = "shop events"\nfiles.log = "events.parquet"\n',
+    """dataset = "shop offers"
+files.log = "events.parquet"
+sql = \"\"\"select *, right(number, 1) as item, case when true then log.at + interval 20 day end as ends
+    from log\"\"\"
+""",
+).replace('kind = "eventType"\n', 'kind = "eventType"\nitem = "{tenant}.item"\nends = "{tenant}.ends"\n')
+PAIRED = (
+    PAIRED[: PAIRED.index("[goal]")]
+    + """[entity]
+pair = "item"
+where = "kind = 'view'"
+
+[goal]
+event = "kind = 'purchase'"
+until = "ends"
+
+[cutoffs]
+train = { from = 2026-02-01, until = UNTIL }
+test = { from = 2026-04-01, until = LAST }
+score = { from = 2026-05-01, until = 2026-06-01 }
+
+[features]
+views = { count = true, where = "kind = 'view'" }
+"""
+)
+
+
+def test_the_ends_of_pairs_are_known_when_the_test_begins(aep: Client, folder: Path, tmp_path: Path) -> None:
+    path = folder / "offers.toml"
+
+    def run(until: str, last: str, text: str = PAIRED) -> Run:
+        path.write_text(text.replace("UNTIL", until).replace("LAST", last))
+        return Run(Definition.load(path), aep, tmp_path / "home")
+
+    def refused(asked: Run, told: str) -> None:
+        with asked.working(yes_production=True), pytest.raises(InvalidInput, match=told):
+            asked.feature_tables
+
+    refused(run("2026-03-20", "2026-04-10"), r"cutoffs.train: the label of \d+ of its \d+ pairs, .* 2026-04-01; let")
+    refused(
+        run("2026-03-10", "2026-05-20"), r"cutoffs.test: the label of \d+ of its .* not known yet: the events reach"
+    )
+    whole = run("2026-03-10", "2026-04-10")
+    with whole.working(yes_production=True):
+        assert set(whole.feature_tables) == set(SETS)
+        found = whole.monitoring(Span(datetime(2026, 4, 1), datetime(2026, 4, 10)))
+        assert rows_of(found) == rows_of(whole.features["test"])
+        with pytest.raises(InvalidInput, match=r"look back to: the label of .* is not known yet"):
+            whole.monitoring(Span(datetime(2026, 4, 20), datetime(2026, 5, 20)))
+    text = PAIRED.replace("case when true then", "case when log.at < timestamp '2026-02-20' then")
+    refused(run("2026-03-10", "2026-04-10", text), r"goal.until is 'ends', which is missing in the .* pairs of cutoffs")
 
 
 def test_what_explain_prints_runs_over_the_wire(folder: Path, tmp_path: Path) -> None:

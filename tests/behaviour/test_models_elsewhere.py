@@ -88,6 +88,7 @@ def test_what_a_model_takes_to_be_loaded_is_pinned(saved: dict[str, list[list[fl
         assert ("lightgbm" in names) == path.name.startswith("lightgbm")
 
 
+@pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
 def test_every_model_is_a_function_of_spark(
     saved: dict[str, list[list[float]]], asked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

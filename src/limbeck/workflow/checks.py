@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
 from limbeck.client import Client
 from limbeck.errors import DefinitionError, InvalidInput, SqlError
 from limbeck.workflow.definition import RESERVED_COLUMNS, Definition
 from limbeck.workflow.families import AGGREGATES, Feature
-from limbeck.workflow.features import Tables, events
-from limbeck.workflow.featurize import SETS, FeatureSet, when
+from limbeck.workflow.features import Tables, ends, events
+from limbeck.workflow.featurize import MONITOR, SETS, FeatureSet, when
 from limbeck.workflow.question import Span
 
 if TYPE_CHECKING:
@@ -64,6 +64,27 @@ def conditions_named(client: Client, definition: Definition, tables: Tables) -> 
 
 def check(client: Client, definition: Definition, tables: Tables) -> None:
     """Raise `InvalidInput` if a cutoff or a window lies outside the events, or nobody reaches the goal."""
+    first, last = _span(client, definition, tables)
+    for name in SETS:
+        _check_cutoffs(definition, name, first, last)
+    _check_windows(definition, first)
+    if definition.goal.until:
+        begin = definition.cutoffs.test
+        told = f"when the test begins on {begin:%Y-%m-%d}; let cutoffs.train.until be earlier"
+        _check_ends(client, definition, tables, "train", begin, told)
+        _check_ends(client, definition, tables, "test", _end_of_day(last), f"yet: {_reach(first, last)}")
+
+
+def check_outcome(client: Client, definition: Definition, tables: Tables) -> None:
+    """Raise `InvalidInput` if what came of the scoring cutoff is not known yet, or nothing was known at it."""
+    first, last = _span(client, definition, tables)
+    _check_cutoffs(definition, MONITOR, first, last)
+    if definition.goal.until:
+        _check_ends(client, definition, tables, MONITOR, _end_of_day(last), f"yet: {_reach(first, last)}")
+
+
+def _span(client: Client, definition: Definition, tables: Tables) -> tuple[datetime, datetime]:
+    """Return the times of the first and of the last event, among which some reach the goal."""
     relation = events(definition, tables, client.tenant)
     goal = f"count(CASE WHEN {definition.goal.event} THEN 1 END)"
     asked = (
@@ -74,32 +95,59 @@ def check(client: Client, definition: Definition, tables: Tables) -> None:
         raise InvalidInput("the event datasets are empty; there is nothing to learn from")
     if found["goals"] == 0:
         raise InvalidInput(f"no event satisfies goal.event, {definition.goal.event!r}: nobody ever reaches the goal")
-    _check_cutoffs(definition, found["first"], found["last"])
-    _check_windows(definition, found["first"])
+    return found["first"], found["last"]
 
 
-def _check_cutoffs(definition: Definition, first: datetime, last: datetime) -> None:
-    span = f"the events reach from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
-    for name, cutoff in _cutoffs(definition):
-        until = definition.label_end(cutoff)
+def _reach(first: datetime, last: datetime) -> str:
+    return f"the events reach from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
+
+
+def _end_of_day(moment: datetime) -> datetime:
+    return datetime.combine(moment, time.max)
+
+
+def _place(name: str) -> str:
+    return "the cutoff to look back to" if name == MONITOR else f"cutoffs.{name}"
+
+
+def _check_cutoffs(definition: Definition, name: str, first: datetime, last: datetime) -> None:
+    reach = _reach(first, last)
+    for cutoff in _cutoffs(definition, name):
+        until, place = definition.label_end(cutoff), f"{_place(name)} is {cutoff:%Y-%m-%d}"
         if cutoff <= first:
-            raise InvalidInput(f"cutoffs.{name} is {cutoff:%Y-%m-%d}, before which nothing happened: {span}")
+            raise InvalidInput(f"{place}, before which nothing happened: {reach}")
         if cutoff > last and name != "score":
-            raise InvalidInput(f"cutoffs.{name} is {cutoff:%Y-%m-%d}, after which nothing happened: {span}")
+            raise InvalidInput(f"{place}, after which nothing happened: {reach}")
         if until is not None and until.date() > last.date() and name != "score":
-            told = f"its label is known on {until:%Y-%m-%d} only, and {span}"
-            raise InvalidInput(f"cutoffs.{name} is {cutoff:%Y-%m-%d}: {told}")
+            raise InvalidInput(f"{place}: its label is known on {until:%Y-%m-%d} only, and {reach}")
 
 
-def _cutoffs(definition: Definition) -> Iterator[tuple[str, datetime]]:
-    """Yield each cutoff of each set; of pairs, the last moment of their span."""
-    for name in SETS:
-        asked = when(definition, name)
-        yield from ((name, moment) for moment in ([asked.until] if isinstance(asked, Span) else asked))
+def _cutoffs(definition: Definition, name: str) -> Sequence[datetime]:
+    """Return each cutoff of a set; of pairs, the last moment of their span."""
+    asked = when(definition, name)
+    return [asked.until] if isinstance(asked, Span) else asked
+
+
+def _check_ends(client: Client, definition: Definition, tables: Tables, name: str, by: datetime, told: str) -> None:
+    """Refuse pairs of a set of which it is not told when the goal's time is over, or not known *by* then what came."""
+    asked = when(definition, name)
+    assert isinstance(asked, Span)  # only pairs have ends of their own
+    (found,) = client.sql(ends(definition, tables, client.tenant, asked, by)).table().to_pylist()
+    until, pairs = definition.goal.until, found["pairs"]
+    if found["untold"]:
+        raise InvalidInput(
+            f"goal.until is {until!r}, which is missing in the event that pairs {found['untold']:,} of the {pairs:,} "
+            f"pairs of {_place(name)}; leave such events out of entity.where"
+        )
+    if found["open"]:
+        raise InvalidInput(
+            f"{_place(name)}: the label of {found['open']:,} of its {pairs:,} pairs, the last one on "
+            f"{found['last']:%Y-%m-%d}, is not known {told}"
+        )
 
 
 def _check_windows(definition: Definition, first: datetime) -> None:
-    latest = max(moment for _, moment in _cutoffs(definition))
+    latest = max(moment for name in SETS for moment in _cutoffs(definition, name))
     for feature in definition.features:
         if feature.window is None:
             continue

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from limbeck.client import Client, Dataset
 from limbeck.errors import Internal, LimbeckError
+from limbeck.workflow.local import write_in_order
 from limbeck.workflow.whole import whole_folder
 
 
-def export(client: Client, dataset: Dataset, path: str, folder: Path) -> tuple[Path, ...]:
-    """Return the files of *dataset* in *folder*, all of them: exported and fetched now if they are not there.
+def export(client: Client, dataset: Dataset, path: str, folder: Path, order: Sequence[str]) -> tuple[Path, ...]:
+    """Return the file of *dataset* in *folder*: exported, fetched and put in order now if it is not there.
+
+    Rows are in the *order* of columns whose values tell them apart, so the same rows are the same bytes.
 
     The export lies in the landing zone under `{path}/{dataset id}/exportTime=…`; it is made by a dataflow of its own.
     The table of a feature set never changes, so an export that is there already is as good as a new one.
@@ -27,7 +32,10 @@ def export(client: Client, dataset: Dataset, path: str, folder: Path) -> tuple[P
         if not exports:
             raise Internal(f"the export of {dataset.table} ended, but the landing zone lists none")
         with whole_folder(folder) as beside:
-            zone.download(max(exports), beside)
+            loose = beside / "loose"
+            zone.download(max(exports), loose)
+            write_in_order(sorted(loose.glob("*.parquet")), order, beside / "part-00000.parquet")
+            shutil.rmtree(loose)
     return tuple(sorted(folder.glob("*.parquet")))
 
 

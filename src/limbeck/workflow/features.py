@@ -106,6 +106,22 @@ def events(definition: Definition, tables: Tables, tenant: str) -> str:
     )
 
 
+def ends(definition: Definition, tables: Tables, tenant: str, span: Span, by: datetime) -> str:
+    """Return the SELECT of how many `pairs` a span has, and when their goals' time is over.
+
+    Of how many pairs it is `untold`, of how many it is later than *by* (`open`), and the `last` of these times.
+    """
+    steps = _Steps(definition, tables, tenant, span, labelled=True, drawn=False, earlier=None).parts()
+    counts = {
+        "pairs": "count(1)",
+        "untold": "count(CASE WHEN label_end IS NULL THEN 1 END)",
+        "open": f"count(CASE WHEN label_end > {literal(by)} THEN 1 END)",
+        "last": "max(label_end)",
+    }
+    needed = ", ".join(f"{name} AS ({INDENT}{steps[name]}\n)" for name in ("events", "pairs"))
+    return f"WITH {needed}\nSELECT {', '.join(f'{text} AS {quoted(name)}' for name, text in counts.items())} FROM pairs"
+
+
 def _events_of(source: Source, names: Sequence[str], table: str, tenant: str, *, arrival: bool) -> str:
     mine = {c.name: field(c, tenant) for c in source.columns}
     time = _time(source, tenant)

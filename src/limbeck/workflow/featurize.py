@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from limbeck.client import Client, Dataset
-from limbeck.errors import DuplicateTable, Internal, SnapshotExpired
+from limbeck.errors import DuplicateTable, Internal, InvalidInput, SnapshotExpired
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import Earlier, Tables, When, training_set
 from limbeck.workflow.names import literal_text, quoted
+from limbeck.workflow.question import Span
 
 SETS = ("train", "test", "score")
+MONITOR = "monitor"
+"""The scoring set of a past cutoff, with the label that has come of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSet:
-    """One of `SETS`: the table it was computed into, and its rows here."""
+    """One of `SETS`, or `MONITOR`: the table it was computed into, and its rows here."""
 
     name: str
     dataset: Dataset
@@ -30,10 +34,34 @@ class FeatureSet:
 
 def when(definition: Definition, name: str) -> When:
     """Return the cutoffs of a set, or when its pairs were paired."""
-    found = definition.cutoffs
+    found, name = definition.cutoffs, "score" if name == MONITOR else name
     if found.spans is not None:
         return found.spans[name]
     return {"train": found.train, "test": (found.test,), "score": (found.score,)}[name]
+
+
+def scored_at(definition: Definition, moment: datetime | Span | None) -> Definition:
+    """Return *definition* with another scoring cutoff, in UTC unless it says; None leaves it as it is.
+
+    Of pairs it is the `Span` in which they were paired. Raise `InvalidInput` for a moment where pairs are asked about,
+    or a span where persons are.
+    """
+    if moment is None:
+        return definition
+    cutoffs = definition.cutoffs
+    if isinstance(moment, Span) != (cutoffs.spans is not None):
+        wanted = "a Span of when pairs were paired" if cutoffs.spans else "a single moment, for persons are asked about"
+        raise InvalidInput(f"the cutoff to look back to is {moment!r}; wanted is {wanted}")
+    if isinstance(moment, Span):
+        found = Span(_plain(moment.first), _plain(moment.until))
+        return replace(
+            definition, cutoffs=replace(cutoffs, score=found.first, spans={**(cutoffs.spans or {}), "score": found})
+        )
+    return replace(definition, cutoffs=replace(cutoffs, score=_plain(moment)))
+
+
+def _plain(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def table_name(definition: Definition, name: str, key: str) -> str:

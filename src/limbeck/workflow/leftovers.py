@@ -13,7 +13,9 @@ from limbeck.workflow.tracking import DATABASE
 
 KEY = "[0-9a-f]{12}"
 RESULT = re.compile(
-    rf"(train|test|score|synthetic)-{KEY}|(explore|audience|evaluation)-{KEY}\.json|scores-{KEY}\.parquet", re.ASCII
+    rf"(train|test|score|monitor|synthetic)-{KEY}|(explore|overview|audience|sets|evaluation|scores)-{KEY}\.json"
+    rf"|scores-{KEY}\.parquet",
+    re.ASCII,
 )
 """The names of results, each with its key."""
 

@@ -11,7 +11,8 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck.propensity import frames
+from limbeck.propensity import drift, frames
+from limbeck.propensity.fit import inputs_of, probability
 from limbeck.workflow import pictures
 from limbeck.workflow.definition import Definition
 
@@ -51,20 +52,21 @@ class Record:
 
 def record(
     definition: Definition,
+    model: Any,
     params: Mapping[str, Any],
     evaluation: Mapping[str, Any],
-    known: Sequence[Path],
+    files: tuple[Sequence[Path], Sequence[Path]],
     snapshots: Mapping[str, Mapping[str, Any]],
 ) -> Record:
-    """Return what is to be kept of a training of *definition* on the files *known*."""
-    frame = frames.read(known)
+    """Return what is to be kept of a *model* of *definition* that was trained and judged on *files*."""
+    known, later = map(frames.read, files)
     return Record(
         params,
         evaluation,
-        frame[frames.features_of(frame)],
+        inputs_of(known),
         question(definition),
         learnt_until(definition),
-        {},
+        drift.reference(known, probability(model, later)),
         definition.path.read_text(encoding="utf-8"),
         snapshots,
     )

@@ -11,8 +11,9 @@ def quoted(name: str) -> str:
 
 
 def literal(moment: datetime) -> str:
-    """Return a time as an SQL literal."""
-    return f"TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S}'"
+    """Return a time as an SQL literal, to the millisecond."""
+    shown = moment.isoformat(sep=" ", timespec="milliseconds" if moment.microsecond else "seconds")
+    return f"TIMESTAMP '{shown}'"
 
 
 def literal_text(value: str) -> str:

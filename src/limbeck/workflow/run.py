@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -41,11 +41,12 @@ from limbeck.workflow.campaign import ActivationPart, AudiencePart
 from limbeck.workflow.definition import Definition, Source
 from limbeck.workflow.explore import Exploration
 from limbeck.workflow.features import Earlier
-from limbeck.workflow.featurize import SETS, FeatureSet
+from limbeck.workflow.featurize import MONITOR, SETS, FeatureSet
 from limbeck.workflow.generate import Loaded
 from limbeck.workflow.ingest import Ingested
 from limbeck.workflow.keys import key
 from limbeck.workflow.overview import Overview
+from limbeck.workflow.question import Span
 from limbeck.workflow.tracking import Kept, Tracking
 from limbeck.workflow.whole import PART, sweep, whole, whole_folder
 
@@ -362,15 +363,36 @@ class Run:
     @cached_property
     def features(self) -> dict[str, FeatureSet]:
         """The training, the test and the scoring set, as files of the landing zone that were brought here."""
-        tables, path = self.feature_tables, f"limbeck/{self.definition.name}/features"
+        tables = self.feature_tables
         with self._step("export"):
             found = {}
             for name, dataset in tables.items():
-                files = export.export(self._client, dataset, path, self._result(f"{name}-{self.feature_key}"))
+                files = self._exported(name, dataset, self.feature_key)
                 crash.point("workflow.exported")
                 found[name] = featurize.describe(name, dataset, files)
             checks.check_sets(self._client, self.definition, self.tables, found)
             return found
+
+    def monitoring(self, cutoff: datetime | Span | None = None) -> FeatureSet:
+        """Return the set of a past scoring *cutoff*, as it was scored, with the label that has come of it since.
+
+        A cutoff without a zone is meant in UTC; of pairs it is the `Span` in which they were paired; None is the
+        definition's own. The columns are those of the test set. Raise `InvalidInput` if the goal's time is not over
+        in the data, or nothing was known at the cutoff.
+        """
+        asked = featurize.scored_at(self.definition, cutoff)
+        rules = {**asked.rules, "seed": 0, "cutoffs": [asked.cutoffs.zone, str(featurize.when(asked, MONITOR))]}
+        set_key = key("monitor", FEATURIZE, rules, self._inputs)
+        with self._step("featurize"), checks.conditions_named(self._client, asked, self.tables):
+            checks.check_outcome(self._client, asked, self.tables)
+            dataset = featurize.compute(self._client, asked, self.tables, MONITOR, set_key)
+        with self._step("export"):
+            return featurize.describe(MONITOR, dataset, self._exported(MONITOR, dataset, set_key))
+
+    def _exported(self, name: str, dataset: Dataset, set_key: str) -> tuple[Path, ...]:
+        path = f"limbeck/{self.definition.name}/features"
+        folder, order = self._result(f"{name}-{set_key}"), self.definition.row_columns
+        return export.export(self._client, dataset, path, folder, order)
 
     # -- steps 4 and 5 --------------------------------------------------------------------------------------------
 
@@ -435,7 +457,9 @@ class Run:
         train_files, test_files = features["train"].files, features["test"].files
         found = train(train_files, test_files, part, seed, self._progress.note, definition.label_end)
         params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
-        record = logged.record(definition, params, found.evaluation, train_files, self._snapshots())
+        record = logged.record(
+            definition, found.model, params, found.evaluation, (train_files, test_files), self._snapshots()
+        )
         return self._tracking.keep(definition.name, model_key, found.model, record)
 
     @cached_property
@@ -454,6 +478,9 @@ class Run:
 
                 score(features["score"].files, self.pipeline, kept.name, kept.version, path)
             crash.point("workflow.scored")
+            note = {"set": f"score-{self.feature_key}", "model": kept.name, "version": kept.version}
+            _write(path.with_suffix(".json"), json.dumps(note))
+            self._uses.add(path.with_suffix(".json").name)
             _write(self.output / SCORES, path.read_bytes())
             return self.output / SCORES
 

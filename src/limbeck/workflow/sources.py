@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from glob import glob, has_magic
 from importlib.util import find_spec
@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any
 from limbeck.errors import InvalidFile, InvalidInput, nearest
 from limbeck.workflow.definition import EVENT_TYPE, GENERATED, TIMESTAMP, Column, Source
 from limbeck.workflow.interruptible import interruptible
+from limbeck.workflow.local import BATCH_ROWS, engine, literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
 
 PACKAGE = "package:"
 TENANT = "{tenant}"
-BATCH_ROWS = 65_536
 PART_BATCHES = 8
-MEMORY = "512MiB"
 CHUNK = 1024 * 1024
 
 XDM_TYPES = {
@@ -158,16 +157,11 @@ def _opened(source: Source, files: Mapping[str, Sequence[Path]], folder: Path) -
     """Open an engine of our own in which `source_rows` stands for the rows of *source*."""
     import duckdb
 
-    with duckdb.connect(
-        ":memory:", config={"memory_limit": MEMORY, "temp_directory": str(folder / "spill")}
-    ) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        with suppress(duckdb.InvalidInputException):  # a notebook without widgets draws none, and cannot be told so
-            connection.execute("SET enable_progress_bar = false")
+    with engine(folder) as connection:
         try:
             for alias, paths in files.items():
-                connection.execute(f"CREATE VIEW {_quoted(alias)} AS {_reader(connection, source, paths)}")
-            rows = source.sql or f"SELECT * FROM {_quoted(next(iter(files)))}"
+                connection.execute(f"CREATE VIEW {quoted(alias)} AS {_reader(connection, source, paths)}")
+            rows = source.sql or f"SELECT * FROM {quoted(next(iter(files)))}"
             connection.execute(f"CREATE VIEW source_rows AS {rows}")
             yield connection
         except duckdb.OutOfMemoryException:
@@ -178,7 +172,7 @@ def _opened(source: Source, files: Mapping[str, Sequence[Path]], folder: Path) -
 
 
 def _reader(connection: duckdb.DuckDBPyConnection, source: Source, paths: Sequence[Path]) -> str:
-    names = f"[{', '.join(_literal(str(path)) for path in paths)}]"
+    names = f"[{', '.join(literal(str(path)) for path in paths)}]"
     match paths[0].suffix.lower():
         case ".parquet":
             return f"SELECT * FROM read_parquet({names}, union_by_name = true)"
@@ -195,7 +189,7 @@ def _csv_reader(connection: duckdb.DuckDBPyConnection, source: Source, names: st
     plain = f"SELECT * FROM read_csv({names}, union_by_name = true"
     header = {name for name, *_ in connection.execute(f"DESCRIBE {plain})").fetchall()}
     texts = [c.name for c in source.columns if c.identity and c.name in header]
-    types = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in texts)
+    types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in texts)
     return f"{plain}, types = {{{types}}})" if texts else f"{plain})"
 
 
@@ -242,8 +236,8 @@ def _at(column: Column, tenant: str) -> str:
 def _value(name: str, kind: str, *, lenient: bool = False) -> str:
     cast = "TRY_CAST" if lenient else "CAST"
     if kind == "date-time":
-        return f"CAST({cast}({_quoted(name)} AS TIMESTAMP) AS TIMESTAMP_MS)"
-    return f"{cast}({_quoted(name)} AS {DUCKDB_TYPES[kind]})"
+        return f"CAST({cast}({quoted(name)} AS TIMESTAMP) AS TIMESTAMP_MS)"
+    return f"{cast}({quoted(name)} AS {DUCKDB_TYPES[kind]})"
 
 
 def _select(source: Source, types: Mapping[str, str], tenant: str) -> str:
@@ -254,21 +248,21 @@ def _select(source: Source, types: Mapping[str, str], tenant: str) -> str:
         for step in around:
             place = place.setdefault(step, {})
         place[leaf] = _value(column.name, types[column.name])
-    return f"SELECT {', '.join(f'{_packed(v)} AS {_quoted(k)}' for k, v in tree.items())} FROM source_rows"
+    return f"SELECT {', '.join(f'{_packed(v)} AS {quoted(k)}' for k, v in tree.items())} FROM source_rows"
 
 
 def _row_id(source: Source) -> str:
     if source.key is not None:
-        return f"CAST({_quoted(source.key)} AS VARCHAR)"
+        return f"CAST({quoted(source.key)} AS VARCHAR)"
     if source.kind == "profile":
-        return f"CAST({_quoted(source.identity.name)} AS VARCHAR)"
-    return f"{_literal(source.dataset)} || '-' || row_number() OVER ()"
+        return f"CAST({quoted(source.identity.name)} AS VARCHAR)"
+    return f"{literal(source.dataset)} || '-' || row_number() OVER ()"
 
 
 def _packed(value: Any) -> str:
     if isinstance(value, str):
         return value
-    inner = ", ".join(f"{_quoted(k)} := {_packed(v)}" for k, v in value.items())
+    inner = ", ".join(f"{quoted(k)} := {_packed(v)}" for k, v in value.items())
     return f"struct_pack({inner})"
 
 
@@ -279,7 +273,7 @@ def _check(
     connection: duckdb.DuckDBPyConnection, source: Source, types: Mapping[str, str], present: Mapping[str, str]
 ) -> None:
     for column in source.columns:
-        name = _quoted(column.name)
+        name = quoted(column.name)
         if column.identity or column.name == source.key or column.path in (TIMESTAMP, EVENT_TYPE):
             _refuse_first(connection, source, column, f"{name} IS NULL", "is missing")
         if column.path == TIMESTAMP and present[column.name] not in ("DATE", "VARCHAR"):
@@ -300,14 +294,14 @@ def _refuse_first(
     connection: duckdb.DuckDBPyConnection, source: Source, column: Column, condition: str, told: str
 ) -> None:
     rows = "SELECT *, row_number() OVER () AS row_of_source FROM source_rows"
-    wanted = f"SELECT row_of_source, {_quoted(column.name)}::VARCHAR FROM ({rows}) WHERE {condition} LIMIT 1"
+    wanted = f"SELECT row_of_source, {quoted(column.name)}::VARCHAR FROM ({rows}) WHERE {condition} LIMIT 1"
     if found := connection.execute(wanted).fetchone():
         shown = "" if found[1] is None else f" {found[1]!r}"
         raise InvalidInput(f"{source.where}: row {found[0]}, column {column.name!r}:{shown} {told}")
 
 
 def _refuse_duplicates(connection: duckdb.DuckDBPyConnection, source: Source, name: str) -> None:
-    column = _quoted(name)
+    column = quoted(name)
     twice = f"SELECT {column}::VARCHAR, count(*) FROM source_rows GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
     if found := connection.execute(twice).fetchone():
         told = f"{found[0]!r} stands {found[1]} times, but a key stands once; make it unique in sql"
@@ -328,14 +322,6 @@ def _write(connection: duckdb.DuckDBPyConnection, select: str, folder: Path) -> 
             for batch in chain([first], islice(reader, PART_BATCHES - 1)):
                 writer.write_batch(batch)
     return files
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 # -- schema -------------------------------------------------------------------------------------------------------
