@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from limbeck.workflow.champion import promote
     from limbeck.workflow.definition import Definition
     from limbeck.workflow.explain import explain
+    from limbeck.workflow.monitor import monitor
     from limbeck.workflow.run import run, steps
     from limbeck.workflow.truth import truth
 
@@ -35,6 +36,7 @@ __all__ = [
     "clean",
     "connect",
     "explain",
+    "monitor",
     "promote",
     "run",
     "steps",
@@ -49,6 +51,7 @@ _HOMES = {
     "Settings": "limbeck.settings",
     "clean": "limbeck.housekeeping",
     "explain": "limbeck.workflow.explain",
+    "monitor": "limbeck.workflow.monitor",
     "promote": "limbeck.workflow.champion",
     "run": "limbeck.workflow.run",
     "steps": "limbeck.workflow.run",
