@@ -96,11 +96,11 @@ def test_forecasts_are_watched_until_their_outcomes_are_known(client: Client, fo
     assert outcome["expected"] == pytest.approx(scores["score"].sum())
     assert outcome["actual"] == came.loc[scores["entity_id"]].sum() > 0
     assert found["drift"]["people"] == {"before": training["entity_id"].nunique(), "now": len(scores)}
-    assert {one["feature"] for one in found["drift"]["features"]} == set(frames.features_of(training))
+    assert {one["feature"] for one in found["drift"]["features"]} == set(kept.question["features"])
     assert found["verdict"] in ("fine", "recalibrate", "retrain")
     page = Path(found["page"]).read_text()
     assert found["told"] in page
-    assert all(f"<td>{name}</td>" in page for name in frames.features_of(training))
+    assert all(f"<td>{name}</td>" in page for name in kept.question["features"])
 
 
 def test_newer_scores_are_compared_with_training_and_older_ones_with_outcomes(client: Client, folder: Path) -> None:
