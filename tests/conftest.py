@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from limbeck.store import Store
 
 ALL_REQUIRED = os.environ.get("LIMBECK_REQUIRE_ALL") == "1"
 """Whether this run judges a change: what it lacks fails it, and what it tries is the same each time."""
+
+MEMORY = Path("/dev/shm")
+"""A file system in memory, on Linux."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,9 +45,16 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    _lie_in_memory(config)
     hypothesis.settings.register_profile("repeatable", derandomize=True)
     if ALL_REQUIRED and config.getoption("--explore") is None:
         hypothesis.settings.load_profile("repeatable")
+
+
+def _lie_in_memory(config: pytest.Config) -> None:
+    """Have temporary folders in memory, where writing to the disk costs nothing, if there is much of it."""
+    if config.getoption("basetemp") is None and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 * 2**30:
+        os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

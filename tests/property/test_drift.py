@@ -118,7 +118,7 @@ def became(seed: int, count: int = 3000, spoil: Any = lambda p: p, truth: Any = 
     chances = 1 / (1 + np.exp(-draw.normal(-1.5, 1.3, count)))
     labels = (draw.random(count) < truth(chances)).astype(float)
     people = np.arange(count).astype(str)
-    return outcomes.compare(people, labels, spoil(chances), TEST, 40, 1)
+    return outcomes.compare(people, labels, spoil(chances), TEST)
 
 
 def test_forecasts_that_come_true_are_seldom_complained_of() -> None:
@@ -156,7 +156,7 @@ def test_expected_and_actual_add_up_over_the_tenths() -> None:
 
 def test_few_people_with_one_outcome_are_no_reason_for_anything() -> None:
     scores = np.full(12, 0.05)
-    found = outcomes.compare(np.arange(12).astype(str), np.zeros(12), scores, TEST, 50, 1)
+    found = outcomes.compare(np.arange(12).astype(str), np.zeros(12), scores, TEST)
     assert (found["actual"], found["roc_auc"]["now"]) == (0.0, None)
     assert outcomes.verdict(NOTHING, found, [])["verdict"] == "fine"
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck import ids
-from limbeck.engine import Engine
+from limbeck.engine import Engine, Interrupt
 from limbeck.errors import LimbeckError, RowsRejected
 from limbeck.ingest import InputFormat, StagedFile, convert
 from limbeck.ingest.formats import strict
@@ -83,7 +83,7 @@ def is_plain(engine: Engine, folder: Path, content: bytes, schema: Schema) -> bo
     path.write_bytes(content)
     found = strict.plain([StagedFile("rows", path)], InputFormat("json"), schema.type)
     with engine.session(files=[str(path)]) as session:
-        return found is not None and found.rows(session) is not None
+        return found is not None and found.rows(session, Interrupt()) is not None
 
 
 @settings(examples, max_examples=60)
@@ -178,7 +178,8 @@ def test_the_reader_may_cut_its_message_inside_a_character(engine: Engine, folde
     [
         b"[]", b" [ ]\n", b"[" + plain().encode(), b"[" + plain().encode() + b",]", plain().encode() + b"\n\n \n",
         b"\xef\xbb\xbf" + plain().encode(), b'{"_id": "\xff"}', b'[{"_id": "\xff"}]', b"{}", b"{}\r{}", b"[{}]\n[{}]",
-        b"{}\n[{}]\n{}", b"[{}]]", b"[{}] {}",
+        b"{}\n[{}]\n{}", b"[{}]]", b"[{}] {}", plain().encode() + b" " + plain().encode(), plain().encode() * 2,
+        plain().replace(",", ",\n").encode(), plain().encode() + b",\n" + plain().encode(),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("multi_line", [False, True])
@@ -187,3 +188,19 @@ def test_files_of_odd_layouts_are_read_alike(engine: Engine, folder: Path, conte
     found = outcome(engine, folder, content, InputFormat("json", multi_line=multi_line), schema)
     with slowly():
         assert found == outcome(engine, folder, content, InputFormat("json", multi_line=multi_line), schema)
+
+
+@pytest.mark.parametrize("layout", ["{}", "[{}]"])
+def test_what_the_quick_way_has_written_goes_when_the_last_row_is_odd(
+    engine: Engine, tmp_path: Path, layout: str
+) -> None:
+    rows = [*[plain()] * 3000, plain(web='{"hits": "3.0"}')]
+    content = layout.format(("," if layout == "[{}]" else "\n").join(rows))
+    source, folder = tmp_path / "rows", tmp_path / "out"
+    source.write_text(content)
+    folder.mkdir()
+    schema = Schema("x", "1.0", "X", "x", "record", PLAIN)
+    made = convert(engine, [StagedFile("rows", source)], InputFormat("json"), schema, folder)
+    assert made.rows == len(rows)
+    assert sorted(folder.iterdir()) == sorted(made.paths)
+    assert pq.read_table(made.paths[0])["web"].to_pylist()[-1] == {"hits": 3, "share": None}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from limbeck.propensity.evaluate import draws
+from limbeck.propensity.intervals import Resamples
 from limbeck.propensity.promotion import compare
 
 Numbers = np.ndarray
@@ -25,7 +25,7 @@ def forecasts(seed: int, count: int, noise: tuple[float, float]) -> tuple[Number
 def test_gains_and_their_intervals_are_those_of_a_bootstrap_by_hand(seed: int) -> None:
     people, labels, (old, new) = forecasts(seed, 300, (0.8, 0.3))
     found = compare(people, labels, old, new, 40, seed)
-    drawn = [weights.astype(int) for weights in draws(people, labels, 40, seed)]
+    drawn = [weights.astype(int) for block in Resamples(people, labels, 40, seed).blocks() for weights in block]
 
     def gains(rows: Numbers) -> tuple[float, float]:
         outcomes = labels[rows]

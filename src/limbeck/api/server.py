@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import os
 import shutil
 import signal
@@ -18,6 +20,53 @@ from limbeck.api.limits import HEAD_BYTES, JsonProtocol
 from limbeck.errors import InvalidInput
 from limbeck.platform import Platform
 
+GRACE_S = 10.0
+"""How long what is in hand may take when the server is to end."""
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, which ends as soon as nothing is in hand: by itself it looks ten times a second for a reason to end, and
+    again for the end of each connection.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def end(self) -> None:
+        """Answer what is in hand, and end; may be called from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(self._told.set)
+
+    async def main_loop(self) -> None:
+        """Go on until there is a reason to end."""
+        self._loop = asyncio.get_running_loop()
+        ticks = itertools.count()
+        while not await self.on_tick(next(ticks)):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), 0.1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take nobody in, answer what is in hand, and close all."""
+        state = self.server_state
+        for server in self.servers:
+            server.close()
+        for bound in sockets or []:
+            bound.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_S):
+                while (state.connections or state.tasks) and not self.force_exit:
+                    await asyncio.sleep(0.005)
+                for server in self.servers:
+                    await server.wait_closed()
+        for task in state.tasks:
+            task.cancel(f"not done {GRACE_S:g} seconds after the server was to end")
+
 
 def _config(platform: Platform, pg: tuple[str, int] | None = None, http: str | None = None) -> uvicorn.Config:
     return uvicorn.Config(
@@ -27,7 +76,6 @@ def _config(platform: Platform, pg: tuple[str, int] | None = None, http: str | N
         log_config=None,
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=10,
     )
 
 
@@ -42,7 +90,7 @@ class ThreadServer:
         http: str | None = None,
     ) -> None:
         self._bound = bound
-        self._server = uvicorn.Server(_config(platform, pg, http))
+        self._server = _Server(_config(platform, pg, http))
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [bound]}, name="limbeck-http", daemon=True
         )
@@ -50,7 +98,7 @@ class ThreadServer:
 
     def stop(self) -> None:
         """Answer what is in hand, then close the socket."""
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join()
         self._bound.close()
 
@@ -111,4 +159,4 @@ def serve(platform: Platform, bound: socket.socket, pg: tuple[str, int] | None =
 
     signal.signal(signal.SIGTERM, interrupt)  # uvicorn ends in order, and then raises again what it was told to end by
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(_config(platform, pg, url_of(bound))).run(sockets=[bound])
+        _Server(_config(platform, pg, url_of(bound))).run(sockets=[bound])

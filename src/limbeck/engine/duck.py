@@ -160,6 +160,12 @@ class Session:
         self._ordered = ordered
         self._interrupt = interrupt or Interrupt()
 
+    @contextmanager
+    def beside(self) -> Iterator[Session]:
+        """Open a second session on the same instance, for another thread; let it end before this one."""
+        with self._connection.cursor() as connection:
+            yield Session(connection, self._folder, self._timeout, self._ordered, self._interrupt)
+
     def reader(self, sql: str, rows: int = 8192) -> pa.RecordBatchReader:
         """Run one SELECT and stream its rows in batches of about *rows*; read them before the session ends."""
         _check_select(self._connection, sql)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -12,9 +13,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from limbeck import clock, ids
-from limbeck.engine import Engine, Session
+from limbeck.engine import Engine, Interrupt, Session
 from limbeck.engine.sql import literal, quoted
-from limbeck.errors import InvalidFile, SqlError
+from limbeck.errors import InvalidFile, LimbeckError, SqlError
 from limbeck.ingest.aside import Aside, set_aside
 from limbeck.ingest.columns import member
 from limbeck.ingest.formats import InputFormat, Reading, StagedFile, calculated, csv, json, mapped, parquet, strict
@@ -150,15 +151,26 @@ def _converted(engine: Engine, reading: Reading, wanted: Object, folder: Path) -
 
 
 def _quickly(engine: Engine, plain: strict.Plain, wanted: Object, folder: Path) -> Converted | None:
-    """Return the same by the engine's own reader; None if a row is odd or breaks a rule."""
-    with engine.session(files=[str(f.path) for f in plain.reading.files], ordered=True) as session:
+    """Return the same by the engine's own reader; None if a row is odd or breaks a rule.
+
+    Rows are looked at beside it, by a thread of its own. Whichever finds something ends the other, and what is written
+    until then goes with the session.
+    """
+    interrupt = Interrupt()
+    with (
+        engine.session(files=[str(f.path) for f in plain.reading.files], ordered=True, interrupt=interrupt) as session,
+        session.beside() as other,
+        ThreadPoolExecutor(1, "limbeck-strict") as pool,
+    ):
+        looked_at = pool.submit(plain.rows, other, interrupt)
         try:
-            rows = plain.rows(session)
-            made = [] if rows is None else _written(session, plain.reading, wanted, folder)
-        except SqlError:
+            made = session.write_parquet(_good(plain.reading, wanted))
+            count = sum(pq.read_metadata(path).num_rows for path in made)
+            return Converted([_moved(path, folder) for path in made], count) if looked_at.result() == count else None
+        except LimbeckError:
             return None
-    count = sum(pq.read_metadata(path).num_rows for path in made)
-    return Converted(made, count) if count == rows else None
+        finally:
+            interrupt.now()
 
 
 def _fitting(engine: Engine, reading: Reading, wanted: Object, folder: Path) -> list[Path]:
@@ -172,9 +184,13 @@ def _fitting(engine: Engine, reading: Reading, wanted: Object, folder: Path) -> 
 
 
 def _written(session: Session, reading: Reading, wanted: Object, folder: Path, where: str = "") -> list[Path]:
+    return [_moved(path, folder) for path in session.write_parquet(_good(reading, wanted, where))]
+
+
+def _good(reading: Reading, wanted: Object, where: str = "") -> str:
+    """Return the SELECT of the columns that data files have, of rows *where* something holds; of all, if nothing."""
     columns = ", ".join(f"{member('good', f.name)} AS {quoted(f.name)}" for f in wanted.fields)
-    made = session.write_parquet(f"SELECT {columns} FROM ({reading.sql}) WHERE {where or _stop(reading, wanted)}")
-    return [_moved(path, folder) for path in made]
+    return f"SELECT {columns} FROM ({reading.sql}) WHERE {where or _stop(reading, wanted)}"
 
 
 def _kept(session: Session, reading: Reading, wanted: Object, folder: Path) -> list[Path]:

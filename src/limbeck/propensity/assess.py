@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.propensity import candidates, evaluate, small
+from limbeck.propensity import candidates, evaluate, groups, small
 from limbeck.propensity.fit import inputs_of, probability
 from limbeck.propensity.splits import Rows
 
@@ -22,6 +22,11 @@ SHUFFLES = 3
 WITNESSES = 3000
 """People of each outcome, at most, among whom features are shuffled: ROC-AUC does not depend on how many there are."""
 
+MOMENTS = 8
+"""Cutoffs, or neighbouring ones together, that are told of each set."""
+DRAWS = 200
+"""Draws of people for the measures of one of them, at most."""
+
 
 class Judged(Protocol):
     """A model, and what is known of it already: one that was just fitted, or one of before."""
@@ -33,6 +38,10 @@ class Judged(Protocol):
     @property
     def told(self) -> Mapping[str, Any]:
         """Parts of the document that do not come from the test set."""
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        """Its forecasts of rows that it did not learn from; empty if they are no longer known."""
 
 
 def assess(
@@ -46,25 +55,66 @@ def assess(
     """Return what the test set *later* says of a model that was fitted on *known*, as values that JSON can write.
 
     `test` has its measures and `baselines` those of a plain regression on the features of each of *baselines*, all with
-    the intervals of *resamples* draws of people; `base_rate`, `resamples`, `curves`, `by_share`, `importance` and
-    `small` (`limbeck.propensity.small.told`) go with them. What `told` says stands beside it.
+    the intervals of *resamples* draws of people; `beyond` has by how much the model's measures exceed each baseline's,
+    and `chance` the calibration error that it would show if it were right. `tenths` and `groups` compare forecast and
+    outcome of parts of the people (`limbeck.propensity.groups`), `moments` the measures at the cutoffs. `base_rate`,
+    `resamples`, `curves`, `by_share`, `importance` and `small` (`limbeck.propensity.small.told`) go with them. What
+    `told` says stands beside it.
     """
     people, labels = later["entity_id"].to_numpy(), later["label"].to_numpy(float)
     scores = {"model": probability(fitted.model, later)}
     scores |= {name: _baseline(columns, known, later) for name, columns in baselines.items()}
-    measures = evaluate.compare(people, labels, scores, resamples, seed)
+    compared = evaluate.Comparison(people, labels, scores, resamples, seed)
+    measures, shares = compared.measures(), evaluate.by_share(people, labels, scores["model"], resamples, seed)
     test, converters = measures.pop("model"), int(labels.sum())
     return {
         **fitted.told,
         "test": test,
         "baselines": measures,
+        "beyond": {name: compared.beyond("model", name) for name in baselines},
+        "chance": dict(compared.chance["model"]),
         "base_rate": float(labels.mean()),
         "resamples": resamples,
         "curves": {n: evaluate.curves(labels, s, probabilities=n == "model") for n, s in scores.items()},
-        "by_share": evaluate.by_share(people, labels, scores["model"], resamples, seed),
+        "by_share": shares,
+        "tenths": groups.tenths(people, labels, scores["model"], shares),
+        "groups": by_group(fitted.model, later),
+        "moments": _moments(fitted.validation, later.assign(probability=scores["model"]), resamples, seed),
         "importance": _importance(fitted.model, later, seed),
         "small": small.told(test["roc_auc"]["value"], converters, len(labels) - converters),
     }
+
+
+def by_group(model: ClassifierMixin, later: pd.DataFrame, chosen: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return forecast and outcome of the groups by texts and flags, and by the features *chosen*."""
+    people, labels, scores = later["entity_id"].to_numpy(), later["label"].to_numpy(float), probability(model, later)
+    return groups.compared(people, labels, scores, groups.groups(later, chosen))
+
+
+def _moments(validation: pd.DataFrame, later: pd.DataFrame, resamples: int, seed: int) -> list[dict[str, Any]]:
+    """Return what each of the cutoffs shows, in the order of time: of `validation` and of the `test`.
+
+    Each has the cutoffs `since` and `until` (cutoffs beyond `MOMENTS` are taken together), how many `rows`, how many
+    `converted`, the rates `expected` and `observed`, and its measures where there are both outcomes.
+    """
+    found = []
+    for name, frame in (("validation", validation), ("test", later)):
+        for among in np.array_split(np.unique(frame["cutoff"].to_numpy()), MOMENTS):
+            part = frame[frame["cutoff"].isin(among)]
+            if len(part):
+                since, until = (str(np.datetime_as_string(among[end], "s")) for end in (0, -1))
+                told = _moment(part, min(resamples, DRAWS), seed)
+                found.append({"set": name, "since": since, "until": until, **told})
+    return sorted(found, key=lambda one: one["since"])
+
+
+def _moment(part: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
+    people, labels, scores = (part[name].to_numpy() for name in ("entity_id", "label", "probability"))
+    labels = labels.astype(np.float64)
+    (whole,) = groups.compared(people, labels, scores, [groups.Group("", "", np.ones(len(labels), bool))])
+    told = {name: whole[name] for name in ("rows", "converted", "expected", "observed", "small")}
+    measured = 0 < whole["converted"] < len(labels)
+    return told | {"measures": evaluate.evaluate(people, labels, scores, resamples, seed) if measured else {}}
 
 
 def _baseline(columns: Sequence[str], known: pd.DataFrame, later: pd.DataFrame) -> evaluate.Numbers:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.propensity import frames
-from limbeck.propensity.evaluate import Numbers
+from limbeck.propensity.intervals import Numbers
 
 if TYPE_CHECKING:
     import pandas as pd

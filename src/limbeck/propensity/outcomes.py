@@ -1,8 +1,8 @@
 """What became of forecasts: conversions that were expected beside those that came, and whether to do anything about it.
 
 Three things can be wrong, each tested at 1 % and called so only if it matters. The *ranking* fell if ROC-AUC is lower
-than in the test by at least `FALL` and by more than chance allows for two samples (Hanley and McNeil 1982, with the
-errors of a bootstrap over people). The *level* is off if fewer or more convert than expected by the share `OFF`, and
+than in the test by at least `FALL` and by more than chance allows for two samples (Hanley and McNeil 1982, by the
+errors that `evaluate` gives). The *level* is off if fewer or more convert than expected by the share `OFF`, and
 by more than chance allows (the variance of a sum of independent outcomes, Spiegelhalter 1986). The *tenths* are off if
 they differ by as much in the mean, and more than chance allows (Hosmer and Lemeshow 1980; ten degrees of freedom,
 as nothing was fitted to these outcomes).
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.propensity import drift as drifts
-from limbeck.propensity.evaluate import Numbers, evaluate
+from limbeck.propensity.evaluate import area
+from limbeck.propensity.intervals import Numbers
 
 TENTHS = 10
 LEVEL = 0.01
@@ -28,9 +29,7 @@ OFF = 0.1
 SIGMAS_95 = 1.96
 
 
-def compare(
-    people: NDArray[Any], labels: Numbers, scores: Numbers, test: Mapping[str, float], resamples: int, seed: int
-) -> dict[str, Any]:
+def compare(people: NDArray[Any], labels: Numbers, scores: Numbers, test: Mapping[str, float]) -> dict[str, Any]:
     """Return what became of people with these *scores*, beside the ROC-AUC of the *test* (`value`, `low`, `high`).
 
     `expected` and `actual` conversions, `tenths` by score with both and the 95 % interval of what chance makes of the
@@ -39,15 +38,16 @@ def compare(
     spread = float(np.sqrt(_variance(scores)))
     expected, actual = float(scores.sum()), float(labels.sum())
     tenths = [_tenth(labels[part], scores[part]) for part in np.array_split(np.argsort(scores, kind="stable"), TENTHS)]
-    area = evaluate(people, labels, scores, resamples, seed)["roc_auc"] if 0 < actual < len(labels) else None
+    _, person = np.unique(people, return_inverse=True)
+    ranked = dict(area(labels, scores, person)) if 0 < actual < len(labels) else None
     return {
         "people": len(np.unique(people)),
         "expected": expected,
         "actual": actual,
         "sigmas": (actual - expected) / spread if spread else 0.0,
         "tenths": tenths,
-        "roc_auc": {"now": area, "test": dict(test)},
-        "ranking_holds": area is None or not _fell(area, test),
+        "roc_auc": {"now": ranked, "test": dict(test)},
+        "ranking_holds": ranked is None or not _fell(ranked, test),
         "level_holds": not _is_off(expected, actual, spread),
         "tenths_hold": _tenths_hold(tenths, expected),
     }

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.propensity.evaluate import Numbers, Ranking, draws, interval
+from limbeck.propensity.evaluate import Comparison
+from limbeck.propensity.intervals import Measure, Numbers
 
 LEAST = 1e-6
 """Probabilities count as at least this far from 0 and 1, so that one surprise does not decide a log loss."""
-
-MEASURES = ("roc_auc", "log_loss")
 
 
 def compare(
@@ -29,35 +28,19 @@ def compare(
     """Return how the probabilities of *challenger* compare with those of *champion* for the same rows.
 
     `people` counts them; `roc_auc` and `log_loss` each have both models' values and the challenger's `gain`, which is
-    positive where it is better, as `value`, `low` and `high`; `better` is the answer.
+    positive where it is better, as `value`, `low` and `high`; `better` is the answer. Raise `InvalidInput` if all rows
+    have the same outcome.
     """
     pair = {"champion": champion, "challenger": challenger}
-    rankings = {name: Ranking(labels, scores) for name, scores in pair.items()}
-    losses = {name: _losses(labels, scores) for name, scores in pair.items()}
-
-    def measured(weights: Numbers) -> dict[str, dict[str, float]]:
-        return {
-            "roc_auc": {n: r.measures(weights[r.order])["roc_auc"] for n, r in rankings.items()},
-            "log_loss": {n: float(np.average(loss, weights=weights)) for n, loss in losses.items()},
-        }
-
-    values = measured(np.ones(len(labels)))
-    drawn = [measured(weights) for weights in draws(people, labels, resamples, seed)]
-    found: dict[str, Any] = {
-        m: {**values[m], "gain": interval(_gain(m, values), [_gain(m, d) for d in drawn])} for m in MEASURES
-    }
-    gains = [found[m]["gain"] for m in MEASURES]
-    better = any(gain["low"] > 0 for gain in gains) and not any(gain["high"] < 0 for gain in gains)
+    bounded = {name: np.clip(scores, LEAST, 1 - LEAST) for name, scores in pair.items()}
+    compared = Comparison(people, labels, bounded, resamples, seed)
+    values, beyond = compared.measures(), compared.beyond("challenger", "champion")
+    gains = {"roc_auc": beyond["roc_auc"], "log_loss": _turned(beyond["log_loss"])}
+    better = any(gain["low"] > 0 for gain in gains.values()) and not any(gain["high"] < 0 for gain in gains.values())
+    found = {m: {**{name: values[name][m]["value"] for name in pair}, "gain": gain} for m, gain in gains.items()}
     return {"people": len(np.unique(people)), **found, "better": better}
 
 
-def _losses(labels: Numbers, scores: Numbers) -> Numbers:
-    """Return what each row adds to the log loss."""
-    bounded = np.clip(scores, LEAST, 1 - LEAST)
-    found: Numbers = -np.log(np.where(labels == 1, bounded, 1 - bounded))
-    return found
-
-
-def _gain(measure: str, values: dict[str, dict[str, float]]) -> float:
-    gain = values[measure]["challenger"] - values[measure]["champion"]
-    return gain if measure == "roc_auc" else -gain
+def _turned(measure: Measure) -> Measure:
+    """Return a difference the other way round."""
+    return {"value": -measure["value"], "low": -measure["high"], "high": -measure["low"]}

@@ -127,8 +127,7 @@ def _outcome(run: Run, tracking: Tracking, kept: Sequence[Scored]) -> tuple[dict
             continue
         test = tracking.version(one.model, one.version).evaluation["test"]["roc_auc"]
         people, labels, scores = (rows[name].to_numpy() for name in ("entity_id", "label", "score"))
-        part, seed = run.definition.model, run.definition.seed
-        return outcomes.compare(people, labels.astype(float), scores, test, part.resamples, seed), one, ""
+        return outcomes.compare(people, labels.astype(float), scores, test), one, ""
     return None, None, why
 
 

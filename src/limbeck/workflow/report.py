@@ -60,7 +60,7 @@ def _head(summary: Mapping[str, Any]) -> str:
         f"on {rows['test']:,} people as of {_day(summary['cutoffs']['test'])}, a date later than everything it was "
         f"trained on; {summary['base_rate']:.1%} of them reached the goal."
     )
-    tiles = "".join(_tile(name, measure) for name, measure in summary["test"].items())
+    tiles = "".join(_tile(name, summary["test"][name]) for name in MEASURES)
     return f'<h1>{escape(summary["title"])}</h1>\n<p>{told}</p>\n<div class="tiles">{tiles}</div>\n'
 
 

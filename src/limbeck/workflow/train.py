@@ -64,13 +64,22 @@ class Before:
     model: ClassifierMixin
     told: Mapping[str, Any]
 
+    @property
+    def validation(self) -> pd.DataFrame:
+        """Nothing: what it forecast in its training is in the document only."""
+        import pandas as pd
+
+        return pd.DataFrame(columns=["entity_id", "cutoff", "label", "probability"])
+
 
 def again(
     before: Before, train_files: Sequence[Path], test_files: Sequence[Path], part: ModelPart, seed: int
 ) -> dict[str, Any]:
     """Return what a later test set says of a model of before: the document of its training, with the measures anew."""
     known, later = frames.read(train_files), frames.read(test_files)
-    return assess.assess(before, known, later, part.baselines, part.resamples, seed)
+    found = assess.assess(before, known, later, part.baselines, part.resamples, seed)
+    validated = [one for one in before.told["moments"] if one["set"] == "validation"]
+    return found | {"moments": [*validated, *found["moments"]]}
 
 
 def suspicious_features(known: pd.DataFrame) -> dict[str, float]:

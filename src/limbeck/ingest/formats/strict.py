@@ -1,9 +1,9 @@
 """JSON that is of its columns' types already: the engine's own reader takes it, several times as fast.
 
 That reader alone would also take what is wrong: it makes a text of an object and a number of `true`, and passes over
-keys it does not know. So a strict decoder looks at every row first, in C, and takes only those that the reader reads as
-`limbeck.ingest.formats.json` would. The reader itself refuses keys that come twice and numbers out of their type's
-bounds. It is one or the other for all files of a batch: a single row that is odd sends them the slow way.
+keys it does not know. So a strict decoder, in C, looks at every row beside it, and takes only those that the reader
+reads as `limbeck.ingest.formats.json` would. The reader itself refuses keys that come twice and numbers out of their
+type's bounds. It is one or the other for all files of a batch: a single row that is odd sends them the slow way.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from limbeck.engine import Session
+from limbeck.engine import Interrupt, Session
 from limbeck.engine.sql import literal, quoted
+from limbeck.errors import LimbeckError
 from limbeck.ingest.columns import INTEGER, NUMBER, any_of, each, each_value, from_text, member, pack, some, sql_type
 from limbeck.ingest.formats import InputFormat, Reading, StagedFile, path_list
 from limbeck.ingest.rules import Identifier
@@ -30,6 +31,9 @@ Layout = Literal["array", "newline_delimited", "unstructured"]
 
 _END_BYTES = 4096
 """How much of a file's beginning and end tells its layout."""
+
+_CHUNK_BYTES = 64 * 1024
+"""How much is decoded at once: of more rows Python's collector would look at many before they are gone."""
 
 _LINE_BYTES = 16 * 1024 * 1024
 """The longest line that the reader takes."""
@@ -44,18 +48,27 @@ class Plain:
     layout: Layout
     decoder: msgspec.json.Decoder[Any]
 
-    def rows(self, session: Session) -> int | None:
-        """Return how many rows there are, or None if one of them is not plain."""
+    def rows(self, session: Session, interrupt: Interrupt) -> int | None:
+        """Return how many rows there are, or None if one of them is not plain: then *interrupt* what goes on beside."""
         count = 0
         try:
-            for text in _lines(self.reading.files) if self.layout == "newline_delimited" else self._texts(session):
-                self.decoder.decode(text)
-                count += 1
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            for text in self._lines(interrupt) if self.layout == "newline_delimited" else self._texts(session):
+                count += len(self.decoder.decode_lines(text))
+        except (LimbeckError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            interrupt.now()
             return None
         return count
 
+    def _lines(self, interrupt: Interrupt) -> Iterator[bytes]:
+        """Yield whole lines, several at a time."""
+        for file in self.reading.files:
+            with file.path.open("rb") as source:
+                while chunk := source.read(_CHUNK_BYTES):
+                    interrupt.check()
+                    yield chunk + source.readline(_LINE_BYTES)
+
     def _texts(self, session: Session) -> Iterator[str]:
+        """Yield the objects that the engine finds in an array, or across lines."""
         source = f"read_json_objects({_options(self.reading.files, self.layout)})"
         for rows in session.reader(f"SELECT json FROM {source}"):
             yield from rows.column(0).to_pylist()
@@ -97,14 +110,6 @@ def _layout(file: StagedFile, how: InputFormat | None) -> Layout | None:
             return "unstructured" if how.multi_line else "newline_delimited"
         case _:
             return None
-
-
-def _lines(files: Sequence[StagedFile]) -> Iterator[bytes]:
-    for file in files:
-        with file.path.open("rb") as source:
-            while line := source.readline(_LINE_BYTES):
-                if not line.isspace():
-                    yield line
 
 
 # -- what the decoder takes ------------------------------------------------------------------------------------
