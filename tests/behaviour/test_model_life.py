@@ -70,6 +70,7 @@ def test_what_is_promoted_by_hand_scores_and_stays(client: Client, folder: Path)
     for _ in range(2):
         with limbeck.steps(folder / "other.toml", client, folder / "home") as steps:
             assert steps.model.version == "2"
+            assert steps.verdict == "version 2 is the champion now, by a later verdict or by hand"
             assert set(pq.read_table(steps.scores)["version"].to_pylist()) == {"2"}
     assert limbeck.promote(folder / "other.toml", "1", folder / "home").version == "1"
     assert len(models(folder / "home")) == 2

@@ -413,6 +413,15 @@ class Run:
         """The champion: the version that scores. It may have been trained before, by an earlier run."""
         return self._judged[1]
 
+    @property
+    def verdict(self) -> str:
+        """Which version is the champion, and why as far as that was the verdict on this definition's version."""
+        trained, kept = self._judged
+        found, is_champion = trained.verdict, kept.version == trained.version
+        if found is not None and found.promoted == is_champion:
+            return found.told
+        return f"version {kept.version} is the champion now, by a later verdict or by hand"
+
     @cached_property
     def _judged(self) -> tuple[Kept, Kept]:
         features, model_key, name, part = self.features, self.model_key, self.definition.name, self.definition.model
@@ -592,8 +601,8 @@ class Run:
                 "run_id": kept.run_id,
                 "kind": kept.evaluation["champion"],
                 "trained": kept.trained.isoformat(timespec="seconds"),
-                "verdict": self.trained.verdict.told if self.trained.verdict else "",
             },
+            "verdict": self.verdict,
             "goal": {
                 "event": definition.goal.event,
                 "time": definition.goal.time,
