@@ -1,12 +1,11 @@
 """How fast each format is validated and converted, beside DuckDB copying the same file without any check.
 
     python benchmarks/ingest.py [EVENTS]
-    python benchmarks/ingest.py --memory [MEGABYTES]
+    python benchmarks/ingest.py --memory [EVENTS]
 
 The first prints rows a second for both, their ratio, that of the processors' time, and the memory that each needs at
 its peak above what an idle process does. They take turns, each in a process of its own, and the better of their runs
-counts; EVENTS is 1,000,000 unless given. The second prints the peak for files of MEGABYTES (1,000 unless given) and of
-a fourth of it.
+counts; EVENTS is 1,000,000 unless given. The second prints the peaks alone, for files of a fourth of EVENTS and of all.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from limbeck.ingest import InputFormat, StagedFile, convert
 from limbeck.ingest.columns import sql_type
 from limbeck.xdm.types import Array, Field, Map, Object, Scalar, Schema
 
-EVENTS, SAMPLE, RUNS = 1_000_000, 100_000, 2
+EVENTS, RUNS = 1_000_000, 2
 TEXT, NUMBER = Scalar("string"), Scalar("number")
 
 
@@ -150,17 +149,15 @@ def resident(what: str) -> float:
     return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(what))
 
 
-def memory(megabytes: int) -> None:
-    """Print the peak memory of converting a file of that size, and one of a fourth of it, for each format."""
-    print(f"{'file':16}{'MB':>8}{'events':>14}{'peak MB':>10}")
+def memory(events: int) -> None:
+    """Print the peak memory of both for files of a fourth of *events*, and of all of them."""
+    print(f"{'file':16}{'events':>12}{'MB':>8}{'limbeck peak MB':>18}{'duckdb peak MB':>18}")
     for name in inputs():
-        with tempfile.TemporaryDirectory() as temporary:
-            sample = write_input(Path(temporary), name, SAMPLE).stat().st_size
-            for size in (megabytes / 4, megabytes):
-                events = round(size * 1e6 / sample * SAMPLE * 1.02)
-                path = write_input(Path(temporary), name, events)
-                peak = measured("limbeck", path)[2]
-                print(f"{name:16}{path.stat().st_size / 1e6:8.0f}{events:14,}{peak:10.0f}", flush=True)
+        for some in (events // 4, events):
+            with tempfile.TemporaryDirectory() as temporary:
+                path = write_input(Path(temporary), name, some)
+                ours, theirs = (measured(who, path)[2] for who in ("limbeck", "duckdb"))
+                print(f"{name:16}{some:12,}{path.stat().st_size / 1e6:8.0f}{ours:18.0f}{theirs:18.0f}", flush=True)
 
 
 def main(events: int) -> None:
@@ -182,8 +179,8 @@ def main(events: int) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["--memory", *size]:
-            memory(int(size[0]) if size else 1000)
+        case ["--memory", *count]:
+            memory(int(count[0]) if count else EVENTS)
         case ["--measure", who, path]:
             measure(who, Path(path))
         case count:

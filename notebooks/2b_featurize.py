@@ -33,10 +33,10 @@ import pandas as pd
 import limbeck
 from limbeck.propensity import frames
 from limbeck.propensity.evaluate import separation
+from limbeck.propensity.leaks.features import ALONE
 from limbeck.workflow import featurize, pictures
 from limbeck.workflow.features import training_set
 from limbeck.workflow.names import quoted
-from limbeck.workflow.train import SUSPICIOUS
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
     os.chdir(Path(__file__).resolve().parent)
@@ -149,5 +149,5 @@ assert "label" not in aep.sql(f"SELECT * FROM {score} LIMIT 0").table().column_n
 assert set(known["cutoff"]) == set(map(pd.Timestamp, cutoffs.train))
 assert judged["entity_id"].equals(without_future["entity_id"])
 assert (different == 0).all()
-assert not (alone >= SUSPICIOUS).any()
+assert not (alone >= ALONE).any()
 aep.close()

@@ -39,12 +39,15 @@ import pandas as pd
 
 import limbeck
 from limbeck.propensity import frames
+from limbeck.propensity.money import Choice
 from limbeck.propensity.planner import Planner
+from limbeck.propensity.surface import surface
 from limbeck.workflow import pictures
-from limbeck.workflow.campaign import ActivationPart, AudiencePart, Choice
+from limbeck.workflow.campaign import ActivationPart, AudiencePart
 from limbeck.workflow.features import events
 from limbeck.workflow.ingest import groups
 from limbeck.workflow.names import literal
+from limbeck.workflow.planning import told
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
     os.chdir(Path(__file__).resolve().parent)
@@ -120,12 +123,14 @@ def with_days(frame, cutoff):
 now, then = with_days(scores, definition.cutoffs.score), with_days(judged, definition.cutoffs.test)
 look_backs = {"1 day": 1, "3 days": 3, "7 days": 7, "14 days": 14, "28 days": 28, "ever": np.inf}
 columns = {f"{reach.threshold:.3f}  ({reach.share:.0%})": reach for reach in planned.table}
+groups_of = {name: tuple((side["days"] <= d).to_numpy() for side in (now, then)) for name, d in look_backs.items()}
+both = (side["score"].to_numpy() for side in (now, then))
+least = {name: reach.threshold for name, reach in columns.items()}
+cells = surface(*both, then["label"].to_numpy(float), groups_of, list(least.values()), definition.audience.money)
 people, rates = pd.DataFrame(index=look_backs, columns=columns), pd.DataFrame(index=look_backs, columns=columns)
-for name, days in look_backs.items():
-    for column, reach in columns.items():
-        shown = then[(then["score"] >= reach.threshold) & (then["days"] <= days)]["label"]
-        people.loc[name, column] = int(((now["score"] >= reach.threshold) & (now["days"] <= days)).sum())
-        rates.loc[name, column] = shown.mean() if len(shown) >= 20 else np.nan
+for cell, column in zip(cells, list(columns) * len(look_backs), strict=True):
+    people.loc[cell["group"], column] = cell["people"]
+    rates.loc[cell["group"], column] = np.nan if cell["precision"] is None else cell["precision"]["value"]
 pictures.surface(rates.astype(float), people, "last seen within", "least score (share of all)")
 
 # %% [markdown]
@@ -136,8 +141,8 @@ pictures.surface(rates.astype(float), people, "last seen within", "least score (
 
 # %%
 chosen = planned.chosen
-print(f"{definition.audience.choice}: {chosen.people:,} people, of whom {planned.control:,} are held out")
-print("{value:,.0f} conversions to expect ({low:,.0f} to {high:,.0f})".format(**chosen.conversions))
+print(definition.audience.choice)
+print("\n".join(told(planned)))
 print(planned.rule)
 
 # %% [markdown]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from limbeck.workflow.definition import Definition
     from limbeck.workflow.explain import explain
     from limbeck.workflow.monitor import monitor
+    from limbeck.workflow.plan import plan
     from limbeck.workflow.run import run, steps
     from limbeck.workflow.truth import truth
 
@@ -37,6 +38,7 @@ __all__ = [
     "connect",
     "explain",
     "monitor",
+    "plan",
     "promote",
     "run",
     "steps",
@@ -53,6 +55,7 @@ _HOMES = {
     "explain": "limbeck.workflow.explain",
     "monitor": "limbeck.workflow.monitor",
     "promote": "limbeck.workflow.champion",
+    "plan": "limbeck.workflow.plan",
     "run": "limbeck.workflow.run",
     "steps": "limbeck.workflow.run",
     "truth": "limbeck.workflow.truth",

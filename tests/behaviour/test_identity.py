@@ -328,3 +328,17 @@ def test_a_colon_in_a_namespace_makes_no_two_people_one(home: Home, sandbox: San
     rows = [person(None, None, **{code: [{"id": v, "primary": True}]}) for code, v in [("a", "b:c"), ("a:b", "c")]]
     publish(home, dataset, *rows)
     assert len(persons(home, sandbox)) == 2
+
+
+def test_identities_of_partners_and_of_no_people_link_nobody(home: Home, sandbox: Sandbox, crm: Dataset) -> None:
+    home.registry.namespaces.create(sandbox, "Store", "Stores", "NON_PEOPLE")
+    home.registry.namespaces.create(sandbox, "Ads", "A partner", "Partner")
+    rows = [person(who, f"{who}@b", store=ids("1"), ADS=ids("x")) for who in "ab"]
+    assert linked(home, sandbox, crm, rows) == {frozenset({crmid(who), mail(f"{who}@b")}) for who in "ab"}
+
+
+def test_a_primary_identity_of_no_people_links_nobody(home: Home, sandbox: Sandbox) -> None:
+    home.registry.namespaces.create(sandbox, "Store", "Stores", "NON_PEOPLE")
+    dataset = home.records(sandbox, "Stores", OWN, Described("_acme.id", "Store", primary=True), MAIL)
+    assert linked(home, sandbox, dataset, [person("1", "a"), person("1", "b")]) == set()
+    assert persons(home, sandbox) == {"STORE:1"}

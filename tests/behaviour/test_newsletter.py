@@ -18,6 +18,7 @@ from limbeck.cli import output
 from limbeck.cli.truth import truth as show_truth
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, NotFound
+from limbeck.propensity.money import Choice, Money
 from limbeck.workflow import synthetic
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.ingest import CONTROL, groups
@@ -153,6 +154,39 @@ def test_truth_tells_what_the_truth_beside_the_data_says(story: Story) -> None:
     assert audience["oracle"] == pytest.approx(np.sort(chances)[-planned["people"] :].mean())
     assert found["calibration"]["true"] == pytest.approx(chances.mean())
     assert sum(tenth["people"] for tenth in found["calibration"]["tenths"]) == found["people"] == len(scored)
+
+
+def test_the_plan_is_told_for_every_threshold_without_a_step(story: Story) -> None:
+    money = Money(cost=0.5, fixed_cost=20, value=4, currency="EUR")
+    definition = Definition.load(story.path)
+    assert definition.audience is not None
+    priced = replace(definition, audience=replace(definition.audience, choice=Choice("break_even"), money=money))
+    found = limbeck.plan(story.client, priced, story.home, "tier")
+
+    scores = np.array([row["score"] for row in pq.read_table(story.run.scores).to_pylist()])
+    chosen = found["chosen"]
+    assert chosen["people"] == (scores >= 0.125).sum()
+    assert chosen["cost"] == 20 + 0.5 * (chosen["people"] - found["control"])
+    assert found["rule"].startswith(f"_{story.client.tenant}.propensity.newsletter.score >= 0.125 and ")
+    assert "some would come without it" in found["told"][-1]
+    assert [reach["people"] for reach in found["curve"]] == sorted(reach["people"] for reach in found["curve"])
+    tiers = {tier for (tier,) in ask(story.made[0], "select distinct tier from profiles where tier is not null")}
+    assert {cell["group"] for cell in found["surface"]} == {*tiers, "missing"}
+    for reach in found["table"]:
+        cells = [cell for cell in found["surface"] if cell["threshold"] == reach["threshold"]]
+        assert sum(cell["people"] for cell in cells) == reach["people"]
+    plain = limbeck.plan(story.client, story.path, story.home)
+    assert plain["chosen"] == story.summary["audience"]["planned"]
+    assert "surface" not in plain
+
+
+def test_a_plan_of_what_is_not_there_is_refused(story: Story, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"there is no feature 'teir'.*did you mean \"tier\""):
+        limbeck.plan(story.client, story.path, story.home, "teir")
+    with pytest.raises(InvalidInput, match=r"chooses nobody; give it a section \[audience\]"):
+        limbeck.plan(story.client, replace(Definition.load(story.path), audience=None), story.home)
+    with pytest.raises(NotFound, match=r"nobody is scored by newsletter yet; run: limbeck score"):
+        limbeck.plan(story.client, example(tmp_path, folds="3"), story.home)
 
 
 def test_truth_compares_with_the_outcomes_of_the_test(story: Story) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from limbeck.workflow import generate
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import training_set
 from limbeck.workflow.modelling import ModelPart
-from limbeck.workflow.train import Trained, suspicious_features, train
+from limbeck.workflow.train import Trained, Witnesses, train
 from tests.platforms import embedded
 
 FIRST, SECOND, LATER = (datetime(2026, month, 1) for month in (1, 2, 3))
@@ -101,12 +102,13 @@ def learn(
     *,
     seed: int = 5,
     told: list[str] | None = None,
+    witnesses: Witnesses | None = None,
 ) -> Trained:
     """Train on feature sets of files in *folder*."""
     tables = [training] if isinstance(training, pa.Table) else training
     heard: list[str] = [] if told is None else told
     sets = files(folder, "train", *tables), files(folder, "test", test)
-    return train(*sets, model or part(), seed, heard.append)
+    return train(*sets, model or part(), seed, heard.append, witnesses=witnesses)
 
 
 def scores(found: Trained, folder: Path, table: pa.Table) -> list[float]:
@@ -278,7 +280,9 @@ LEAKS: dict[str, Callable[[list[int]], Any]] = {
 @pytest.mark.parametrize("leak", LEAKS)
 def test_a_feature_that_tells_the_outcome_is_refused(tmp_path: Path, leak: str) -> None:
     training, test = (with_column(t, "after", LEAKS[leak](t["label"].to_pylist())) for t in (known(), later()))
-    with pytest.raises(InvalidInput, match=r"suspicious features: after \(.*after the cutoff") as caught:
+    with pytest.raises(
+        InvalidInput, match=r"know the outcome in after: a leak\. \(1\) after alone tells .*cutoff"
+    ) as caught:
         learn(tmp_path, training, test, part("logistic"))
     assert caught.value.details["features"] == ["after"]
 
@@ -287,16 +291,30 @@ def test_all_features_that_tell_the_outcome_are_named(tmp_path: Path) -> None:
     training = known()
     for name in ("after", "beyond"):
         training = with_column(training, name, training["label"])
-    with pytest.raises(InvalidInput, match=r"after \(.*beyond \(") as caught:
+    with pytest.raises(InvalidInput, match=r"after and beyond: a leak.*\(1\) after.*\(2\) beyond") as caught:
         learn(tmp_path, training, later(), part("logistic"))
     assert caught.value.details["features"] == ["after", "beyond"]
+    assert [one["kind"] for one in caught.value.details["findings"]] == ["alone", "alone"]
 
 
-def test_what_is_nearly_the_outcome_is_suspicious_and_what_is_good_is_not() -> None:
-    labels = np.repeat([0, 1], 500)
-    wrong = {f"wrong_{rate}": np.where(np.arange(1000) % 100 < rate, 1 - labels, labels) for rate in (4, 6, 20)}
-    found = suspicious_features(pd.DataFrame({"entity_id": "p", "label": labels, **wrong}))
-    assert found == {"wrong_4": pytest.approx(0.96)}
+@pytest.mark.parametrize("leaks", ["warn", "off"])
+def test_leaks_are_told_or_not_looked_for_if_the_definition_says_so(tmp_path: Path, leaks: str) -> None:
+    training, test = (with_column(t, "after", t["label"]) for t in (known(), later()))
+    told: list[str] = []
+    found = learn(tmp_path, training, test, replace(part("logistic"), leaks=leaks), told=told)
+    assert [one["features"] for one in found.evaluation["leaks"]] == ([["after"]] if leaks == "warn" else [])
+    assert [note.startswith("leak: after alone tells") for note in told] == ([True] if leaks == "warn" else [])
+    assert found.evaluation["test"]["roc_auc"]["value"] == 1
+
+
+def test_the_scoring_set_bears_witness(tmp_path: Path) -> None:
+    """A rating is given when the outcome is known: nobody who is asked has one."""
+    draw = np.random.default_rng(8)
+    rated = [with_column(t, "rating", t["label"].to_numpy() * 2 + draw.normal(size=len(t))) for t in (known(), later())]
+    asked = with_column(people(LATER, 9), "rating", draw.normal(size=150)).drop_columns("label")
+    learn(tmp_path, *rated, part("logistic"))
+    with pytest.raises(InvalidInput, match="by rating alone"):
+        learn(tmp_path, *rated, part("logistic"), witnesses=Witnesses(files(tmp_path, "asked", asked)))
 
 
 # -- sets that teach nothing --------------------------------------------------------------------------------------
@@ -518,7 +536,7 @@ def test_features_known_only_when_the_label_is_are_refused(
 
     found = learn(tmp_path, honest, test, definition.model)
     assert 0.6 < found.evaluation["test"]["roc_auc"]["value"] < 0.95
-    with pytest.raises(InvalidInput, match="suspicious features") as caught:
+    with pytest.raises(InvalidInput, match="a leak") as caught:
         learn(tmp_path, leaking, test, definition.model)
     named = set(caught.value.details["features"])
     assert (

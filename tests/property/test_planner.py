@@ -21,8 +21,8 @@ from limbeck.clock import from_millis
 from limbeck.errors import InvalidInput
 from limbeck.propensity import planner
 from limbeck.propensity.evaluate import by_share
+from limbeck.propensity.money import Choice, Money
 from limbeck.propensity.planner import SHARES, Planner, Reach
-from limbeck.workflow.campaign import Choice
 from limbeck.workflow.ingest import CONTROL, TREATMENT, groups
 from tests.pql_interpreter import leaf, relation, union
 
@@ -38,7 +38,7 @@ SCORES = st.lists(st.sampled_from([0.0, 1e-7, 0.1, 0.3, 0.1 + 0.2, 0.5, 0.75, 1.
 @st.composite
 def curves(draw: st.DrawFn) -> Curve:
     """A promise for each percent, which need not fall: small test sets go up and down."""
-    values = [draw(RATES) for _ in range(12)]
+    values = [round(draw(RATES), 6) for _ in range(12)]
     return [
         {"share": n / 100, "value": v, "low": v / 2, "high": (v + 1) / 2}
         for n in range(1, 101)
@@ -70,6 +70,11 @@ def reached(scores: Sequence[float], curve: Curve, threshold: float) -> dict[str
         "share": people / len(scores),
         "precision": precision,
         "conversions": counted(people, precision),
+        "recall": min(1.0, people / len(scores) * precision["value"] / curve[-1]["value"])
+        if curve[-1]["value"]
+        else None,
+        "forecast": sum(score for score in scores if score >= threshold),
+        "contacted": people,
     }
 
 
@@ -87,14 +92,14 @@ def best(scores: Sequence[float], share: float) -> float:
 
 
 def assert_same(found: Reach, expected: Mapping[str, Any]) -> None:
-    shown = found.shown()
-    assert shown.keys() == expected.keys()
+    shown = {key: value for key, value in found.shown().items() if value is not None or key in expected}
+    assert shown.keys() - {"cost"} == expected.keys()
     for key, value in expected.items():
-        assert shown[key] == (pytest.approx(value, abs=1e-12) if isinstance(value, dict) else value), key
+        assert shown[key] == (value if value is None else pytest.approx(value, abs=1e-9)), key
 
 
-def choose(scores: Sequence[float], curve: Curve, by: Any, value: float, cost: float = 1.0) -> Reach:
-    return Planner(np.array(scores), curve).choose(Choice(by, value, cost))
+def choose(scores: Sequence[float], curve: Curve, by: Any, value: float, cost: float | None = None) -> Reach:
+    return Planner(np.array(scores), curve, None if cost is None else Money(cost)).choose(Choice(by, value))
 
 
 # -- reach --------------------------------------------------------------------------------------------------------
@@ -207,7 +212,7 @@ def test_a_budget_for_nobody_says_why() -> None:
     with pytest.raises(InvalidInput, match=r"audience\.budget is 1, which pays for nobody at 2 each"):
         choose([0.1, 0.2], FALLING, "budget", 1, 2)
     with pytest.raises(InvalidInput, match="2 people, but more than these have the highest score; give more"):
-        choose([0.2, 0.2, 0.2, 0.1], FALLING, "budget", 2)
+        choose([0.2, 0.2, 0.2, 0.1], FALLING, "budget", 2, 1)
 
 
 # -- the rule -----------------------------------------------------------------------------------------------------

@@ -68,19 +68,26 @@ class Account:
 
 
 @contextmanager
-def limbeck_account(folder: Path) -> Iterator[Account]:
+def served(folder: Path) -> Iterator[tuple[Platform, str]]:
+    """The platform of a home while it is served, and the server's URL."""
     platform = Platform(Settings(home=folder, engine_memory_mib=256))
     platform.access.ensure_organisation()
     platform.start()
     bound = listen("127.0.0.1", 0)
     url = url_of(bound)
     server = ThreadServer(platform, bound, http=url)
-    key = base64.b64encode(platform.access.account_key().key).decode()
     try:
-        yield Account(f"{url}/{ACCOUNT}", ACCOUNT, key)
+        yield platform, url
     finally:
         server.stop()
         platform.close()
+
+
+@contextmanager
+def limbeck_account(folder: Path) -> Iterator[Account]:
+    with served(folder) as (platform, url):
+        key = base64.b64encode(platform.access.account_key().key).decode()
+        yield Account(f"{url}/{ACCOUNT}", ACCOUNT, key)
 
 
 @contextmanager
@@ -153,6 +160,31 @@ def test_blocks_are_a_blob_once_they_are_committed(account: Account) -> None:
         blob.commit_block_list([BlobBlock(base64.b64encode(b"0009").decode())])
     blob.commit_block_list([BlobBlock(second), BlobBlock(first)])
     assert blob.download_blob().readall() == b"secondfirst "
+
+
+def test_blocks_committed_again_are_the_same_blob(account: Account) -> None:
+    blob = account.container().get_blob_client("blocks/again")
+    blocks = [BlobBlock(base64.b64encode(name).decode()) for name in (b"1", b"2")]
+    for block in blocks:
+        blob.stage_block(block.id, block.id.encode())
+    blob.commit_block_list(blocks)
+    content = blob.download_blob().readall()
+    blob.commit_block_list(blocks)
+    assert blob.download_blob().readall() == content
+    with pytest.raises(HttpResponseError):
+        blob.commit_block_list([*blocks, BlobBlock(base64.b64encode(b"3").decode())])
+    assert blob.download_blob().readall() == content
+
+
+def test_blocks_of_a_blob_that_was_written_anew_are_gone(ours: Account) -> None:
+    blob = ours.container().get_blob_client("blocks/anew")
+    block = BlobBlock(base64.b64encode(b"1").decode())
+    blob.stage_block(block.id, b"old")
+    blob.commit_block_list([block])
+    blob.upload_blob(b"newer", overwrite=True)
+    with pytest.raises(HttpResponseError):
+        blob.commit_block_list([block])
+    assert blob.download_blob().readall() == b"newer"
 
 
 def test_lists_by_folders_and_page_by_page(account: Account) -> None:
@@ -266,6 +298,23 @@ def test_a_signature_allows_what_it_says(account: Account) -> None:
     forged = of_container("r").replace("sp=r", "sp=rl")
     assert refused(account, forged, names) == failed
     assert "new" not in names(account.container())
+
+
+def test_a_signature_ends_with_the_credential_that_fetched_it(tmp_path: Path) -> None:
+    with served(tmp_path) as (platform, url):
+        lists = []
+        for who in ("leaving", "staying"):
+            made = platform.access.create_credential(platform.access.ensure_organisation(), client_id=who)
+            token, _ = platform.access.token(who, made.client_secret)
+            told = {"Authorization": f"Bearer {token}", "x-api-key": who, "x-gw-ims-org-id": made.org_id}
+            path = "/data/foundation/connectors/landingzone/credentials"
+            lists.append(f"{httpx.get(url + path, headers=told).json()['SASUri']}&restype=container&comp=list")
+        assert [httpx.get(url).status_code for url in lists] == [200, 200]
+        platform.access.revoke_credential("leaving")
+        assert [httpx.get(url).status_code for url in lists] == [403, 200]
+        unbound = lists[0].replace("&si=leaving", "")
+        assert unbound != lists[0]
+        assert httpx.get(unbound).status_code == 403
 
 
 def test_without_a_signature_nothing_is_shown(ours: Account) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from limbeck.errors import DefinitionError
-from limbeck.workflow.campaign import ActivationPart, AudiencePart, Choice, DeliveredColumn
+from limbeck.propensity.money import Choice, Money
+from limbeck.workflow.campaign import ActivationPart, AudiencePart, DeliveredColumn
 from limbeck.workflow.definition import Definition
 
 SHOP = """\
@@ -57,8 +58,16 @@ def test_neither_is_needed(tmp_path: Path) -> None:
         ("top = 0.1", AudiencePart("shop", Choice("top", 0.1), 0.0)),
         ("top = 1", AudiencePart("shop", Choice("top", 1.0), 0.0)),
         ("precision = 0.25\ncontrol = 0.5", AudiencePart("shop", Choice("precision", 0.25), 0.5)),
-        ('budget = 99\ncost = 0.5\nname = "VIP"', AudiencePart("VIP", Choice("budget", 99.0, 0.5), 0.0)),
+        ('budget = 99\ncost = 0.5\nname = "VIP"', AudiencePart("VIP", Choice("budget", 99.0), 0.0, Money(0.5))),
         ("top = 0.1\ncontrol = 1", AudiencePart("shop", Choice("top", 0.1), 1.0)),
+        ("break_even = true\ncost = 1\nvalue = 9", AudiencePart("shop", Choice("break_even"), 0.0, Money(1, value=9))),
+        ("max_profit = true\ncost = 0\nvalue = 9", AudiencePart("shop", Choice("max_profit"), 0.0, Money(0, value=9))),
+        ("top = 1\nbreak_even = false", AudiencePart("shop", Choice("top", 1.0), 0.0)),
+        (
+            'top = 1\ncost = 1\nfixed_cost = 5\nvalue = 2\ncurrency = "EUR"',
+            AudiencePart("shop", Choice("top", 1.0), 0.0, Money(1, 5, 2, "EUR")),
+        ),
+        ("top = 1\nfixed_cost = 5", AudiencePart("shop", Choice("top", 1.0), 0.0, Money(0, 5))),
     ],
 )
 def test_whom_to_choose(tmp_path: Path, text: str, expected: AudiencePart) -> None:
@@ -117,7 +126,17 @@ def test_an_empty_audience_is_complained_of(tmp_path: Path) -> None:
         ("budget = 10\ncost = 0", r"audience\.cost is 0; wanted is a number above 0"),
         ("budget = inf\ncost = 1", r"audience\.budget is inf"),
         ("top = 0.1\ncontrl = 0.2", r"audience\.contrl is not known here.*did you mean \"control\""),
-        ("top = 0.1\ncost = 1", r"audience\.cost is not known here"),
+        ("top = 0.1\ncost = -1", r"audience\.cost is -1; wanted is a number from 0"),
+        ("top = 0.1\nfixed_cost = -0.5", r"audience\.fixed_cost is -0\.5; wanted is a number from 0"),
+        ("top = 0.1\nvalue = 0", r"audience\.value is 0; wanted is a number above 0"),
+        ("top = 0.1\nvalue = nan", r"audience\.value is nan"),
+        ("top = 0.1\nbreak_even = true", r"audience has top and break_even; wanted is exactly one"),
+        ("break_even = 1", r"audience\.break_even is 1; wanted is true or false"),
+        ("break_even = false", r"audience says not how many are chosen"),
+        ("break_even = true\nvalue = 9", r"audience lacks the key 'cost'"),
+        ("break_even = true\ncost = 0\nvalue = 9", r"audience\.cost is 0; wanted is a number above 0"),
+        ("max_profit = true\ncost = 1", r"audience lacks the key 'value'"),
+        ("top = 0.1\ncurrency = 3", r"audience\.currency is 3; wanted"),
         ("top = 0.1\nname = 3", r"audience\.name is 3; wanted"),
     ],
 )  # fmt: skip

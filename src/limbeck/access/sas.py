@@ -53,10 +53,13 @@ class AccountKey:
         sent = {"sv": VERSION, "ss": "b", "srt": "sco", "sp": permissions, "st": start, "se": expiry}
         return urlencode({**sent, "sig": self._sign(_account_text(sent))})
 
-    def container(self, container: str, permissions: str, lifetime: timedelta) -> tuple[str, datetime]:
-        """Return a signature for one container and what is in it, and when it ends."""
+    def container(self, container: str, permissions: str, lifetime: timedelta, policy: str) -> tuple[str, datetime]:
+        """Return a signature for one container and what is in it, and when it ends.
+
+        *policy* is the identifier of what it is bound to (Azure's stored access policy): here a credential.
+        """
         start, expiry = _span(lifetime)
-        sent = {"sv": VERSION, "sr": "c", "sp": permissions, "st": start, "se": expiry}
+        sent = {"sv": VERSION, "sr": "c", "sp": permissions, "st": start, "se": expiry, "si": policy}
         signed = urlencode({**sent, "sig": self._sign(_service_text(sent, f"/blob/{ACCOUNT}/{container}"))})
         return signed, datetime.fromisoformat(expiry)
 

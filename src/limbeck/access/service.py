@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from limbeck.access.permissions import ROLES
 from limbeck.access.sandboxes import DEFAULT_SANDBOX, Sandboxes
 from limbeck.access.sandboxes import add as add_sandbox
 from limbeck.access.sandboxes import find as find_sandbox
-from limbeck.access.sas import AccountKey
+from limbeck.access.sas import AccountKey, Level
 from limbeck.access.secrets import hashed, matches, new_secret
 from limbeck.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
 from limbeck.scope import LOCAL, Principal, Sandbox
@@ -226,6 +226,19 @@ class Access:
             found = find_sandbox(connection, sandbox.org_id, sandbox.name)
         if found is None or found.id != sandbox.id:
             raise NotFound(f"sandbox {sandbox.name!r} was deleted")
+
+    def check_signature(
+        self, sent: Mapping[str, str], container: str, blob: str, level: Level, *any_of: str, secure: bool
+    ) -> None:
+        """Check a signature as `AccountKey.check` does, and that the credential it is bound to was not revoked."""
+        self.account_key().check(sent, container, blob, level, *any_of, secure=secure)
+        if client_id := sent.get("si"):
+            with self._store.read() as connection:
+                try:
+                    self._known(connection, client_id)
+                except Unauthenticated as error:
+                    told = "the credential that fetched this shared access signature was revoked"
+                    raise Unauthenticated(told) from error
 
     def _known(self, connection: Connection, client_id: str) -> Principal:
         if client_id == LOCAL:

@@ -25,7 +25,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from limbeck import clock, ids
-from limbeck.access.sas import ACCOUNT, AccountKey, Level, NotAllowed
+from limbeck.access import Access
+from limbeck.access.sas import ACCOUNT, Level, NotAllowed
 from limbeck.api.bodies import body_of
 from limbeck.errors import (
     Conflict,
@@ -80,7 +81,7 @@ class _Call:
 
     request: Request
     blobs: Blobs
-    key: AccountKey
+    access: Access
     container: str
     blob: str
 
@@ -92,7 +93,7 @@ class _Call:
     def allow(self, level: Level, *any_of: str) -> None:
         """Check the signature."""
         secure = self.request.url.scheme == "https"
-        self.key.check(self.asked, self.container, self.blob, level, *any_of, secure=secure)
+        self.access.check_signature(self.asked, self.container, self.blob, level, *any_of, secure=secure)
 
     def found(self) -> Blob:
         """The blob, if it is the one that the request's conditions are about."""
@@ -120,8 +121,7 @@ def application(platform: Any) -> Starlette:
 
     async def answer(request: Request) -> Response:
         parts = request.path_params
-        key = await run_in_threadpool(platform.access.account_key)
-        call = _Call(request, blobs, key, parts.get("container", ""), parts.get("blob", ""))
+        call = _Call(request, blobs, platform.access, parts.get("container", ""), parts.get("blob", ""))
         try:
             response = await run_in_threadpool(_handler(call), call)
         except LimbeckError as error:

@@ -100,8 +100,8 @@ def _served(caller: Caller, request: Request, area: Area, writes: bool) -> dict[
     if http is None:
         url = caller.platform.zone.storage.place(area)["url"]
         return {**told, "SASToken": "", "SASUri": url, "expiryDate": None}
-    key = caller.platform.access.account_key()
-    signed, ends = key.container(CONTAINERS[area], PERMISSIONS[area if writes else "export"], LIFETIME)
+    key, allowed = caller.platform.access.account_key(), PERMISSIONS[area if writes else "export"]
+    signed, ends = key.container(CONTAINERS[area], allowed, LIFETIME, caller.principal.client_id)
     base = str(request.base_url).rstrip("/") if request.base_url.scheme == "http" else http
     return {
         **told,

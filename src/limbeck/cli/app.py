@@ -121,6 +121,23 @@ def explain(
 
 
 @app.command()
+def plan(
+    definition: DefinitionFile,
+    by: Annotated[
+        str | None, typer.Option("--by", help="A feature: show reach and precision by its values too.")
+    ] = None,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what choosing by score would cost and bring, for every threshold. Runs no step."""
+    from limbeck.cli import plan as planned
+
+    with _connected(home, config, json) as client:
+        planned.plan(client, definition, home, by)
+
+
+@app.command()
 def truth(
     definition: DefinitionFile,
     home: HomeOption = None,

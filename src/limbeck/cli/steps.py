@@ -9,6 +9,7 @@ from typing import Any
 from limbeck.cli import output
 from limbeck.client import Client
 from limbeck.errors import InvalidInput
+from limbeck.workflow import planning
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.run import OVERVIEW, Run
 
@@ -89,8 +90,7 @@ def _activate(run: Run) -> dict[str, Any]:
     planned = run.planned_audience
     if planned is None:
         raise InvalidInput(f"{run.definition.path} chooses nobody; give it a section [audience] with top = 0.1")
-    table = [reach.shown() for reach in planned.table]
-    return {**run.campaign, "plan": {"table": table, "chosen": planned.chosen.shown()}}
+    return {**run.campaign, "plan": planning.shown(planned)}
 
 
 SHOWN: Mapping[str, Callable[[Run], Mapping[str, Any]]] = {
@@ -147,7 +147,7 @@ def _plan_text(value: Mapping[str, Any]) -> str:
             f"{reach['share']:>8.1%} {reach['people']:>10,} {reach['threshold']:>8.4f} {precision:>10.1%} "
             f"{conversions:>12,.0f}"
         )
-    return "\n".join([*lines, _campaign_text(value)])
+    return "\n".join([*lines, *value["plan"]["told"], _campaign_text(value)])
 
 
 def _model_text(value: Mapping[str, Any]) -> str:

@@ -25,6 +25,9 @@ BLOCK_AGE_S = 7 * 86_400
 
 MOST_BLOCKS = 50_000
 
+_COMMITTED = "committed.txt"
+"""What a blob was made of, beside its blocks; none of them has a dot in its name."""
+
 
 class NoContainer(NotFound):
     """The landing zone has no such container."""
@@ -133,10 +136,15 @@ class Blobs:
                 beside.unlink(missing_ok=True)
 
     def commit(self, container: str, name: str, block_ids: Sequence[str]) -> Blob:
-        """Make a blob of blocks, in their order; raise `InvalidInput` if one was never sent."""
+        """Make a blob of blocks, in their order; raise `InvalidInput` if one was never sent.
+
+        The same again, of a client that has heard no answer, gives the blob that was made, if it is still there.
+        """
         folder = self._blocks(container, name)
         paths = [folder / _block_name(block_id) for block_id in block_ids]
         absent = next((i for i, path in zip(block_ids, paths, strict=True) if not path.is_file()), None)
+        if absent is not None and (made := self.find(container, name)) and _is_committed(folder, made, block_ids):
+            return made
         if absent is not None or len(paths) > MOST_BLOCKS:
             raise InvalidInput(f"block {absent!r} of {name!r} was never sent")
 
@@ -146,7 +154,8 @@ class Blobs:
                     shutil.copyfileobj(block, handle, COPY_BYTES)
 
         made = self._appear(container, name, join)
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.is_dir():
+            _note_committed(folder, made, block_ids)
         return made
 
     def blocks(self, container: str, name: str) -> list[tuple[str, int]]:
@@ -220,6 +229,23 @@ def _common(name: str, prefix: str, delimiter: str) -> str | None:
     """Return the beginning of a name that ends with the first delimiter after *prefix*, if there is one."""
     head, found, _ = name.removeprefix(prefix).partition(delimiter) if delimiter else (name, "", "")
     return f"{prefix}{head}{delimiter}" if found else None
+
+
+def _note_committed(folder: Path, made: Blob, block_ids: Sequence[str]) -> None:
+    """Keep of the blocks of a blob nothing but what it was made of."""
+    (folder / _COMMITTED).write_text(_commitment(made, block_ids))
+    for path in folder.iterdir():
+        if path.name != _COMMITTED:
+            path.unlink(missing_ok=True)
+
+
+def _is_committed(folder: Path, made: Blob, block_ids: Sequence[str]) -> bool:
+    noted = folder / _COMMITTED
+    return noted.is_file() and noted.read_text() == _commitment(made, block_ids)
+
+
+def _commitment(made: Blob, block_ids: Sequence[str]) -> str:
+    return f"{made.etag} {hashlib.sha256(' '.join(block_ids).encode()).hexdigest()}"
 
 
 def _block_name(block_id: str) -> str:

@@ -66,6 +66,13 @@ def linking(identities: str) -> str:
     return f"len({identities}) BETWEEN 2 AND {MOST_IDENTITIES} AND NOT {impossible}"
 
 
+def outside(identities: str, namespaces: Sequence[str]) -> str:
+    """Return the SQL of the list *identities* without those of some namespaces."""
+    if not namespaces:
+        return identities
+    return f"list_filter({identities}, lambda i: i.namespace NOT IN ({', '.join(map(literal, namespaces))}))"
+
+
 def _meaning(identity: str) -> str:
     """Return the SQL of *identity*, NULL where its value stands for nobody."""
     value = f"({identity}).value"

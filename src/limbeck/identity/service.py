@@ -17,6 +17,7 @@ from limbeck.identity.namespaces import Identity, spelled
 from limbeck.lake import Dataset, Lake
 from limbeck.lake import feed as lake_feed
 from limbeck.lake.model import Change, DataFile
+from limbeck.registry.namespaces import NEVER_LINKING, Namespaces
 from limbeck.scope import Sandbox
 from limbeck.store import Store
 from limbeck.store.tables import members
@@ -37,6 +38,7 @@ class Identities:
 
     def __init__(self, store: Store, lake: Lake, engine: Engine) -> None:
         self._store = store
+        self._namespaces = Namespaces(store)
         self._lake = lake
         self._engine = engine
 
@@ -87,7 +89,12 @@ class Identities:
         if not dataset.in_profile or change.snapshot <= dataset.profile_since:
             return [], []
         added = [f for f in self._lake.files_since(dataset, change.snapshot - 1) if f.snapshot == change.snapshot]
-        return self._links_of(dataset, added), self._unsaid(dataset, change.snapshot)
+        return self._links_of(dataset, added, self._apart(dataset)), self._unsaid(dataset, change.snapshot)
+
+    def _apart(self, dataset: Dataset) -> list[str]:
+        """Return the codes of namespaces whose identities never link anybody."""
+        found = self._namespaces.all(self._lake.datasets.sandbox_of(dataset.id))
+        return [spelled(namespace.code) for namespace in found if namespace.type in NEVER_LINKING]
 
     def _unsaid(self, dataset: Dataset, snapshot: int) -> list[graph.Link]:
         """Return the links that rows which left with a snapshot said, and that no row of Profile says now."""
@@ -96,20 +103,28 @@ class Identities:
         for other in self._lake.datasets.all(self._lake.datasets.sandbox_of(dataset.id)) if gone else ():
             if other.in_profile:
                 files = self._lake.files_since(other, other.profile_since)
-                gone -= set(map(graph.ordered, self._links_of(other, files, among=gone)))
+                gone -= set(map(graph.ordered, self._links_of(other, files, self._apart(other), among=gone)))
         return sorted(gone)
 
     def _links_of(
-        self, dataset: Dataset, files: Sequence[DataFile], among: Collection[graph.Link] | None = None
+        self,
+        dataset: Dataset,
+        files: Sequence[DataFile],
+        apart: Sequence[str] = (),
+        among: Collection[graph.Link] | None = None,
     ) -> list[graph.Link]:
-        """Return the links that rows of *files* say, or those of them that are *among* some."""
+        """Return the links that rows of *files* say, or those of them that are *among* some.
+
+        Namespaces that stand *apart* link nobody.
+        """
         if not files:
             return []
         table = self._lake.table_of(dataset, files)
         sql = (
             f"WITH found AS (SELECT {rows.primary(dataset.schema)} AS own, {rows.every(dataset.schema)} AS others "
-            f"FROM {quoted(table.name)}), pairs AS (SELECT own, unnest(others) AS other FROM found "
-            f"WHERE own IS NOT NULL AND {rows.linking('others')}) "
+            f"FROM {quoted(table.name)}), people AS (SELECT own, {rows.outside('others', apart)} AS others FROM found "
+            f"WHERE own IS NOT NULL AND {rows.linking('others')}), "
+            "pairs AS (SELECT own, unnest(others) AS other FROM people WHERE list_contains(others, own)) "
             "SELECT DISTINCT own.namespace AS a, own.value AS b, other.namespace AS c, other.value AS d "
             "FROM pairs WHERE own <> other"
         )

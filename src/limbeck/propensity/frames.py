@@ -19,16 +19,22 @@ MANY_ROWS = 100_000
 
 
 def read(files: Sequence[Path]) -> pd.DataFrame:
+    """Return a feature set in files as a data frame, as `framed` does."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return framed(pa.concat_tables([pq.read_table(file) for file in files]))
+
+
+def framed(table: pa.Table) -> pd.DataFrame:
     """Return a feature set as a data frame, in an order of its own: by cutoff and person.
 
     Flags are 0, 1 or missing; dates and times are days since 1970. Numbers are rounded to single precision, so that the
     order in which an engine adds up does not show.
     """
     import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    table = _numeric(pa.concat_tables([pq.read_table(file) for file in files]))
+    table = _numeric(table)
     order = [name for name in ("cutoff", "entity_id", "object_id") if name in table.column_names]
     frame: pd.DataFrame = table.sort_by([(name, "ascending") for name in order]).to_pandas()
     for name in features_of(frame):

@@ -1,37 +1,35 @@
-"""Whom to choose: reach, precision and expected conversions by threshold, and the rule that says it in PQL.
+"""Whom to choose: reach, precision, expected conversions and profit by threshold, and the rule that says it in PQL.
 
 Precision is what the test set showed: the conversion rate of the share of people with the highest scores, with its
 bootstrap interval (`evaluate.by_share`): 95 times in 100 it holds the rate at which such people convert. How many of
 the chosen do is a matter of chance beside that, so the interval of conversions is wider. Reach is counted in the scores
 that will be used.
+
+Money counts those who are contacted: the chosen without the control group. Profit is their conversions' margin less
+the cost; some of them would have converted without the contact. What the contact itself adds is known only from an
+experiment: `effects`, the mean effect among the share of people with the highest scores (`qini.effect_by_share`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.errors import InvalidInput
 from limbeck.propensity.evaluate import Measure, Numbers
+from limbeck.propensity.money import Choice, Money
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
 """The rows of the planner's table."""
 
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How many are chosen."""
-
-    by: Literal["top", "precision", "budget"]
-    value: float
-    """A share of all scored, a least conversion rate, or money."""
-    cost: float = 1.0
-    """Money that one person costs, for a budget."""
+ENDS = ("value", "low", "high")
+ByShare = Sequence[Mapping[str, float]]
+"""A measure for each share of the people, by rising `share`: `value`, `low` and `high`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +42,113 @@ class Reach:
     """Of all who were scored."""
     precision: Measure
     """Conversion rate of such people: `value`, `low`, `high`."""
+    recall: float | None
+    """Share of all conversions that are theirs; None if nobody converts."""
     conversions: Measure
     """Conversions to expect, and the range in which their number will lie 95 times in 100."""
+    forecast: float
+    """What their scores add up to: as many conversions, if the scores are probabilities."""
+    contacted: int
+    """The chosen without the control group."""
+    cost: float | None = None
+    """Of contacting them; None if no money is named."""
+    profit: Measure | None = None
+    """Margin of the conversions among the contacted less the cost; None without the value of a conversion."""
+    incremental: Measure | None = None
+    """Conversions that the contact adds; None where no experiment tells."""
+    incremental_profit: Measure | None = None
+    """Margin of these less the cost."""
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the scores promise as many conversions as the test's rate lets expect."""
+        rate = self.forecast / self.people if self.people else self.precision["value"]
+        return self.precision["low"] <= rate <= self.precision["high"]
 
     def shown(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        numbers = {"threshold": self.threshold, "people": self.people, "share": self.share}
-        return {**numbers, "precision": dict(self.precision), "conversions": dict(self.conversions)}
+        return {name: dict(v) if isinstance(v, Mapping) else v for name, v in asdict(self).items()}
 
 
 class Planner:
-    """Scores to choose from, and what the test set promises of the best of them."""
+    """Scores to choose from, and what the test set promises of the best of them.
 
-    def __init__(self, scores: Numbers, by_share: Sequence[Mapping[str, float]]) -> None:
+    *scores* are probabilities, one for each person; *by_share* is `evaluate.by_share` of the test set. *held* flags, in
+    the same order, who is held out as control group; *effects* has the mean effect of a contact by share.
+
+    >>> rates = [{"share": n / 100, "value": 0.2, "low": 0.1, "high": 0.3} for n in range(1, 101)]
+    >>> reach = Planner([0.1, 0.2, 0.3], rates, Money(cost=1, value=10)).choose(Choice("break_even"))
+    >>> reach.people, reach.cost, reach.profit["value"]
+    (3, 3.0, 3.0)
+    """
+
+    def __init__(
+        self,
+        scores: Numbers | Sequence[float],
+        by_share: ByShare,
+        money: Money | None = None,
+        *,
+        held: NDArray[np.bool_] | None = None,
+        effects: ByShare | None = None,
+    ) -> None:
         if not len(scores):
             raise InvalidInput("nobody was scored; there is nobody to choose")
-        self._scores = np.sort(np.asarray(scores, float))[::-1]
+        given = np.asarray(scores, float)
+        order = np.argsort(-given, kind="stable")
+        self._scores = given[order]
         falling, counts = np.unique(-self._scores, return_counts=True)
         self._thresholds = -falling
         """Every score that somebody has, the highest first: people with the same one stay together."""
         self._people = np.cumsum(counts)
         """How many have at least that score."""
-        self._by_share = by_share
+        self._forecasts = np.append(0.0, np.cumsum(self._scores))
+        silent = np.zeros(len(given)) if held is None else np.asarray(held, float)[order]
+        self._contacted = np.append(0.0, np.cumsum(1 - silent))
+        """How many of the best so many are contacted."""
+        self._by_share, self._effects, self._money = by_share, effects, money
 
     def table(self) -> list[Reach]:
         """Return what the usual shares would bring."""
         return [self.at(self._threshold(share)) for share in SHARES]
 
+    def curve(self) -> list[Reach]:
+        """Return what each percent of the people would bring; thresholds that are alike come once."""
+        found = dict.fromkeys(self._threshold(n / 100) for n in range(1, 101))
+        return [self.at(threshold) for threshold in found]
+
     def at(self, threshold: float) -> Reach:
         """Return what everybody with a score of at least *threshold* would bring."""
         people = int(np.searchsorted(-self._scores, -threshold, side="right"))
-        share = people / len(self._scores)
-        precision = {name: float(self._precision(share, name)) for name in ("value", "low", "high")}
-        return Reach(threshold, people, share, precision, _conversions(people, precision))
+        share, contacted = people / len(self._scores), int(self._contacted[people])
+        precision = _at(self._by_share, share)
+        base = self._by_share[-1]["value"]
+        return Reach(
+            threshold,
+            people,
+            share,
+            precision,
+            min(1.0, share * precision["value"] / base) if base else None,
+            _conversions(people, precision),
+            float(self._forecasts[people]),
+            contacted,
+            **self._paid(contacted, share, precision),
+        )
+
+    def _paid(self, contacted: int, share: float, precision: Measure) -> dict[str, Any]:
+        """Return what contacting so many costs and brings, as far as that is known."""
+        money, found = self._money, dict[str, Any]()
+        added = None if self._effects is None else _times(contacted, _at(self._effects, share))
+        if added is not None:
+            found["incremental"] = added
+        if money is None:
+            return found
+        found["cost"] = money.spent(contacted)
+        if money.value is not None:
+            brought = {"profit": _conversions(contacted, precision), "incremental_profit": added}
+            found |= {n: _less(_times(money.value, m), found["cost"]) for n, m in brought.items() if m is not None}
+        return found
+
+    # -- choices --------------------------------------------------------------------------------------------------
 
     def choose(self, choice: Choice) -> Reach:
         """Return the reach that *choice* asks for; raise `InvalidInput` if nothing satisfies it."""
@@ -85,8 +157,12 @@ class Planner:
                 return self.at(self._threshold(choice.value))
             case "precision":
                 return self._precise(choice.value)
+            case "budget":
+                return self._affordable(choice.value)
+            case "break_even":
+                return self._paying()
             case _:
-                return self._affordable(choice.value, choice.cost)
+                return self._most_profitable()
 
     def _threshold(self, share: float) -> float:
         count = max(1, round(share * len(self._scores)))
@@ -94,7 +170,7 @@ class Planner:
 
     def _precise(self, wanted: float) -> Reach:
         """Return the largest reach whose precision is at least *wanted*."""
-        found = self._largest(self._precision(self._people / len(self._scores), "value") >= wanted)
+        found = self._largest(_values(self._by_share, self._people / len(self._scores)) >= wanted)
         if found is None:
             best = max(row["value"] for row in self._by_share)
             raise InvalidInput(
@@ -103,13 +179,15 @@ class Planner:
             )
         return found
 
-    def _affordable(self, budget: float, cost: float) -> Reach:
+    def _affordable(self, budget: float) -> Reach:
         """Return the largest reach that the budget pays for."""
-        # in decimal: 4.35 / 0.05 is 86.99… in floats
-        count = int(min(Decimal(repr(budget)) // Decimal(repr(cost)), Decimal(len(self._scores))))
+        money = self._money or Money()
+        count = money.pays_for(budget, len(self._scores))
+        if count < 0:
+            raise InvalidInput(f"audience.budget is {budget:g}, less than audience.fixed_cost, {money.fixed_cost:g}")
         if count < 1:
-            raise InvalidInput(f"audience.budget is {budget:g}, which pays for nobody at {cost:g} each")
-        found = self._largest(self._people <= count)
+            raise InvalidInput(f"audience.budget is {budget:g}, which pays for nobody at {money.cost:g} each")
+        found = self._largest(self._contacted[self._people] <= count)
         if found is None:
             raise InvalidInput(
                 f"audience.budget is {budget:g}, which pays for {count} people, but more than these have the highest "
@@ -117,14 +195,62 @@ class Planner:
             )
         return found
 
+    def _paying(self) -> Reach:
+        """Return the reach of all whose expected margin covers their cost; scores are taken for probabilities."""
+        least = self._valued("break_even").break_even or 0.0
+        found = self.at(least)
+        if not found.people:
+            raise InvalidInput(
+                f"audience.break_even chooses nobody: a contact pays from a probability of {least:.4f} on "
+                f"(cost ÷ value), and the highest score is {self._scores[0]:.4f}"
+            )
+        return found
+
+    def _most_profitable(self) -> Reach:
+        """Return the reach of the largest profit to expect, of the incremental one where it is known.
+
+        It is the largest by the test's curve, which has noise: a flat top has no sharp end.
+        """
+        money = self._valued("max_profit")
+        rates = self._by_share if self._effects is None else self._effects
+        margin = (money.value or 0.0) * _values(rates, self._people / len(self._scores)) - money.cost
+        profit = self._contacted[self._people] * margin - money.fixed_cost
+        best = int(np.argmax(profit))
+        if profit[best] <= 0:
+            raise InvalidInput(
+                f"audience.max_profit chooses nobody: by the test, no reach brings more than it costs (the best loses "
+                f"{money.told(-float(profit[best]))}); lower the cost, or choose by top"
+            )
+        return self.at(float(self._thresholds[best]))
+
+    def _valued(self, by: str) -> Money:
+        if self._money is None or self._money.value is None:
+            raise InvalidInput(f"audience.{by} needs audience.cost and audience.value, the margin of a conversion")
+        return self._money
+
     def _largest(self, fits: NDArray[np.bool_]) -> Reach | None:
         """Return the reach of the lowest threshold that *fits*; None if none does."""
         return self.at(float(self._thresholds[fits][-1])) if fits.any() else None
 
-    def _precision(self, share: Any, name: str) -> Any:
-        """Return what the test set showed for a share of the people, or for several."""
-        shares = [row["share"] for row in self._by_share]
-        return np.interp(share, shares, [row[name] for row in self._by_share])
+
+# -- measures -----------------------------------------------------------------------------------------------------
+
+
+def _values(rows: ByShare, share: Any, end: str = "value") -> Any:
+    """Return what *rows* tell of a share of the people, or of several: on the straight line between two of them."""
+    return np.interp(share, [row["share"] for row in rows], [row[end] for row in rows])
+
+
+def _at(rows: ByShare, share: float) -> Measure:
+    return {end: float(_values(rows, share, end)) for end in ENDS}
+
+
+def _times(number: float, measure: Measure) -> Measure:
+    return {end: number * measure[end] for end in ENDS}
+
+
+def _less(measure: Measure, number: float) -> Measure:
+    return {end: measure[end] - number for end in ENDS}
 
 
 def _conversions(people: int, precision: Measure) -> Measure:

@@ -17,6 +17,9 @@ from limbeck.store import Store, audit, tables
 TYPES = ("COOKIE", "CROSS_DEVICE", "DEVICE", "EMAIL", "MOBILE", "NON_PEOPLE", "PARTNER", "PHONE")
 """What a namespace may be of."""
 
+NEVER_LINKING = ("NON_PEOPLE", "PARTNER")
+"""Types of namespaces whose identities tell nothing about who belongs together (profile contract, section 2.2)."""
+
 FIRST_CUSTOM_ID = 10_000_000
 """The least id of a namespace that is not standard."""
 

@@ -4,50 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from limbeck.client import Client, LandingZone
 from limbeck.client.people import Audience
 from limbeck.errors import Internal, NotFound
-from limbeck.propensity import planner
-from limbeck.propensity.planner import Planner, Reach
-from limbeck.workflow.campaign import GROUP, RANK, SCORE, ActivationPart, AudiencePart
+from limbeck.workflow.campaign import RANK, SCORE, ActivationPart
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.export import settle
-from limbeck.workflow.ingest import CONTROL, groups, path_of
+from limbeck.workflow.ingest import path_of
 from limbeck.workflow.keys import digest
+from limbeck.workflow.planning import Planned
 from limbeck.workflow.sources import TENANT
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """Whom the plan chooses, and what everything else would bring."""
-
-    table: tuple[Reach, ...]
-    chosen: Reach
-    control: int
-    """How many of the chosen are held out."""
-    rule: str
-
-
-def plan(
-    definition: Definition, part: AudiencePart, scores: Path, evaluation: Mapping[str, Any], tenant: str
-) -> Planned:
-    """Return the plan of *part* over the file *scores*; raise `InvalidInput` if nothing satisfies its choice."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(scores, columns=["entity_id", "score"])
-    found = Planner(table["score"].to_numpy(), evaluation["by_share"])
-    chosen = found.choose(part.choice)
-    above = table.filter(np.asarray(table["score"]) >= chosen.threshold)
-    held = groups(above["entity_id"].to_pylist(), definition.seed, part.control).count(CONTROL)
-    group = path_of(definition, GROUP, tenant) if part.control else None
-    rule = planner.rule(path_of(definition, SCORE, tenant), chosen.threshold, group)
-    return Planned(tuple(found.table()), chosen, held, rule)
 
 
 def audience(client: Client, name: str, planned: Planned) -> dict[str, Any]:

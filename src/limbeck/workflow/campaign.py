@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limbeck.propensity.planner import Choice
+from limbeck.propensity.money import By, Choice, Money
 from limbeck.workflow.toml_text import Table
 
 SCORE, RANK, GROUP, MODEL, AS_OF = "score", "rank", "group", "model", "asOf"
 """What a profile keeps of a forecast, below `{tenant}.propensity.NAME`."""
 
 FORMATS = ("csv", "parquet")
-CHOICES = ("top", "precision", "budget")
+CHOICES: tuple[By, ...] = ("top", "precision", "budget", "break_even", "max_profit")
+FLAGS = ("break_even", "max_profit")
+"""Choices that follow from the money alone."""
+MONEY = ("cost", "fixed_cost", "value", "currency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class AudiencePart:
     choice: Choice
     control: float
     """Share of everybody that is held out, by chance."""
+    money: Money | None = None
+    """What contacts cost and conversions bring; None if nothing is said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class ActivationPart:
 
 def audience(table: Table, title: str) -> AudiencePart:
     """Read the table `[audience]`."""
-    given = [key for key in CHOICES if key in table]
+    given = [by for by in CHOICES if by in table and not (by in FLAGS and not table.flag(by, default=False))]
     if len(given) != 1:
         told = f"has {' and '.join(given)}" if given else "says not how many are chosen"
         raise table.error("", told, f"exactly one of {', '.join(CHOICES)}")
@@ -52,8 +57,9 @@ def audience(table: Table, title: str) -> AudiencePart:
         name=table.text("name", title),
         choice=_choice(table, given[0]),
         control=table.share("control", 0.0, above=False),
+        money=_money(table, given[0]),
     )
-    table.close(("cost",))
+    table.close((*CHOICES, *MONEY))
     return found
 
 
@@ -67,11 +73,20 @@ def activation(table: Table) -> ActivationPart:
     return ActivationPart(kind, tuple(found) or plain.columns)
 
 
-def _choice(table: Table, by: str) -> Choice:
-    match by:
-        case "top":
-            return Choice("top", table.share("top"))
-        case "precision":
-            return Choice("precision", table.share("precision"))
-        case _:
-            return Choice("budget", table.amount("budget"), table.amount("cost"))
+def _choice(table: Table, by: By) -> Choice:
+    if by in FLAGS:
+        return Choice(by)
+    return Choice(by, table.amount(by) if by == "budget" else table.share(by))
+
+
+def _money(table: Table, by: By) -> Money | None:
+    """Read what contacts cost and conversions bring; some choices need to know."""
+    if by not in (*FLAGS, "budget") and not any(key in table for key in MONEY):
+        return None
+    needs_value = by in FLAGS
+    return Money(
+        cost=table.amount("cost", None if needs_value or by == "budget" else 0.0, above=by in ("break_even", "budget")),
+        fixed_cost=table.amount("fixed_cost", 0.0, above=False),
+        value=table.amount("value") if needs_value or "value" in table else None,
+        currency=table.text("currency") if "currency" in table else "",
+    )

@@ -43,4 +43,4 @@ def _files(name: str) -> list[Path]:
     """Return the files of a module, or of the modules of a package."""
     package = ROOT / name
     module = ROOT / f"{name.replace('.', '/')}.py" if "." in name else ROOT / "workflow" / f"{name}.py"
-    return sorted(package.glob("*.py")) if package.is_dir() else [module]
+    return sorted(package.rglob("*.py")) if package.is_dir() else [module]

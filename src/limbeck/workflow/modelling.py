@@ -13,6 +13,7 @@ from limbeck.workflow.families import Feature
 from limbeck.workflow.toml_text import Table
 
 AUTO = "auto"
+LEAKS = ("stop", "warn", "off")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class ModelPart(Modelling):
     """The feature that alone makes the baseline `rule`."""
     rfm: tuple[str, ...]
     """The features of the baseline `rfm`: recency, frequency, money."""
+    leaks: str = "stop"
+    """What is done about leaks: one of `LEAKS`."""
 
     @property
     def baselines(self) -> Mapping[str, Sequence[str]]:
@@ -48,6 +51,7 @@ def model(table: Table, features: Sequence[Feature]) -> ModelPart:
         resamples=table.number("resamples", 1000, 100, 100_000),
         rule=baselines.choice("rule", names, names[0]),
         rfm=baselines.texts("rfm", names[:3]),
+        leaks=table.choice("leaks", LEAKS, LEAKS[0]),
     )
     for name in found.rfm:
         if name not in names:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck.workflow import pictures
+from limbeck.workflow import pictures, plan_page
 from limbeck.workflow.page import moment, page, picture, section, table
 from limbeck.workflow.whole import whole
 
 if TYPE_CHECKING:
-    from limbeck.workflow.activate import Planned
+    from limbeck.workflow.planning import Planned
 
 MEASURES = {
     "roc_auc": ("ROC-AUC", "chance that who converts is ranked above who does not; 0.5 is guessing, 1 is perfect"),
@@ -37,9 +37,10 @@ def write(
     """
     parts = [
         _head(summary),
+        section("What may know the outcome", _leaks(evaluation["leaks"])) if evaluation.get("leaks") else "",
         _quality(summary, evaluation["resamples"]),
         section("How it ranks people", _curves(evaluation)),
-        section("Whom to choose", _plan(summary, planned)) if planned else "",
+        plan_page.plan(summary, planned) if planned else "",
         section("How people come to the goal", picture(pictures.funnel(exploration["funnel"]), "Funnel")),
         section("What it looks at", _looks(evaluation)),
         section("What it is made of", _events(exploration)),
@@ -96,51 +97,13 @@ def _curves(evaluation: Mapping[str, Any]) -> str:
     return f'<div class="pictures">{shown}</div>\n<p class="quiet">{note}</p>\n'
 
 
-def _plan(summary: Mapping[str, Any], planned: Planned) -> str:
-    found = [reach.shown() for reach in planned.table]
-    head = ["of all scored", "people", "lowest score", "converters among them", "conversions to expect"]
-    rows = [_reach(reach) for reach in found]
+def _leaks(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the search for leaks found, before any number that may be too good for it."""
+    lines = [f"<li>{escape(one['verdict'])}. <i>{escape(one['remedy'])}.</i></li>" for one in found]
     return (
-        picture(pictures.reach(found, planned.chosen.shown()), "Propensity and reach")
-        + _chosen(summary, planned)
-        + table(head, rows, numbers=True)
-        + '<p class="quiet">In brackets: the rate at which such people convert lies there 95 times in 100; so does the '
-        "number of conversions, in which the chance of each person counts too.</p>\n"
+        "<p>The definition asks to go on all the same. If it is so, every number below is better than what a campaign "
+        f"will see.</p>\n<ul>{''.join(lines)}</ul>\n"
     )
-
-
-def _reach(reach: Mapping[str, Any]) -> list[str]:
-    conversions = reach["conversions"]
-    return [
-        f"{reach['share']:.1%}",
-        f"{reach['people']:,}",
-        f"{reach['threshold']:.4f}",
-        _measured(reach["precision"]),
-        f"{conversions['value']:,.0f}<br><span class='range'>({conversions['low']:,.0f} to {conversions['high']:,.0f})"
-        "</span>",
-    ]
-
-
-def _chosen(summary: Mapping[str, Any], planned: Planned) -> str:
-    chosen, made, delivered = planned.chosen, summary.get("audience"), summary.get("activation")
-    told = [
-        f"Chosen are {chosen.people:,} people, {chosen.share:.1%} of all, with a score of at least "
-        f"{chosen.threshold:.4f}; {chosen.precision['value']:.1%} of them are expected to reach the goal "
-        f"({chosen.precision['low']:.1%} to {chosen.precision['high']:.1%})."
-    ]
-    if planned.control:
-        told.append(f"{planned.control:,} of them are held out as a control group.")
-    if made:
-        told.append(
-            f"The audience {escape(made['name'])} has {made['size']:,} members as of {moment(made['evaluated'])}, by "
-            f"the rule <code>{escape(made['rule'])}</code>."
-        )
-    if made and made["opted_out"]:
-        told.append(f"{made['opted_out']:,} of the chosen have opted out of everything, and are no members.")
-    if delivered:
-        files = ", ".join(f"<code>{escape(name)}</code>" for name in delivered["files"])
-        told.append(f"{delivered['rows']:,} rows were delivered to the landing zone: {files}.")
-    return "".join(f"<p>{line}</p>\n" for line in told)
 
 
 def _looks(evaluation: Mapping[str, Any]) -> str:

@@ -35,6 +35,7 @@ from limbeck.workflow import (
     latest,
     logged,
     overview,
+    planning,
     sources,
 )
 from limbeck.workflow.campaign import ActivationPart, AudiencePart
@@ -46,6 +47,7 @@ from limbeck.workflow.generate import Loaded
 from limbeck.workflow.ingest import Ingested
 from limbeck.workflow.keys import key
 from limbeck.workflow.overview import Overview
+from limbeck.workflow.planning import Planned
 from limbeck.workflow.question import Span
 from limbeck.workflow.tracking import Kept, Tracking
 from limbeck.workflow.whole import PART, sweep, whole, whole_folder
@@ -460,11 +462,13 @@ class Run:
         return self._assessed(trained, kept) if is_known else None
 
     def _train(self, features: Mapping[str, FeatureSet], model_key: str) -> Kept:
+        from limbeck.workflow.leaks import witnesses
         from limbeck.workflow.train import train
 
         definition, part, seed = self.definition, self.definition.model, self.definition.seed
         train_files, test_files = features["train"].files, features["test"].files
-        found = train(train_files, test_files, part, seed, self._progress.note, definition.label_end)
+        suspects = witnesses(self._client, definition, self.tables, features["score"].files)
+        found = train(train_files, test_files, part, seed, self._progress.note, definition.label_end, suspects)
         params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
         record = logged.record(
             definition, found.model, params, found.evaluation, (train_files, test_files), self._snapshots()
@@ -474,7 +478,11 @@ class Run:
     @cached_property
     def pipeline(self) -> Pipeline:
         """The champion itself: a scikit-learn pipeline over the features, as `frames.read` reads them."""
-        return self._tracking.load(self.model)
+        return self.load(self.model)
+
+    def load(self, kept: Kept) -> Pipeline:
+        """Return the model of a version that is kept."""
+        return self._tracking.load(kept)
 
     @cached_property
     def scores(self) -> Path:
@@ -521,12 +529,12 @@ class Run:
             return found
 
     @cached_property
-    def planned_audience(self) -> activate.Planned | None:
+    def planned_audience(self) -> Planned | None:
         """Whom the definition chooses; None if it chooses nobody."""
         part = self.definition.audience
         if part is None:
             return None
-        return activate.plan(self.definition, part, self.scores, self.model.evaluation, self._client.tenant)
+        return planning.plan(self.definition, part, self.scores, self.model.evaluation, self._client.tenant)
 
     @cached_property
     def campaign(self) -> dict[str, Any]:
@@ -542,7 +550,7 @@ class Run:
             told = {**made, "planned": planned.chosen.shown(), "opted_out": opted_out}
             return {"audience": told, **self._activation(made, planned)}
 
-    def _audience(self, part: AudiencePart, planned: activate.Planned) -> dict[str, Any]:
+    def _audience(self, part: AudiencePart, planned: Planned) -> dict[str, Any]:
         path = self._result(_audience_name(part, planned, self.score_key))
         if path.is_file() and activate.is_current(self._client, made := json.loads(path.read_text())):
             return dict(made)
@@ -550,7 +558,7 @@ class Run:
         _write(path, json.dumps(made))
         return made
 
-    def _activation(self, made: Mapping[str, Any], planned: activate.Planned) -> dict[str, Any]:
+    def _activation(self, made: Mapping[str, Any], planned: Planned) -> dict[str, Any]:
         part = self.definition.activation
         if part is None:
             return {}
@@ -692,7 +700,7 @@ class Run:
         scores = self._scores_of(kept)
         if not scores.is_file():
             return None
-        planned = activate.plan(self.definition, part, scores, kept.evaluation, self._client.tenant)
+        planned = planning.plan(self.definition, part, scores, kept.evaluation, self._client.tenant)
         path = self._folder / _audience_name(part, planned, self._score_key(kept))
         made = json.loads(path.read_text()) if path.is_file() else None
         return made if made is not None and activate.is_current(self._client, made) else None
@@ -715,7 +723,7 @@ class Run:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
 
 
-def _audience_name(part: AudiencePart, planned: activate.Planned, score_key: str) -> str:
+def _audience_name(part: AudiencePart, planned: Planned, score_key: str) -> str:
     return f"audience-{key('audience', ('activate', 'propensity.planner'), part.name, planned.rule, score_key)}.json"
 
 

@@ -68,11 +68,11 @@ class Table:
             raise self.error(key, f"is {found:g}", f"a share {'above' if above else 'from'} 0, up to 1, such as 0.1")
         return found
 
-    def amount(self, key: str) -> float:
-        """Return a number above 0."""
-        found = self._amount(key)
-        if not 0 < found < float("inf"):
-            raise self.error(key, f"is {found:g}", "a number above 0")
+    def amount(self, key: str, default: float | None = None, *, above: bool = True) -> float:
+        """Return a number from 0; 0 itself only if it need not lie *above* it."""
+        found = self._amount(key, default)
+        if not 0 <= found < float("inf") or (above and found == 0):
+            raise self.error(key, f"is {found:g}", f"a number {'above' if above else 'from'} 0")
         return found
 
     def flag(self, key: str, *, default: bool) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limbeck.errors import InvalidInput
-from limbeck.propensity import assess, evaluate, fit, frames
+from limbeck.propensity import assess, fit, frames, leaks
 from limbeck.propensity.fit import Tuned
+from limbeck.propensity.leaks import Finding
 from limbeck.propensity.splits import LabelEnd
 from limbeck.workflow.modelling import ModelPart
 
@@ -17,11 +19,17 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.base import ClassifierMixin
 
-SUSPICIOUS = 0.95
-"""A single feature that separates the outcomes this well knows them: honest ones rarely reach 0.8."""
 
-FREQUENT = 10
-"""Rows that a text stands in to count by itself in the search for leaks."""
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """What bears witness against a training set, beside it and its test."""
+
+    scoring: Sequence[Path] = ()
+    """Files of the scoring set."""
+    aged: Callable[[pd.DataFrame], Sequence[pd.DataFrame]] = lambda known: ()
+    """Gives the rows of the training set with the features of one horizon earlier, and of two."""
+    arrived: Callable[[pd.DataFrame], Mapping[str, pd.DataFrame]] = lambda known: {}
+    """Gives, by columns that may say when a row arrived, these rows without what had not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,7 @@ class Trained:
     model: ClassifierMixin
     champion: Tuned
     evaluation: Mapping[str, Any]
-    """What `assess.assess` gives, as JSON has it."""
+    """What `assess.assess` gives, and the `leaks` that were found, as JSON has it."""
 
 
 def train(
@@ -41,20 +49,22 @@ def train(
     seed: int,
     tell: Callable[[str], None],
     label_end: LabelEnd | None = None,
+    witnesses: Witnesses | None = None,
 ) -> Trained:
     """Choose among the candidates of *part*, and evaluate the choice on the test set, which decides nothing.
 
     *label_end* tells when the label of a cutoff is known, *tell* hears what is done otherwise than asked. Raise
-    `InvalidInput` if there are too few converters, and if a feature by itself tells the outcome: it knows what it
-    cannot know.
+    `InvalidInput` if there are too few converters, and if something knows the outcome that cannot know it
+    (`propensity.leaks`; *witnesses* help to find out), unless the part says otherwise.
     """
     known, later = frames.read(train_files), frames.read(test_files)
     for name, frame, least in (("training", known, 2), ("test", later, 1)):
         _check_outcomes(name, frame, least)
-    _refuse_leaks(known)
+    found = look_for_leaks(known, later, part, seed, tell, witnesses or Witnesses())
     fitted = fit.fit(known, part, seed, tell, label_end)
     evaluation = assess.assess(fitted, known, later, part.baselines, part.resamples, seed)
-    return Trained(fitted.model, fitted.champion, evaluation)
+    told = {**evaluation, "leaks": [one.shown() for one in found]}
+    return Trained(fitted.model, fitted.champion, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +92,6 @@ def again(
     return found | {"moments": [*validated, *found["moments"]]}
 
 
-def suspicious_features(known: pd.DataFrame) -> dict[str, float]:
-    """Return the features that alone separate the outcomes better than `SUSPICIOUS`, with their ROC-AUC."""
-    labels, numbers = known["label"].to_numpy(float), frames.numbers_of(known)
-    values = {n: known[n] if n in numbers else _rates(known[n], known["label"]) for n in frames.features_of(known)}
-    found = {n: evaluate.separation(labels, column.to_numpy(float)) for n, column in values.items()}
-    return {name: area for name, area in found.items() if area >= SUSPICIOUS}
-
-
-def _rates(texts: pd.Series[Any], labels: pd.Series[Any]) -> pd.Series[Any]:
-    """Return, for each text, the conversion rate of its frequent values; the rare ones are taken together."""
-    known = texts.fillna("\0")
-    frequent = known.where(known.map(known.value_counts()) >= FREQUENT, "\1")
-    return frequent.map(labels.groupby(frequent).mean())
-
-
 def _check_outcomes(name: str, frame: pd.DataFrame, least: int) -> None:
     converters = frame.loc[frame["label"] == 1, "entity_id"].nunique()
     if len(frame) and frame["label"].min() == 1:
@@ -106,11 +101,22 @@ def _check_outcomes(name: str, frame: pd.DataFrame, least: int) -> None:
         raise InvalidInput(f"{told}; at least {least} must. Widen goal.within, or choose other cutoffs")
 
 
-def _refuse_leaks(known: pd.DataFrame) -> None:
-    if found := suspicious_features(known):
-        told = ", ".join(f"{name} (ROC-AUC {area:.3f})" for name, area in found.items())
-        raise InvalidInput(
-            f"suspicious features: {told}. By itself each tells the outcome, so it probably knows what happened "
-            "after the cutoff; take it out, or compute it from what was known before",
-            features=sorted(found),
-        )
+def look_for_leaks(
+    known: pd.DataFrame,
+    later: pd.DataFrame,
+    part: ModelPart,
+    seed: int,
+    tell: Callable[[str], None],
+    witnesses: Witnesses,
+) -> list[Finding]:
+    """Return the leaks that are found, and tell them; raise `InvalidInput` instead if they are to stop the run."""
+    if part.leaks == "off":
+        return []
+    asked = frames.read(witnesses.scoring) if witnesses.scoring else None
+    aged, arrived = partial(witnesses.aged, known), partial(witnesses.arrived, known)
+    found = leaks.find(leaks.Evidence(known, later, asked, aged, arrived, seed))
+    if part.leaks == "stop":
+        leaks.refuse(found)
+    for one in found:
+        tell(f"leak: {one.verdict}. {one.remedy}")
+    return found

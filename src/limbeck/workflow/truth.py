@@ -19,7 +19,7 @@ from limbeck.client import Client
 from limbeck.errors import InvalidInput, NotFound
 from limbeck.propensity.evaluate import Numbers, Ranking
 from limbeck.settings import Settings
-from limbeck.workflow import activate
+from limbeck.workflow import planning
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.run import Done, Run
 from limbeck.workflow.tracking import Kept
@@ -163,7 +163,7 @@ def _audience(
     """Return the planned precision of the chosen beside the true one, and that of as many chosen by the oracle."""
     if definition.audience is None or done.scores is None or done.model is None:
         return None
-    planned = activate.plan(definition, definition.audience, done.scores, done.model.evaluation, client.tenant).chosen
+    planned = planning.plan(definition, definition.audience, done.scores, done.model.evaluation, client.tenant).chosen
     return {
         "name": definition.audience.name,
         "people": planned.people,

@@ -1,0 +1,129 @@
+"""Probes of single features: what one tells alone, by a value, by being there, and whether it does when it is asked.
+
+Kaufman, Rosset, Perlich and Stitelman (2012) call a feature legitimate if it is known before the target is; exploratory
+analysis, they say, looks first at features that are surprisingly good. What is too good alone is found so (`alone`),
+and a value that decides (`pure`, `missing`). Whether a feature is known beforehand is seen where nobody can cheat: in
+the scoring set (`vanishes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from limbeck.propensity.leaks.findings import Evidence, Finding, area
+from limbeck.propensity.leaks.single import MISSING, Single
+
+ALONE = 0.95
+"""ROC-AUC that what is known beforehand does not reach alone."""
+ABSENCE = 0.85
+"""ROC-AUC of being there or not, and no more, that honest fields do not reach."""
+PURE, SURE, MANY = 0.99, 0.95, 20
+"""A value that decides: its conversion rate, the least that chance allows for it, and its converters."""
+DISTINCT = 10
+"""A number with more values than this comes near to certainty by degrees, as honest ones do."""
+GOOD, GONE = 0.7, 0.65
+"""A feature worth a witness: its ROC-AUC; and the share of its forecast that must be left in the scoring set."""
+
+OUT = "Take it out, or compute it from what was known before the cutoff"
+
+
+def alone(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
+    """Yield the features that tell the outcome by themselves: the target in disguise, or what follows from it."""
+    for one in singles:
+        if one.roc_auc >= ALONE:
+            yield Finding(
+                "alone",
+                (one.name,),
+                {"roc_auc": one.roc_auc},
+                f"{one.name} alone tells who reaches the goal (ROC-AUC {one.roc_auc:.3f}): of two people it picks the "
+                f"right one {100 * one.roc_auc:.0f} times in 100, and nothing that is known beforehand does so more "
+                f"than {100 * ALONE:.0f} times. It knows what happened after the cutoff, or is the goal under another "
+                "name",
+                OUT,
+            )
+
+
+def pure(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
+    """Yield the texts and flags with a value that everybody has reached the goal with, where most people do not."""
+    base = evidence.labels.mean()
+    for one in singles:
+        if one.edges is not None and evidence.known[one.name].nunique() > DISTINCT:
+            continue
+        for rows, converted in zip(one.counts, one.converted, strict=True):
+            side = converted if base <= 0.5 else rows - converted
+            if side >= MANY and side / rows >= PURE and _least(side, rows) >= SURE:
+                code = int(np.flatnonzero((one.counts == rows) & (one.converted == converted))[0])
+                yield _pure(one, code, int(rows), float(side / rows), reached=base <= 0.5, base=float(base))
+                break
+
+
+def _pure(one: Single, code: int, rows: int, rate: float, *, reached: bool, base: float) -> Finding:
+    value = "nothing" if code == MISSING else repr(one.texts[code - 1]) if 0 < code <= len(one.texts) else "one value"
+    who, usual = ("reach", base) if reached else ("miss", 1 - base)
+    return Finding(
+        "pure",
+        (one.name,),
+        {"rate": rate, "rows": rows, "base_rate": base},
+        f"of the {rows} rows with {value} in {one.name}, {100 * rate:.1f} % {who} the goal, and of all "
+        f"{100 * usual:.0f} %: the value is given to people whose outcome is known",
+        f"{OUT}; or let the value count only from the time on when it was given",
+    )
+
+
+def _least(count: float, rows: float) -> float:
+    """Return the lower end of Wilson's 95 % interval of a rate (Wilson 1927)."""
+    z, rate = 1.96, count / rows
+    middle, spread = rate + z * z / (2 * rows), z * np.sqrt(rate * (1 - rate) / rows + (z / (2 * rows)) ** 2)
+    return float((middle - spread) / (1 + z * z / rows))
+
+
+def missing(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
+    """Yield the features of which it tells the outcome whether they are there at all."""
+    for one in singles:
+        absent = evidence.known[one.name].isna().to_numpy(float)
+        found = area(evidence.labels, absent)
+        found = max(found, 1 - found)
+        if found >= ABSENCE:
+            rates = [100 * evidence.labels[absent == side].mean() for side in (0, 1)]
+            yield Finding(
+                "missing",
+                (one.name,),
+                {"roc_auc": found},
+                f"whether {one.name} is known at all tells the outcome (ROC-AUC {found:.3f}): {rates[0]:.0f} % reach "
+                f"the goal where it is, {rates[1]:.0f} % where it is not. It seems to be asked, or filled in, on the "
+                "way to the goal",
+                "Take it out, or take only what had been filled in before the cutoff (a source of class history)",
+            )
+
+
+def vanishes(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
+    """Yield the features whose telling values the people have no more who are asked about now.
+
+    By a feature alone, so many converters are to be expected among those of the test, and so many in the scoring set.
+    An honest feature gives about the same shares: people of one kind. One that is written when the outcome is known has
+    nothing to write yet.
+    """
+    if not evidence.is_asked:
+        return
+    for one in singles:
+        if one.roc_auc < GOOD or one.name not in evidence.personal:
+            continue
+        before, test, now = (one.forecast(f).mean() for f in (evidence.known, evidence.later, evidence.scoring))
+        left, drift = _left(test, now), _left(before, test)
+        if left <= GONE and left <= 0.75 * drift:
+            yield Finding(
+                "vanishes",
+                (one.name,),
+                {"roc_auc": one.roc_auc, "test": float(test), "scoring": float(now)},
+                f"by {one.name} alone, {100 * test:.1f} % of the people of the test were to be expected to reach the "
+                f"goal, but {100 * now:.1f} % of those who are scored now: the values that tell (ROC-AUC "
+                f"{one.roc_auc:.2f}) are not there before the outcome is",
+                OUT,
+            )
+
+
+def _left(before: float, now: float) -> float:
+    """Return what is left of a forecast share, of the outcome that has become rarer."""
+    return float(min(now / before, (1 - now) / (1 - before)))

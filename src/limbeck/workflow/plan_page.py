@@ -1,0 +1,79 @@
+"""The report's part on whom to choose: what every reach would cost and bring, and what became of the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+from limbeck.propensity.planner import Reach
+from limbeck.workflow import pictures, planning
+from limbeck.workflow.page import moment, picture, section, table
+from limbeck.workflow.planning import Planned
+
+
+def plan(summary: Mapping[str, Any], planned: Planned) -> str:
+    """Return the section; *summary* tells of the audience and the delivery, once they are made."""
+    found, chosen = planned.table, planned.chosen
+    shown = [reach.shown() for reach in found]
+    lines = [*planning.told(planned), *_made(summary)]
+    return section(
+        "Whom to choose",
+        picture(pictures.reach(shown, chosen.shown()), "Propensity and reach")
+        + "".join(f"<p>{escape(line)}</p>\n" for line in lines)
+        + table(_head(found[0]), [_row(reach) for reach in found], numbers=True)
+        + '<p class="quiet">In brackets: the rate at which such people convert lies there 95 times in 100; so do the '
+        "number of conversions and the profit, in which the chance of each person counts too.</p>\n",
+    )
+
+
+def _head(reach: Reach) -> list[str]:
+    paid = {
+        "cost": reach.cost,
+        "profit": reach.profit,
+        "conversions that the contact adds": reach.incremental,
+        "profit of these": reach.incremental_profit,
+    }
+    known = [name for name, measure in paid.items() if measure is not None]
+    return [
+        "of all scored",
+        "people",
+        "lowest score",
+        "converters among them",
+        "of all converters",
+        "conversions",
+        *known,
+    ]
+
+
+def _row(reach: Reach) -> list[str]:
+    counts = [m for m in (reach.profit, reach.incremental, reach.incremental_profit) if m is not None]
+    return [
+        f"{reach.share:.1%}",
+        f"{reach.people:,}",
+        f"{reach.threshold:.4f}",
+        _measured(reach.precision, ".3f"),
+        "" if reach.recall is None else f"{reach.recall:.0%}",
+        _measured(reach.conversions, ",.0f"),
+        *([] if reach.cost is None else [f"{reach.cost:,.0f}"]),
+        *(_measured(measure, ",.0f") for measure in counts),
+    ]
+
+
+def _measured(measure: Mapping[str, float], form: str) -> str:
+    value, low, high = (format(measure[end], form) for end in ("value", "low", "high"))
+    return f'{value}<br><span class="range">({low} to {high})</span>'
+
+
+def _made(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what became of the choice."""
+    made, delivered = summary.get("audience"), summary.get("activation")
+    if made:
+        yield (
+            f"The audience {made['name']} has {made['size']:,} members as of {moment(made['evaluated'])}, by the rule "
+            f"{made['rule']}."
+        )
+    if made and made["opted_out"]:
+        yield f"{made['opted_out']:,} of the chosen have opted out of everything, and are no members."
+    if delivered:
+        yield f"{delivered['rows']:,} rows were delivered to the landing zone: {', '.join(delivered['files'])}."
