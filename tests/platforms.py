@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import limbeck
 from limbeck.client import Client
+from limbeck.connect import connect
+from tests.commands import limbeck, started
 
 ORG = "acme@AdobeOrg"
-
-
-def command(*arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, and return what it printed."""
-    line = [sys.executable, "-m", "limbeck", *map(str, arguments)]
-    return subprocess.run(line, env=os.environ | dict(env or {}), capture_output=True, text=True, check=False)
 
 
 @contextmanager
@@ -32,19 +23,17 @@ def server(home: Path, env: Mapping[str, str] | None = None, pg: str = "off") ->
 @contextmanager
 def serving(home: Path, *options: str, env: Mapping[str, str] | None = None, lines: int = 1) -> Iterator[list[str]]:
     """Run `limbeck serve` with *options* while the block lasts; give the addresses that its first lines end in."""
-    line = [sys.executable, "-m", "limbeck", "serve", "--home", str(home), "--http", "127.0.0.1:0", *options]
-    with subprocess.Popen(line, env=os.environ | dict(env or {}), stdout=subprocess.PIPE, text=True) as child:
+    with started("serve", "--home", home, "--http", "127.0.0.1:0", *options, env=env, heard="stdout") as running:
         try:
-            assert child.stdout is not None
-            yield [child.stdout.readline().split()[-1] for _ in range(lines)]
+            yield [running.until().split()[-1] for _ in range(lines)]
         finally:
-            child.send_signal(signal.SIGINT)
+            running.interrupt()
 
 
 @contextmanager
 def embedded(home: Path) -> Iterator[Client]:
     """A client of the platform in this process."""
-    with limbeck.connect(home) as client:
+    with connect(home) as client:
         yield client
 
 
@@ -52,12 +41,12 @@ def embedded(home: Path) -> Iterator[Client]:
 def served(home: Path, pg: str = "off") -> Iterator[Client]:
     """A client of a server in another process, logged in with a credential made on the command line."""
     who = ("--id", "tester", "--secret", "s3cret", "--org", ORG, "--sandbox", "prod")
-    made = command("credentials", "create", "--home", home, *who, "--endpoint", "http://here")
+    made = limbeck("credentials", "create", "--home", home, *who, "--endpoint", "http://here")
     assert made.returncode == 0, made.stderr
     with server(home, pg=pg) as url:
         config = home / "tester.ini"
         config.write_text(made.stdout.replace("http://here", url))
-        with limbeck.connect(config=config) as client:
+        with connect(config=config) as client:
             yield client
 
 

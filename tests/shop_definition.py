@@ -1,25 +1,17 @@
-"""A definition over the files of `tests.shop`, the command line that runs it in processes, and what a run leaves."""
+"""A definition over the files of `tests.shop`, and what a run of it leaves."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
 import sqlite3
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from multiprocessing.context import ForkServerProcess
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
-from subprocess import CompletedProcess
-from typing import Any, TextIO
+from typing import Any
 
 import pyarrow.parquet as pq
 
-from limbeck.cli import main
 from tests import shop
-from tests.behaviour import children
 
 DEFINITION = """\
 name = "shop"
@@ -88,76 +80,6 @@ def write(folder: Path, changes: Mapping[str, str] | None = None, name: str = "s
     path = folder / name
     path.write_text(text)
     return path
-
-
-# -- the command line ---------------------------------------------------------------------------------------------
-
-
-class Running:
-    """A command in a process of its own: the entry point, its streams and its exit code are the real ones."""
-
-    def __init__(self, child: ForkServerProcess, streams: Path, stderr: TextIO) -> None:
-        self._child, self._streams, self._stderr = child, streams, stderr
-        self._read: list[str] = []
-
-    @property
-    def pid(self) -> int:
-        """The id of its process."""
-        assert self._child.pid is not None
-        return self._child.pid
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it still runs."""
-        return self._child.is_alive()
-
-    def until(self, beginning: str) -> None:
-        """Wait until it prints a line that begins so on standard error."""
-        for line in self._stderr:
-            self._read.append(line)
-            if line.startswith(beginning):
-                return
-        raise AssertionError(f"it never printed {beginning!r}: {''.join(self._read)}")
-
-    def interrupt(self) -> None:
-        """Press Ctrl-C."""
-        os.kill(self.pid, signal.SIGINT)
-
-    def end(self) -> CompletedProcess[str]:
-        """Wait for its end, and return what it printed."""
-        self._read += self._stderr
-        self._child.join()
-        assert self._child.exitcode is not None
-        return CompletedProcess([], self._child.exitcode, (self._streams / "stdout").read_text(), "".join(self._read))
-
-
-@contextmanager
-def started(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """Start a command in a process that has imported the libraries already."""
-    with tempfile.TemporaryDirectory() as folder:
-        streams = Path(folder)
-        os.mkfifo(streams / "stderr")
-        child = children.start(_command, [str(a) for a in arguments], streams, Path.cwd(), dict(env or {}))
-        with (streams / "stderr").open() as stderr:
-            yield Running(child, streams, stderr)
-        child.join()
-
-
-def limbeck(*arguments: str | Path, env: Mapping[str, str] | None = None) -> CompletedProcess[str]:
-    """Run a command to its end, as `tests.platforms.command` does, but without importing everything first."""
-    with started(*arguments, env=env) as running:
-        return running.end()
-
-
-def _command(arguments: list[str], streams: Path, folder: Path, env: dict[str, str]) -> None:
-    for descriptor, name in ((1, "stdout"), (2, "stderr")):
-        opened = os.open(streams / name, os.O_WRONLY | (0 if name == "stderr" else os.O_CREAT))
-        os.dup2(opened, descriptor)
-        os.close(opened)
-    os.chdir(folder)
-    os.environ |= env
-    sys.argv = ["limbeck", *arguments]
-    main()
 
 
 # -- what it leaves -----------------------------------------------------------------------------------------------

@@ -33,15 +33,14 @@ from limbeck.platform import Platform
 from limbeck.settings import Settings
 from limbeck.xdm.types import Field, Object, Scalar
 from tests.behaviour import children
+from tests.commands import limbeck, started
 from tests.disks import disk
 from tests.shop_definition import (
     DEFINITION,
     SOURCES,
     kept,
-    limbeck,
     models,
     scores,
-    started,
     tables,
     unfinished,
     write,

@@ -21,8 +21,8 @@ from limbeck.lock import file_lock
 from tests import shop
 from tests.behaviour import children
 from tests.behaviour.test_run_crashes import DEFINITION, work
+from tests.commands import limbeck as command
 from tests.shop_definition import kept, models, scores, tables
-from tests.shop_definition import limbeck as command
 
 NOW = timedelta(0)
 MONTH_S = 30 * 86_400

@@ -21,8 +21,9 @@ import pytest
 
 from limbeck.platform import Platform
 from limbeck.settings import Settings
-from tests.platforms import ORG, command
-from tests.shop_definition import SOURCES, kept, limbeck, models, scores, tables, unfinished, write
+from tests.commands import limbeck
+from tests.platforms import ORG
+from tests.shop_definition import SOURCES, kept, models, scores, tables, unfinished, write
 
 COMMANDS = (
     *("run", "generate", "explore", "featurize", "export", "train", "score", "ingest", "activate"),
@@ -59,7 +60,7 @@ def homes(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
     def home_of(step: str) -> Done:
         if step not in found:
             home = tmp_path_factory.mktemp("home") / step
-            done = command(step, folder / "shop.toml", "--home", home, "--json")
+            done = limbeck(step, folder / "shop.toml", "--home", home, "--json")
             assert done.returncode == 0, done.stderr
             found[step] = Done(home, json.loads(done.stdout), done.stderr)
         return found[step]

@@ -17,8 +17,9 @@ import pytest
 
 from limbeck.housekeeping import clean
 from limbeck.version import VERSION
+from tests.commands import limbeck
 from tests.platforms import ORG, served
-from tests.shop_definition import limbeck, tables, write
+from tests.shop_definition import tables, write
 
 STEPS = ["file", "keys", "host", "token", "sandbox", "tenant", "SQL wire", "landing zone"]
 TOLD = {"kind", "where", "organisation", "tenant", "sandbox", "versions", "datasets"}

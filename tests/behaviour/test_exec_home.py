@@ -18,7 +18,8 @@ from limbeck.client.config import Config
 from limbeck.errors import InvalidInput
 from limbeck.platform import Platform
 from limbeck.settings import Settings
-from tests.platforms import ORG, command, serving
+from tests.commands import limbeck as command
+from tests.platforms import ORG, serving
 
 
 @pytest.fixture

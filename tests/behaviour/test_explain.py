@@ -23,9 +23,9 @@ from limbeck.workflow.ingest import CONTROL, groups
 from limbeck.workflow.sources import field_group
 from tests import shop
 from tests.behaviour.test_run_crashes import DEFINITION
+from tests.commands import limbeck as command
 from tests.platforms import ORG, served
 from tests.shop_definition import kept, models, scores, tables
-from tests.shop_definition import limbeck as command
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),

@@ -21,8 +21,8 @@ from limbeck.errors import InvalidInput, LandingZoneError
 from limbeck.workflow.ingest import CONTROL, TREATMENT, groups
 from tests import shop
 from tests.behaviour.test_run_crashes import DEFINITION
+from tests.commands import limbeck as command
 from tests.disks import disk
-from tests.shop_definition import limbeck as command
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),

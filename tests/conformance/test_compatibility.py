@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import limbeck as command
 from tests.conformance import surface
 from tests.conformance.compatibility import DATA, PAGE, PROGRAMS, data, page
 from tests.conformance.faces import Driver, Refused
 from tests.conformance.model import Case
 from tests.conformance.surface import ADOBE, CLIENTS, GROUPED, OPERATORS, SKETCH, SPARK, STATEMENTS, Entry, probes
-from tests.platforms import command
 from tests.wire.conftest import Wire
 
 ROOT = Path(__file__).parents[2]

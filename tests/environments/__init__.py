@@ -1,7 +1,7 @@
 """Programs that tests run and that clash with ours: each is installed once, into a folder of its own, from exact pins.
 
 `{name}.txt` beside this file lists a Python environment's packages; `PROGRAMS` names what comes from npm. They land in
-`.environments/` at the root of the checkout, made by the first test that wants them.
+`.environments/` at the root of the checkout, made by the first test that wants them, or before (`__main__.py`).
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def schedule(start: datetime, unit: str, interval: int, end: int | None = None) 
     return found
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(starts | last_days, units, st.integers(1, 5), st.lists(st.floats(0, 1), min_size=1, max_size=5), st.booleans())
 @example(datetime(2020, 1, 31, tzinfo=UTC), "month", 1, [0.0, 0.1], False)
 @example(datetime(2020, 2, 29, tzinfo=UTC), "year", 1, [0.0, 0.1], False)
@@ -67,7 +67,7 @@ def test_the_next_time_is_the_first_that_the_reference_counts(
     assert found.after(0, -1) == (times[0] if times[0] > 0 else times[1])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(starts | last_days, units, st.integers(1, 3), st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_a_worker_that_sleeps_makes_up_for_what_it_missed_once(
     start: datetime, unit: str, interval: int, places: list[float]

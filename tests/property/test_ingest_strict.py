@@ -86,7 +86,7 @@ def is_plain(engine: Engine, folder: Path, content: bytes, schema: Schema) -> bo
         return found is not None and found.rows(session, Interrupt()) is not None
 
 
-@settings(examples, max_examples=60)
+@settings(examples, max_examples=40)
 @given(
     objects(nested).flatmap(
         lambda t: st.tuples(st.just(t), st.lists(st.one_of(mangled(t), odd_rows(t)), min_size=1, max_size=3))
@@ -204,3 +204,19 @@ def test_what_the_quick_way_has_written_goes_when_the_last_row_is_odd(
     assert made.rows == len(rows)
     assert sorted(folder.iterdir()) == sorted(made.paths)
     assert pq.read_table(made.paths[0])["web"].to_pylist()[-1] == {"hits": 3, "share": None}
+
+
+@pytest.mark.parametrize(("between", "around"), [(",", "[{}]"), ("\n", "{}")])
+@pytest.mark.parametrize("files", [1, 3])
+def test_rows_keep_their_order_over_row_groups_and_files(
+    engine: Engine, tmp_path: Path, between: str, around: str, files: int
+) -> None:
+    count = 300_000 // files
+    for number in range(files):
+        rows = (f'{{"_id":"{i}"}}' for i in range(number * count, (number + 1) * count))
+        (tmp_path / f"{number}").write_text(around.format(between.join(rows)))
+    staged = [StagedFile("rows", tmp_path / f"{number}") for number in range(files)]
+    made = convert(engine, staged, InputFormat("json"), Schema("x", "1.0", "X", "x", "record", PLAIN), tmp_path)
+    found = pa.concat_tables([pq.read_table(path, columns=["_id"]) for path in made.paths])["_id"]
+    assert pq.read_metadata(made.paths[0]).num_row_groups > 1
+    assert found.to_pylist() == list(map(str, range(files * count)))

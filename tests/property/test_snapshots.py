@@ -21,7 +21,7 @@ from limbeck.lake.maintain import compact, expire, sweep
 from limbeck.lake.revert import Reverting
 from tests.behaviour.query_tables import Home
 
-FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 KINDS = ["insert", "nothing", "batch", "batch", "revert", "revert", "replace", "compact", "compact", "expire", "sweep"]
 STEPS = st.lists(st.sampled_from(KINDS), min_size=3, max_size=14)

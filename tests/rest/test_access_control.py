@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.platforms import command
+from tests.commands import limbeck as command
 from tests.rest.api import ORG, ROLES, SANDBOXES, Api, served
 from tests.rest.resources import CATALOG, KINDS, QUERY, Kind
 

@@ -18,7 +18,7 @@ from limbeck.client.polling import until
 from limbeck.pgwire import PgServer
 from limbeck.store.tables import audit_events
 from tests import crash
-from tests.platforms import command
+from tests.commands import limbeck as command
 from tests.rest.api import ORG, Api, served
 from tests.rest.resources import CATALOG, KINDS, QUERY, Kind, dataset, schema
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from limbeck.errors import InvalidInput
-from tests.platforms import command
+from tests.commands import limbeck as command
 from tests.rest.api import ORG, Api, served
 
 KEY = rsa.generate_private_key(65537, 2048)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from limbeck.store.tables import metadata
-from tests.platforms import command
+from tests.commands import limbeck as command
 from tests.rest.api import ORG, Api, served
 from tests.rest.resources import KINDS
 

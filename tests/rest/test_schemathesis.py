@@ -23,7 +23,7 @@ from tests.rest.api import Api, served
 from tests.rest.resources import CATALOG, FLOW, KINDS, LANDING_ZONE_SOURCE, QUERY, Kind, dataset
 from tests.rest.routes import ROUTES, Route, parameters
 
-EXAMPLES = 12
+EXAMPLES = 8
 
 TELLS_SECRETS = ("/ims/", "connection_parameters", "/credentials")
 """Paths whose answers have a secret, for who asks."""

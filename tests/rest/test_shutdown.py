@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from limbeck.client.config import Config
 from limbeck.client.polling import until
+from tests.rest.api import served
 from tests.rest.resources import PROFILE
 
 CATALOG, IMPORT, QUERY = "/data/foundation/catalog", "/data/foundation/import/batches", "/data/foundation/query"
@@ -90,3 +94,22 @@ def test_what_is_in_hand_is_answered_and_what_is_queued_goes_on(tmp_path: Path) 
         assert ok(http.get("/health"))["store"]["jobs"]["waiting"] == 1  # the schedule's next time
         child.send_signal(signal.SIGTERM)
         assert child.wait(60) == 0
+
+
+def test_sockets_of_the_killed_are_swept_and_those_of_the_living_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="s") as folder:  # the path of a socket is short
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        paths = {name: Path(folder) / f"limbeck-{name}" / "http.sock" for name in ("dead", "starting", "living")}
+        bound = {name: socket.socket(socket.AF_UNIX) for name in paths}
+        for name, path in paths.items():
+            path.parent.mkdir()
+            bound[name].bind(str(path))
+            os.utime(path, (0, 0) if name != "starting" else None)
+        bound["living"].listen()
+        bound["dead"].close()
+        with served(tmp_path / "home"):
+            assert {name for name, path in paths.items() if path.exists()} == {"starting", "living"}
+        for opened in bound.values():
+            opened.close()

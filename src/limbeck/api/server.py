@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import os
 import shutil
@@ -10,6 +11,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +21,10 @@ from limbeck.api.app import create_app
 from limbeck.api.limits import HEAD_BYTES, JsonProtocol
 from limbeck.errors import InvalidInput
 from limbeck.platform import Platform
+
+_PREFIX, _SOCKET = "limbeck-", "http.sock"
+_STARTING_S = 60
+"""A socket as young as that may be of a server that does not listen yet."""
 
 GRACE_S = 10.0
 """How long what is in hand may take when the server is to end."""
@@ -107,12 +113,13 @@ class EmbeddedServer(ThreadServer):
     """The server in this process, on a socket that only this user can reach."""
 
     def __init__(self, platform: Platform) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="limbeck-"))
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         super().__init__(platform, self._bind())
 
     def _bind(self) -> socket.socket:
         if hasattr(socket, "AF_UNIX"):
-            self.path: Path | None = self._folder / "http.sock"
+            self.path: Path | None = self._folder / _SOCKET
             self.url = "http://limbeck"
             bound = socket.socket(socket.AF_UNIX)
             bound.bind(str(self.path))
@@ -128,6 +135,17 @@ class EmbeddedServer(ThreadServer):
         """Answer what is in hand, then close and remove the socket."""
         super().stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove sockets of processes that were killed: nobody listens there any more."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_SOCKET}"):
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as tried:
+            if time.time() - path.stat().st_mtime < _STARTING_S:
+                continue
+            tried.setblocking(False)
+            if tried.connect_ex(str(path)) == errno.ECONNREFUSED:
+                shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def listen(host: str, port: int, option: str = "--http") -> socket.socket:

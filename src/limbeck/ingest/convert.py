@@ -156,9 +156,9 @@ def _quickly(engine: Engine, plain: strict.Plain, wanted: Object, folder: Path) 
     Rows are looked at beside it, by a thread of its own. Whichever finds something ends the other, and what is written
     until then goes with the session.
     """
-    interrupt = Interrupt()
+    interrupt, files = Interrupt(), [str(f.path) for f in plain.reading.files]
     with (
-        engine.session(files=[str(f.path) for f in plain.reading.files], ordered=True, interrupt=interrupt) as session,
+        engine.session(files=files, ordered=not plain.serial, serial=plain.serial, interrupt=interrupt) as session,
         session.beside() as other,
         ThreadPoolExecutor(1, "limbeck-strict") as pool,
     ):

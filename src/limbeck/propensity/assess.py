@@ -54,12 +54,12 @@ def assess(
 ) -> dict[str, Any]:
     """Return what the test set *later* says of a model that was fitted on *known*, as values that JSON can write.
 
-    `test` has its measures and `baselines` those of a plain regression on the features of each of *baselines*, all with
-    the intervals of *resamples* draws of people; `beyond` has by how much the model's measures exceed each baseline's,
-    and `chance` the calibration error that it would show if it were right. `tenths` and `groups` compare forecast and
-    outcome of parts of the people (`limbeck.propensity.groups`), `moments` the measures at the cutoffs. `base_rate`,
-    `resamples`, `curves`, `by_share`, `importance` and `small` (`limbeck.propensity.small.told`) go with them. What
-    `told` says stands beside it.
+    `test` has its measures and `baselines` those of a plain regression on the features of each of *baselines* (named in
+    `compared_with`), all with the intervals of *resamples* draws of people; `beyond` has by how much the model's exceed
+    each baseline's, and `chance` the calibration error that it would show if it were right. `tenths` and `groups`
+    compare forecast and outcome of parts of the people (`limbeck.propensity.groups`), `moments` has the measures at the
+    cutoffs. `base_rate`, `resamples`, `curves`, `by_share`, `importance` and `small` (`limbeck.propensity.small.told`)
+    go with them. What `told` says stands beside it.
     """
     people, labels = later["entity_id"].to_numpy(), later["label"].to_numpy(float)
     scores = {"model": probability(fitted.model, later)}
@@ -71,6 +71,7 @@ def assess(
         **fitted.told,
         "test": test,
         "baselines": measures,
+        "compared_with": {name: list(columns) for name, columns in baselines.items()},
         "beyond": {name: compared.beyond("model", name) for name in baselines},
         "chance": dict(compared.chance["model"]),
         "base_rate": float(labels.mean()),

@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limbeck.client import Client, Dataset, Schema
+from limbeck.errors import NotFound
 from limbeck.workflow.campaign import AS_OF, GROUP, MODEL, RANK, SCORE
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.export import settle
 from limbeck.workflow.generate import CLASSES, IN_PROFILE
 from limbeck.workflow.keys import digest
+from limbeck.workflow.names import literal, quoted
 from limbeck.workflow.sources import TENANT, field_group
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 SCORES_TAG = "limbeck/scores"
@@ -145,3 +149,19 @@ def _title(client: Client, definition: Definition) -> str:
 
 def _chance(person: str, seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(f"{seed}:{person}".encode(), digest_size=8).digest(), "big")
+
+
+def scored(client: Client, definition: Definition, cutoff: datetime) -> pd.DataFrame:
+    """Return who came home as scored as of *cutoff*: `entity_id`, `score` and `group`; raise `NotFound` if nobody."""
+    dataset = client.dataset(_title(client, definition))
+    paths = {"entity_id": _identity_path(client, definition)}
+    paths |= {what: path_of(definition, what, client.tenant) for what in (SCORE, GROUP, AS_OF)}
+    who, score, group, as_of = (".".join(map(quoted, path.split("."))) for path in paths.values())
+    found: pd.DataFrame | None = None
+    if dataset is not None:
+        asked = f"{who} AS entity_id, max({score}) AS score, max({group}) AS {quoted(GROUP)}"
+        text = f"SELECT {asked} FROM {quoted(dataset.table)} WHERE {as_of} = {literal(cutoff)} GROUP BY {who}"
+        found = client.sql(text).to_pandas()
+    if found is None or not len(found):
+        raise NotFound(f"nobody's score as of {cutoff} came onto profiles; name a cutoff at which people were scored")
+    return found

@@ -48,6 +48,11 @@ class Plain:
     layout: Layout
     decoder: msgspec.json.Decoder[Any]
 
+    @property
+    def serial(self) -> bool:
+        """Whether the reader can only read it one row after the other: it looks for no lines in a single file."""
+        return self.layout != "newline_delimited" and len(self.reading.files) == 1
+
     def rows(self, session: Session, interrupt: Interrupt) -> int | None:
         """Return how many rows there are, or None if one of them is not plain: then *interrupt* what goes on beside."""
         count = 0
