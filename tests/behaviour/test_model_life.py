@@ -16,7 +16,7 @@ from limbeck.client import Client
 from limbeck.errors import NotFound
 from limbeck.propensity import frames
 from limbeck.workflow.definition import Definition
-from tests.shop_definition import limbeck as command
+from tests.commands import limbeck as command
 from tests.shop_definition import models, write
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
