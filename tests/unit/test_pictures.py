@@ -23,6 +23,11 @@ def reach(threshold: float, people: int) -> dict[str, Any]:
     return {"threshold": threshold, "people": people, "conversions": {"value": people / 2, "low": 1, "high": people}}
 
 
+POINTS = [[0.5, 0.9], [0.5, 0.8], [-0.2, 0.1], [0.1, None]]
+REASONS = {
+    "unit": "log-odds",
+    "features": [{"feature": "spend", "points": POINTS}, {"feature": "city", "points": []}],
+}
 RATE = {"value": 0.3, "low": 0.2, "high": 0.5}
 TIER = {"feature": "tier", "value": "gold", "expected": 0.1, "observed": RATE}
 
@@ -41,6 +46,7 @@ FIGURES = {
     "groups": lambda: pictures.groups([TIER, {**TIER, "value": "silver " * 30}]),
     "moments": lambda: pictures.moments([moment(1, "validation"), moment(2, "validation"), moment(3, "test")]),
     "calibration": lambda: pictures.calibration({"predicted": [0.1], "observed": [0.2], "low": [0.1], "high": [0.6]}),
+    "reasons": lambda: pictures.reasons(REASONS),
     "distribution": lambda: pictures.distribution([0.1, 0.2, 0.2, 0.9], 0.3, 0.5),
 }
 
@@ -102,3 +108,17 @@ def test_a_timeline_marks_cutoffs_at_their_days() -> None:
     line, cutoff = figure.axes[0].lines
     assert cutoff.get_xdata()[0] == line.get_xdata()[0] == 20454  # days from 1970 to 2026
     assert line.get_ydata().tolist() == [3, 5]
+
+
+def test_reasons_are_a_point_for_each_person_at_its_effect() -> None:
+    axes = FIGURES["reasons"]().axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["spend"]
+    grey, coloured = axes.collections
+    places = [*coloured.get_offsets().tolist(), *grey.get_offsets().tolist()]
+    assert [effect for effect, _ in places] == [effect for effect, _ in POINTS]
+    assert len(set(map(tuple, places))) == len(POINTS)
+    assert coloured.get_array().tolist() == [0.9, 0.8, 0.1]
+
+
+def test_reasons_of_nothing_are_an_empty_picture() -> None:
+    assert pictures.reasons({"unit": None, "features": []})._repr_png_()

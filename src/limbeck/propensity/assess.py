@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.propensity import candidates, evaluate, groups, small
+from limbeck.propensity import candidates, evaluate, groups, reasons, small
 from limbeck.propensity.fit import inputs_of, probability
 from limbeck.propensity.splits import Rows
 
@@ -58,8 +58,8 @@ def assess(
     `compared_with`), all with the intervals of *resamples* draws of people; `beyond` has by how much the model's exceed
     each baseline's, and `chance` the calibration error that it would show if it were right. `tenths` and `groups`
     compare forecast and outcome of parts of the people (`limbeck.propensity.groups`), `moments` has the measures at the
-    cutoffs. `base_rate`, `resamples`, `curves`, `by_share`, `importance` and `small` (`limbeck.propensity.small.told`)
-    go with them. What `told` says stands beside it.
+    cutoffs. `base_rate`, `resamples`, `curves`, `by_share`, `importance`, `reasons` and `small` go with them
+    (`limbeck.propensity.reasons.overall`, `limbeck.propensity.small.told`). What `told` says stands beside it.
     """
     people, labels = later["entity_id"].to_numpy(), later["label"].to_numpy(float)
     scores = {"model": probability(fitted.model, later)}
@@ -82,6 +82,7 @@ def assess(
         "groups": by_group(fitted.model, later),
         "moments": _moments(fitted.validation, later.assign(probability=scores["model"]), resamples, seed),
         "importance": _importance(fitted.model, later, seed),
+        "reasons": reasons.overall(fitted.model, known, later, seed),
         "small": small.told(test["roc_auc"]["value"], converters, len(labels) - converters),
     }
 

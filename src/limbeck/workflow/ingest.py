@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from limbeck.client import Client, Dataset, Schema
 from limbeck.errors import NotFound
-from limbeck.workflow.campaign import AS_OF, GROUP, MODEL, RANK, SCORE
+from limbeck.workflow.campaign import AS_OF, BUCKET, GROUP, MODEL, PERCENTILE, POINTS, RANK, REASONS, SCORE
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.export import settle
 from limbeck.workflow.generate import CLASSES, IN_PROFILE
@@ -27,7 +27,17 @@ SCORES_TAG = "limbeck/scores"
 """The tag of a dataset that says which scores came in last, and how often there were new ones."""
 
 TREATMENT, CONTROL = "treatment", "control"
-TYPES = {SCORE: "number", RANK: "long", GROUP: "string", MODEL: "string", AS_OF: "date-time"}
+TYPES = {
+    SCORE: "number",
+    PERCENTILE: "number",
+    POINTS: "long",
+    BUCKET: "string",
+    RANK: "long",
+    REASONS: "string",
+    GROUP: "string",
+    MODEL: "string",
+    AS_OF: "date-time",
+}
 """What is kept of a forecast, and as what."""
 
 
@@ -100,7 +110,7 @@ def _deliver(
 
 
 def _rows(scores: Path, definition: Definition) -> pa.Table:
-    """Return the rows of the file that comes home: identity, score, rank, group, model and the cutoff."""
+    """Return the rows of the file that comes home: identity, and what `TYPES` names."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -111,8 +121,7 @@ def _rows(scores: Path, definition: Definition) -> pa.Table:
     model = [f"{name} {version}" for name, version in zip(names, versions, strict=True)]
     found: dict[str, Any] = {
         "identity": table["entity_id"],
-        SCORE: table["score"],
-        RANK: table["rank"],
+        **{what: table[what] for what in (SCORE, PERCENTILE, POINTS, BUCKET, RANK, REASONS)},
         GROUP: pa.array(held, pa.string()),
         MODEL: pa.array(model, pa.string()),
         AS_OF: table["cutoff"].cast(pa.timestamp("ms")),
@@ -132,7 +141,7 @@ def _identity_path(client: Client, definition: Definition) -> str:
 
 
 def _schema(client: Client, definition: Definition) -> Schema:
-    """Return the schema of the scores. Its title carries its identity's fingerprint: another one, another schema."""
+    """Return the schema of the scores. Its title carries a fingerprint of identity and fields."""
     at, title = _identity_path(client, definition), _title(client, definition)
     if (found := client.schema(title)) is not None:
         return found
@@ -144,7 +153,7 @@ def _schema(client: Client, definition: Definition) -> Schema:
 
 def _title(client: Client, definition: Definition) -> str:
     at, namespace = _identity_path(client, definition), str(definition.event_sources[0].identity.identity)
-    return f"{definition.name} scores {digest(f'{at} {namespace}'.encode())}"
+    return f"{definition.name} scores {digest(f'{at} {namespace} {TYPES}'.encode())}"
 
 
 def _chance(person: str, seed: int) -> int:

@@ -56,6 +56,8 @@ from limbeck.workflow.whole import PART, sweep, whole, whole_folder
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+    from limbeck.propensity.scoring import Scoring
+
 FEATURIZE = ("aggregates", "features", "featurize", "names", "times")
 """Modules whose code decides what a feature set holds."""
 
@@ -413,7 +415,8 @@ class Run:
     def model_key(self) -> str:
         """The key of the model."""
         libraries = [version(library) for library in ("scikit-learn", "lightgbm")]
-        part = [asdict(self.definition.model), self.definition.seed, libraries]
+        found = {name: value for name, value in asdict(self.definition.model).items() if name != "reasons"}
+        part = [found, self.definition.seed, libraries]
         return key("train", ("propensity", "train"), part, self.feature_key)
 
     @property
@@ -495,6 +498,23 @@ class Run:
         """Return the model of a version that is kept."""
         return self._tracking.load(kept)
 
+    @property
+    def scoring(self) -> Scoring:
+        """How the champion scores: the model, and what its scores say of themselves."""
+        from limbeck.propensity.scoring import Scoring
+
+        kept, versions = self.model, {n: loaded.dataset.version for n, loaded in self.datasets.items()}
+        return Scoring(
+            self.pipeline,
+            kept.name,
+            kept.version,
+            kept.evaluation["base_rate"],
+            self.definition.model.reasons,
+            kept.evaluation["reasons"]["typical"],
+            snapshot=", ".join(f"{name} {version}" for name, version in versions.items()),
+            time=clock.now().replace(tzinfo=None),
+        )
+
     @cached_property
     def scores(self) -> Path:
         """The file of everybody's score."""
@@ -504,7 +524,7 @@ class Run:
             if not path.is_file():
                 from limbeck.workflow.score import score
 
-                score(features["score"].files, self.pipeline, kept.name, kept.version, path)
+                score(features["score"].files, self.scoring, path, self._progress.note)
             crash.point("workflow.scored")
             note = {"set": f"score-{self.feature_key}", "model": kept.name, "version": kept.version}
             _write(path.with_suffix(".json"), json.dumps(note))
@@ -513,8 +533,11 @@ class Run:
             return self.output / SCORES
 
     def _scores_of(self, kept: Kept) -> Path:
-        return self._result(
-            f"scores-{key('score', ('propensity', 'score'), self.feature_key, kept.key, kept.version)}.parquet"
+        return self._result(f"scores-{self._file_key(kept)}.parquet")
+
+    def _file_key(self, kept: Kept) -> str:
+        return key(
+            "score", ("propensity", "score"), self.feature_key, kept.key, kept.version, self.definition.model.reasons
         )
 
     # -- steps 6 and 7 --------------------------------------------------------------------------------------------
@@ -526,7 +549,7 @@ class Run:
 
     def _score_key(self, kept: Kept) -> str:
         control = self.definition.audience.control if self.definition.audience else 0.0
-        return key("ingest", ("ingest",), self.feature_key, kept.key, kept.version, control)
+        return key("ingest", ("ingest",), self._file_key(kept), control)
 
     @cached_property
     def ingested(self) -> Ingested:
