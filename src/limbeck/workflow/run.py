@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
     from limbeck.propensity.scoring import Scoring
 
-FEATURIZE = ("aggregates", "features", "featurize", "names", "times")
+FEATURIZE = ("aggregates", "attributes", "features", "featurize", "names", "relations", "times")
 """Modules whose code decides what a feature set holds."""
 
 SUMMARY, REPORT, SCORES, OVERVIEW = "summary.json", "report.html", "scores.parquet", "explore.html"
@@ -308,7 +308,7 @@ class Run:
     def exploration(self) -> Exploration:
         """Counts of the events and the funnel."""
         stages = [asdict(stage) for stage in explore.stages(self.definition)]
-        modules = ("features", "explore")
+        modules = ("relations", "explore")
         path = self._result(f"explore-{key('explore', modules, self.definition.rules, stages, self._inputs)}.json")
         with self._step("explore"):
             if not path.is_file():
@@ -321,7 +321,7 @@ class Run:
     @cached_property
     def overview(self) -> Overview:
         """A close look at the events; its page, `explore.html`, is written to the output."""
-        exploration, modules = self.exploration, ("aggregates", "features", "overview", "quality")
+        exploration, modules = self.exploration, ("relations", "overview", "quality")
         path = self._result(f"overview-{key('overview', modules, self.definition.rules, self._inputs)}.json")
         with self._step("explore"):
             if not path.is_file():
@@ -345,10 +345,10 @@ class Run:
                 checks.check(self._client, self.definition, tables)
             if all(source.files for source in self.definition.sources):
                 return {name: self._feature_table(name, tables, feature_key) for name in SETS}
-            now = featurize.snapshots(self._client, tables)  # what comes from here on is taken once more next time
-            before = self._computed_before()
+            now, before = featurize.snapshots(self._client, tables), self._computed_before()
             found = {name: self._feature_table(name, tables, feature_key, before) for name in SETS}
-            _write(self._sets_note, json.dumps({"key": feature_key, "snapshots": now}))
+            if featurize.snapshots(self._client, tables) == now:  # else it is not known of which rows the sets are
+                _write(self._sets_note, json.dumps({"key": feature_key, "snapshots": now}))
             return found
 
     def _feature_table(
