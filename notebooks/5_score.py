@@ -24,6 +24,7 @@ HOME = ".limbeck"
 CONFIG = None
 
 # %%
+import json
 import os
 from pathlib import Path
 
@@ -31,7 +32,8 @@ import numpy as np
 import pandas as pd
 
 import limbeck
-from limbeck.propensity import frames
+from limbeck.propensity import frames, shapley
+from limbeck.propensity.reasons import because
 from limbeck.workflow import pictures
 from limbeck.workflow.names import quoted
 
@@ -47,7 +49,8 @@ print(path)
 # %% [markdown]
 # ## The file
 #
-# One row for each person: the probability, the rank (1 is the highest; who ties shares one), as of when, and by which
+# One row for each person: the probability, its percentile, points (50 is the base rate, ten more are twice the odds)
+# and bucket, the rank (1 is the highest; who ties shares one), the reasons, as of when, of which data, and by which
 # version of the model. A score without its cutoff and its model is a rumour.
 
 # %%
@@ -84,6 +87,24 @@ tenths = later.groupby(tenth.astype(int).rename("tenth")).agg(
 tenths.assign(lift=tenths["reached"] / later["label"].mean()).round(3)
 
 # %% [markdown]
+# ## Why?
+#
+# A forecast's log-odds are a base value plus an effect of each feature (Shapley values). Each point is a person of the
+# test: how far right, how much the feature adds to the forecast; the colour is the feature's value. What looks wrong
+# here is wrong with the feature, or surprising.
+
+# %%
+pictures.reasons(found["reasons"])
+
+# %% [markdown]
+# And the reasons of single people: the features that move their score most. An effect of 0.7 doubles the odds.
+
+# %%
+for row in scores.sort_values("rank").iloc[[0, len(scores) // 2, -1]].to_dict("records"):
+    told = because(json.loads(row["reasons"]), found["reasons"]["unit"])
+    print(f"{row['entity_id']}: {row['score']:.3f}, {row['points']} points, {row['bucket']}: {told}")
+
+# %% [markdown]
 # ## Who are the highest?
 #
 # The features of the ten with the highest scores beside the median of all. This is where a mistake in a feature
@@ -99,9 +120,9 @@ pd.concat([ranked[["score", *numbers]].head(10), ranked[["score", *numbers]].med
 # ## What this notebook claims
 #
 # Every eligible person is scored exactly once, and nobody else; scores are probabilities; ranks follow the scores;
-# anybody who applies the registered model to the scoring set gets these scores; and in the test, people with higher
-# scores did convert more: the upper half of the tenths more than the lower, and the first tenth more than the
-# average.
+# anybody who applies the registered model to the scoring set gets these scores; percentiles, points and reasons are
+# what they claim to be; and in the test, people with higher scores did convert more: the upper half of the tenths more
+# than the lower, and the first tenth more than the average.
 
 # %%
 table = quoted(steps.features["score"].dataset.table)
@@ -114,6 +135,18 @@ assert (scores["rank"] == scores["score"].rank(method="min", ascending=False)).a
 assert set(scores["cutoff"]) == {pd.Timestamp(definition.cutoffs.score)}
 again = champion.predict_proba(asked[frames.features_of(asked)])[:, 1]
 assert np.allclose(scores.set_index("entity_id")["score"].loc[asked["entity_id"]], again, atol=1e-9)
+lower = scores["score"].rank(method="min") - 1
+assert np.allclose(scores["percentile"], 100 * lower / len(scores))
+above = np.log2(scores["score"] / (1 - scores["score"])) - np.log2(found["base_rate"] / (1 - found["base_rate"]))
+assert (scores["points"] - (50 + 10 * above).clip(0, 100)).abs().max() <= 0.5 + 1e-9
+explainer = shapley.explainer(champion, found["reasons"]["typical"])
+effects = pd.DataFrame(explainer.effects(asked), asked["entity_id"], list(explainer.features))
+for row in scores.sample(min(20, len(scores)), random_state=1).to_dict("records"):
+    named = json.loads(row["reasons"])
+    assert [abs(r["effect"]) for r in named] == sorted((abs(r["effect"]) for r in named), reverse=True)
+    assert np.allclose(
+        [r["effect"] for r in named], [effects.loc[row["entity_id"], r["feature"]] for r in named], atol=1e-3
+    )
 assert tenths["reached"].iloc[:5].mean() > tenths["reached"].iloc[5:].mean()
 assert tenths["reached"].iloc[0] > later["label"].mean()
 aep.close()

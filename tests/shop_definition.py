@@ -118,8 +118,8 @@ def unfinished(home: Path) -> list[str]:
 
 
 def scores(path: Path) -> list[dict[str, Any]]:
-    """The rows of a file of scores."""
-    return pq.read_table(path).to_pylist()
+    """The rows of a file of scores, but for the time at which they were scored."""
+    return pq.read_table(path).drop_columns("time").to_pylist()
 
 
 def _rows(database: Path, statement: str) -> list[Any]:

@@ -159,6 +159,13 @@ def test_it_says_what_the_data_say(place: Shop, aep: Client) -> None:
         assert (score["probability"], score["rank"], score["scored"]) == (row["score"], row["rank"], len(scored))
         below = sum(other["score"] < row["score"] for other in scored.values())
         assert score["percentile"] == pytest.approx(100 * below / len(scored))
+        assert (score["points"], score["bucket"]) == (row["points"], row["bucket"])
+        assert score["reasons"] == json.loads(row["reasons"])
+        assert 0 < len(score["reasons"]) <= 3
+        for reason in score["reasons"]:
+            assert reason["value"] == pytest.approx(everybody[person][reason["feature"]])
+            moved = "raises" if reason["effect"] > 0 else "lowers"
+            assert f"{reason['feature']} = {reason['value']} {moved} it (odds × " in score["because"]
         assert (score["model"], score["version"], score["as_of"]) == ("shop", "1", CUTOFF.isoformat())
         assert score["trained"] == place.summary["model"]["trained"]
         assert found["on_profile"]["score"] == pytest.approx(row["score"])

@@ -209,6 +209,15 @@ def test_truth_compares_with_the_outcomes_of_the_test(story: Story) -> None:
     assert abs(found["sigmas"]) < 4
 
 
+def test_the_report_tells_the_truth_and_the_groups(story: Story) -> None:
+    found, page = limbeck.truth(story.client, story.path, story.home), (story.run.output / "report.html").read_text()
+    area = found["roc_auc"]
+    assert area["low"] < area["share"] < area["high"]
+    assert f"It goes {area['share']:.0%} of the way from guessing to what is possible" in page
+    for text in ("consent: ", "tier: gold", "birth_year: below "):
+        assert text in page
+
+
 def test_truth_is_shown_to_people_and_to_programs(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
     found, shown = limbeck.truth(story.client, story.path, story.home), []
     for as_json in (False, True):

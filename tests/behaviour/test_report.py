@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from limbeck.propensity import evaluate
-from limbeck.workflow import report
+from limbeck.propensity import evaluate, groups
+from limbeck.workflow import judged, report
 
 CHROMIUM = (
     "chromium",
@@ -41,8 +41,27 @@ def values(name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     labels = (draw.random(500) < 0.2).astype(float)
     people = np.arange(500).astype(str)
     scores = {n: np.clip(0.1 + 0.2 * labels + draw.random(500) * 0.4, 0, 1) for n in ("model", "rule", "rfm")}
-    measures = {n: evaluate.evaluate(people, labels, s, 100, 1) for n, s in scores.items()}
+    compared = evaluate.Comparison(people, labels, scores, 100, 1)
+    measures, shares = compared.measures(), evaluate.by_share(people, labels, scores["model"], 100, 1)
+    some = [groups.Group(name, value, draw.random(500) < share) for value, share in [(name, 0.5), ("rare", 0.01)]]
+    moment = {"rows": 500, "converted": 100, "expected": 0.2, "observed": measures["model"]["roc_auc"], "small": False}
+    times = [f"2026-0{month}-01T00:00:00" for month in (1, 2, 3)]
     evaluation = {
+        "test": measures["model"],
+        "baselines": {"rule": measures["rule"], "rfm": measures["rfm"]},
+        "beyond": {other: compared.beyond("model", other) for other in ("rule", "rfm")},
+        "compared_with": {"rule": [name], "rfm": [name, "other"]},
+        "chance": compared.chance["model"],
+        "tenths": groups.tenths(people, labels, scores["model"], shares),
+        "groups": groups.compared(people, labels, scores["model"], some),
+        "moments": [
+            {"set": "validation", "since": times[0], "until": times[1], **moment, "measures": {}},
+            {"set": "validation", "since": times[1], "until": times[1], **moment, "measures": measures["rfm"]},
+            {"set": "test", "since": times[2], "until": times[2], **moment, "measures": measures["model"]},
+        ],
+        "small": {"converters": int(labels.sum()), "half": 0.04, "wanted": 0.05, "further": 0},
+        "validation": {"in_time": True, "folds": 2, "rows": 500},
+        "calibration": {"method": "none", "log_loss": {"none": 0.4}},
         "base_rate": 0.2,
         "resamples": 100,
         "curves": {n: evaluate.curves(labels, s, probabilities=n == "model") for n, s in scores.items()},
@@ -102,8 +121,11 @@ def test_a_browser_shows_every_picture_and_asks_nobody(page: str, tmp_path: Path
         "Gains curve",
         "Lift curve",
         "Calibration curve",
-        "Funnel",
+        "Forecast and outcome by tenth",
+        "Forecast and outcome by group",
+        "ROC-AUC by cutoff",
         "Importance of features",
+        "Funnel",
     ]
     assert all(width > 100 for _, width in seen["pictures"])
     assert seen["asked"] == []
@@ -134,9 +156,43 @@ def test_measures_stand_beside_their_ranges(page: str) -> None:
     summary = values(NASTY)[0]
     text = text_of(page)
     for found in (summary["test"], *summary["baselines"].values()):
-        for name in report.MEASURES:
+        for name in judged.RANKS:
             measure = found[name]
             assert f"{measure['value']:.3f} ({measure['low']:.3f} to {measure['high']:.3f})" in text
+
+
+def test_what_is_to_be_known_first_stands_first(page: str) -> None:
+    text = text_of(page)
+    first = text[: text.index("How good it is, and compared to what")]
+    for head in ("It finds who will", "The probabilities", "There are enough people", "Choose whom to address"):
+        assert head in first
+
+
+def test_tenths_groups_and_cutoffs_are_told(page: str) -> None:
+    evaluation, text = values(NASTY)[1], text_of(page)
+    for tenth in evaluation["tenths"]:
+        assert f"{tenth['expected']:.2%} {tenth['observed']['value']:.2%} ({tenth['observed']['low']:.2%} to" in text
+    common, rare = evaluation["groups"]
+    assert f"{NASTY}: {NASTY} {common['rows']:,} {common['converted']:,} {common['expected']:.1%}" in text
+    assert rare["small"]
+    assert re.search(rf"{re.escape(NASTY)}: rare {rare['rows']} .* too small to say", text)
+    assert "2026-01-01 to 2026-02-01 validation 500" in text
+    assert "models that knew earlier times only" in text
+
+
+def test_synthetic_people_have_a_truth_and_definitions_choose_groups(tmp_path: Path) -> None:
+    summary, evaluation, exploration = values("Anna's")
+    area = {"model": 0.7, "oracle": 0.75, "share": 0.8, "low": 0.7, "high": 0.9}
+    truth = {"roc_auc": area, "test": {**area, "share": 0.85}, "calibration": {"error": 0.0123}}
+    chosen = [{**evaluation["groups"][0], "feature": "age", "value": "below 30"}]
+    path = tmp_path / "report.html"
+    report.write(summary, evaluation, exploration, None, path, truth=truth, chosen=chosen)
+    text = text_of(path.read_text())
+    assert "80% of the way from guessing to what is possible" in text
+    assert "85.0% (70.0% to 90.0%)" in text
+    assert "1.23% on average" in text
+    assert "age: below 30" in text
+    assert "Anna's: Anna's" in text
 
 
 def test_the_same_values_are_the_same_file(page: str, tmp_path: Path) -> None:

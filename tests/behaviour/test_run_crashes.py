@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 import limbeck
 from limbeck.cli import main
 from tests import shop
 from tests.behaviour import children
+from tests.shop_definition import scores
 
 DEFINITION = """\
 name = "shop"
@@ -133,8 +133,7 @@ def outcome(home: Path) -> tuple[Any, ...]:
     delivered = home / "landing-zone" / "dlz-destination" / "limbeck" / "shop" / "activation"
     kinds = sorted(path.suffix for path in delivered.iterdir())
     (file,) = delivered.glob("*.csv")
-    scores = pq.read_table(home / "out" / "scores.parquet").to_pylist()
-    return summary, scores, kinds, file.read_text()
+    return summary, scores(home / "out" / "scores.parquet"), kinds, file.read_text()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,10 @@
-"""Scores: one row for each person, ordered and ranked, the model's probabilities, in a file that appears whole."""
+"""Scores: one row for each person, ordered and ranked, the model's probabilities with their reasons, in a file that
+appears whole."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,15 +13,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from sklearn.pipeline import Pipeline
 
 from limbeck.errors import InvalidInput
-from limbeck.propensity import candidates, frames
+from limbeck.propensity import candidates, frames, shapley
+from limbeck.propensity.scoring import Scoring
+from limbeck.workflow import score as step
 from limbeck.workflow.score import score
 
 CUTOFF = datetime(2026, 5, 31, 6)
+TIME = datetime(2026, 6, 1, 12, 30)
 FEATURES = ["visits", "spend", "city"]
 KINDS = ["logistic", "lightgbm"]
 
@@ -57,12 +64,21 @@ def trained() -> dict[str, Pipeline]:
     return {kind: fitted(kind, people(1, 300)) for kind in KINDS}
 
 
-def scored(folder: Path, tables: Sequence[pa.Table], model: Pipeline) -> list[dict[str, Any]]:
-    """Score feature sets of files, and return the rows of the file."""
-    path = folder / "out" / "scores.parquet"
-    count = score(files(folder, *tables), model, "shop", "3", path)
+def scoring(model: Pipeline, **other: Any) -> Scoring:
+    """What the model scores with."""
+    plain = {"name": "shop", "version": "3", "base_rate": 0.2, "snapshot": "visits 1.2", "time": TIME}
+    return Scoring(model, **{**plain, **other})
+
+
+def scored(
+    folder: Path, tables: Sequence[pa.Table], model: Pipeline, told: list[str] | None = None, **other: Any
+) -> list[dict[str, Any]]:
+    """Score feature sets of files, and return the rows of the file; unless asked for, nobody must be told anything."""
+    path, heard = folder / "out" / "scores.parquet", [] if told is None else told
+    count = score(files(folder, *tables), scoring(model, **other), path, heard.append)
     rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
     assert count == len(rows)
+    assert told is not None or heard == []
     return rows
 
 
@@ -80,7 +96,21 @@ def test_everybody_has_the_models_probability_and_a_rank(
     assert len({row["score"] for row in rows}) < len(rows)
     for row in rows:
         assert row["rank"] == 1 + sum(other["score"] > row["score"] for other in rows)
-    assert {(row["cutoff"], row["model"], row["version"]) for row in rows} == {(CUTOFF, "shop", "3")}
+        assert row["percentile"] == 100 * sum(other["score"] < row["score"] for other in rows) / len(rows)
+    names = ("cutoff", "model", "version", "snapshot", "time")
+    assert {tuple(row[name] for name in names) for row in rows} == {(CUTOFF, "shop", "3", "visits 1.2", TIME)}
+
+
+def test_points_double_the_odds_by_tens_and_buckets_are_ranges_of_them(
+    tmp_path: Path, trained: dict[str, Pipeline]
+) -> None:
+    rows = scored(tmp_path, [people(2)], trained["lightgbm"], base_rate=0.2)
+    for row in rows:
+        odds = row["score"] / (1 - row["score"]) / (0.2 / 0.8)
+        assert row["points"] == min(100, max(0, round(50 + 10 * math.log2(odds))))
+        ranges = {"very high": 70, "high": 60, "medium": 40, "low": 30, "very low": 0}
+        assert row["bucket"] == next(name for name, least in ranges.items() if row["points"] >= least)
+    assert len({row["bucket"] for row in rows}) >= 3
 
 
 def test_columns_have_the_types_that_are_promised(tmp_path: Path, trained: dict[str, Pipeline]) -> None:
@@ -89,10 +119,16 @@ def test_columns_have_the_types_that_are_promised(tmp_path: Path, trained: dict[
         {
             "entity_id": pa.string(),
             "score": pa.float64(),
+            "percentile": pa.float64(),
+            "points": pa.int64(),
+            "bucket": pa.string(),
             "rank": pa.int64(),
+            "reasons": pa.string(),
             "cutoff": pa.timestamp("ms"),
             "model": pa.string(),
             "version": pa.string(),
+            "snapshot": pa.string(),
+            "time": pa.timestamp("ms"),
         }
     )
 
@@ -138,13 +174,18 @@ def test_columns_may_come_in_another_order(tmp_path: Path, trained: dict[str, Pi
     assert scored(tmp_path, [asked.select(asked.column_names[::-1])], trained["lightgbm"]) == whole
 
 
-def test_texts_and_gaps_that_training_did_not_see_are_scored(tmp_path: Path, trained: dict[str, Pipeline]) -> None:
+@pytest.mark.parametrize("gap", [pa.int64(), pa.null()])
+def test_texts_and_gaps_that_training_did_not_see_are_scored_and_told(
+    tmp_path: Path, trained: dict[str, Pipeline], gap: pa.DataType
+) -> None:
     asked = people(2)
-    odd = {"visits": pa.nulls(120, pa.int64()), "spend": asked["spend"], "city": pa.array(["Riga"] * 120)}
+    odd = {"visits": pa.nulls(120, gap), "spend": asked["spend"], "city": pa.array(["Riga"] * 50 + ["Oslo"] * 70)}
     for model in trained.values():
-        rows = scored(tmp_path, [pa.table({**{n: asked[n] for n in ("entity_id", "cutoff")}, **odd})], model)
+        told: list[str] = []
+        rows = scored(tmp_path, [pa.table({**{n: asked[n] for n in ("entity_id", "cutoff")}, **odd})], model, told)
         assert len(rows) == 120
         assert all(0 <= row["score"] <= 1 for row in rows)
+        assert told == ["50 rows have a city that training did not see (Riga, …); it counts as a rare one"]
 
 
 @pytest.mark.parametrize("gaps", [True, False])
@@ -171,12 +212,12 @@ def test_a_gap_in_the_flags_of_one_file_does_not_matter(tmp_path: Path, kind: st
 def test_a_failure_halfway_leaves_the_file_of_before(tmp_path: Path, trained: dict[str, Pipeline]) -> None:
     path = tmp_path / "out" / "scores.parquet"
     sets = files(tmp_path, people(2), people(3))
-    score(sets[:1], trained["logistic"], "shop", "1", path)
+    score(sets[:1], scoring(trained["logistic"]), path, str)
     before = path.read_bytes()
 
     sets[1].write_bytes(sets[1].read_bytes()[:-20])
     with pytest.raises(pa.ArrowInvalid):
-        score(sets, trained["logistic"], "shop", "2", path)
+        score(sets, scoring(trained["logistic"]), path, str)
 
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
@@ -184,10 +225,10 @@ def test_a_failure_halfway_leaves_the_file_of_before(tmp_path: Path, trained: di
 
 def test_who_reads_the_file_of_before_reads_it_to_its_end(tmp_path: Path, trained: dict[str, Pipeline]) -> None:
     path = tmp_path / "out" / "scores.parquet"
-    score(files(tmp_path, people(2)), trained["logistic"], "shop", "1", path)
+    score(files(tmp_path, people(2)), scoring(trained["logistic"]), path, str)
     before = path.read_bytes()
     with path.open("rb") as reader:
-        score(files(tmp_path, people(3, 50)), trained["logistic"], "shop", "2", path)
+        score(files(tmp_path, people(3, 50)), scoring(trained["logistic"], version="2"), path, str)
         assert reader.read() == before
     assert pq.read_table(path)["version"].to_pylist() == ["2"] * 50
     assert list(path.parent.iterdir()) == [path]
@@ -198,3 +239,120 @@ def test_an_empty_set_is_refused(tmp_path: Path, trained: dict[str, Pipeline], t
     with pytest.raises(InvalidInput, match=r"nobody is eligible at cutoffs\.score"):
         scored(tmp_path, tables, trained["logistic"])
     assert not (tmp_path / "out" / "scores.parquet").exists()
+
+
+# -- what the model does not fit ----------------------------------------------------------------------------------
+
+
+def refused(folder: Path, table: pa.Table, model: Pipeline) -> str:
+    """What is said of a set that cannot be scored, over a file that is as it was before."""
+    path = folder / "out" / "scores.parquet"
+    score(files(folder, people(2)), scoring(model), path, str)
+    before = path.read_bytes()
+    with pytest.raises(InvalidInput) as raised:
+        score(files(folder, table), scoring(model), path, str)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_feature_that_is_missing_is_named(tmp_path: Path, trained: dict[str, Pipeline], kind: str) -> None:
+    assert refused(tmp_path, people(2).drop_columns(["spend", "city"]), trained[kind]) == (
+        "the set to be scored has no feature spend, city, which the model shop version 3 was trained with; make the "
+        "set by the definition that the model was trained with, or train a model of what there is"
+    )
+
+
+@pytest.mark.parametrize(("name", "found", "wanted"), [("spend", "a text", "a number"), ("city", "a number", "a text")])
+def test_a_feature_of_another_kind_is_named(
+    tmp_path: Path, trained: dict[str, Pipeline], name: str, found: str, wanted: str
+) -> None:
+    values = pa.array(["2.5"] * 120) if found == "a text" else pa.array([2.5] * 120)
+    table = people(2).drop_columns(name).append_column(name, values)
+    told = refused(tmp_path, table, trained["lightgbm"])
+    assert told.startswith(f"the feature {name} is {found} in the set to be scored, and {wanted} to the model shop ")
+
+
+def test_a_feature_more_does_not_matter(tmp_path: Path, trained: dict[str, Pipeline]) -> None:
+    asked = people(2)
+    more = asked.append_column("shoes", pa.array(["red"] * 120))
+    assert scored(tmp_path, [more], trained["lightgbm"]) == scored(tmp_path, [asked], trained["lightgbm"])
+
+
+@pytest.mark.parametrize("rows", [7, 32, 1000])
+def test_a_person_twice_is_named(
+    tmp_path: Path, trained: dict[str, Pipeline], monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """Also where the two stand in different batches, before and after they are put in order."""
+    monkeypatch.setattr(step, "ROWS", rows)
+    asked = people(2)
+    twice = pa.concat_tables([asked, asked.filter(pc.equal(asked["entity_id"], "p0031"))])
+    told = refused(tmp_path, twice, trained["logistic"])
+    assert told.startswith("the scoring set has the person p0031 more than once; a score is one for each.")
+
+
+def test_a_person_may_be_in_several_pairs_but_a_pair_only_once(tmp_path: Path, trained: dict[str, Pipeline]) -> None:
+    asked = people(2, 40)
+    pairs = pa.concat_tables([asked.append_column("object_id", pa.array([name] * 40)) for name in ("b", "a")])
+    rows = scored(tmp_path, [pairs], trained["logistic"])
+    wanted = sorted((person, name) for person in asked["entity_id"].to_pylist() for name in "ab")
+    assert [(row["entity_id"], row["object_id"]) for row in rows] == wanted
+    told = refused(tmp_path, pa.concat_tables([pairs, pairs[:1]]), trained["logistic"])
+    assert f"the pair {asked['entity_id'][0]} and b more than once" in told
+
+
+# -- batches ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [7, 50])
+def test_the_size_of_batches_does_not_show(
+    tmp_path: Path, trained: dict[str, Pipeline], monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    whole = scored(tmp_path, [people(2)], trained["lightgbm"], most=2)
+    monkeypatch.setattr(step, "ROWS", rows)
+    assert scored(tmp_path, [people(2)], trained["lightgbm"], most=2) == whole
+
+
+# -- reasons ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reasons_are_the_strongest_effects_with_the_values_of_the_set(
+    tmp_path: Path, trained: dict[str, Pipeline], kind: str
+) -> None:
+    asked, frame = people(2), people(1, 300).to_pandas()
+    usual = shapley.typical(trained[kind], frame[FEATURES])
+    rows = scored(tmp_path, [asked], trained[kind], most=2, typical=usual)
+    effects = shapley.explainer(trained[kind], usual).effects(frames.of(asked)).round(4)
+    values = {row["entity_id"]: row for row in asked.to_pylist()}
+    wanted = {row["entity_id"]: mine for row, mine in zip(asked.to_pylist(), effects.tolist(), strict=True)}
+    for row in rows:
+        mine = dict(zip(FEATURES, wanted[row["entity_id"]], strict=True))
+        best = sorted((name for name in FEATURES if mine[name]), key=lambda name: -abs(mine[name]))[:2]
+        assert json.loads(row["reasons"]) == [
+            {"feature": name, "value": values[row["entity_id"]][name], "effect": mine[name]} for name in best
+        ]
+
+
+def test_without_reasons_there_are_none(tmp_path: Path, trained: dict[str, Pipeline]) -> None:
+    assert {row["reasons"] for row in scored(tmp_path, [people(2)], trained["logistic"], most=0)} == {None}
+
+
+def test_a_model_without_reasons_scores_and_says_so(tmp_path: Path) -> None:
+    (candidate,) = candidates.candidates([f"{__name__}:neighbours"], 5, str)
+    frame = people(1, 300).to_pandas()
+    model = candidate.build(frame).fit(frame[FEATURES], frame["visits"] > 1)
+    told: list[str] = []
+    rows = scored(tmp_path, [people(2)], model, told, most=3)
+    assert {row["reasons"] for row in rows} == {None}
+    (said,) = told
+    assert said.startswith("scores come without reasons: ")
+    assert "no exact reasons are known for KNeighborsClassifier" in said
+
+
+def neighbours() -> Any:
+    """An estimator of which no reasons are known."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier()

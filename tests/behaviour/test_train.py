@@ -263,6 +263,36 @@ def test_importance_names_every_feature_the_best_first(tmp_path: Path, candidate
     assert values[0] > 0.1 > 2 * values[1]
 
 
+def test_what_is_kept_compares_forecast_and_outcome_of_parts_of_the_people(tmp_path: Path) -> None:
+    found = learn(tmp_path, known(), later(), part("logistic"))
+    told, forecast = found.evaluation, np.array(scores(found, tmp_path, later()))
+    labels = np.array(frames.read(files(tmp_path, "asked", later()))["label"])
+
+    assert told["compared_with"] == {"rule": ["visits"], "rfm": ["visits", "orders", "spend"]}
+    for name, beyond in told["beyond"].items():
+        gained = told["test"]["roc_auc"]["value"] - told["baselines"][name]["roc_auc"]["value"]
+        assert beyond["roc_auc"]["value"] == pytest.approx(gained)
+    assert sum(tenth["rows"] * tenth["expected"] for tenth in told["tenths"]) == pytest.approx(forecast.sum())
+    named = [(group["feature"], group["value"]) for group in told["groups"]]
+    assert [feature for feature, _ in named] == ["city"] * 4 + ["member"] * 2
+    assert {value for _, value in named} == {"Oslo", "Rome", "Riga", "(missing)", "yes", "no"}
+    for feature in ("city", "member"):
+        mine = [group for group in told["groups"] if group["feature"] == feature]
+        assert sum(group["converted"] for group in mine) == labels.sum()
+        assert sum(group["rows"] * group["expected"] for group in mine) == pytest.approx(forecast.sum())
+
+
+def test_every_cutoff_is_told_that_of_the_test_last(tmp_path: Path) -> None:
+    *before, test = learn(tmp_path, known(), later(), part("logistic")).evaluation["moments"]
+    assert [moment["since"] for moment in before] == [moment.isoformat() for moment in (FIRST, SECOND)]
+    assert [moment["set"] for moment in (*before, test)] == ["validation", "validation", "test"]
+    assert (test["since"], test["until"], test["rows"]) == (LATER.isoformat(), LATER.isoformat(), 150)
+    for moment in (*before, test):
+        area = moment["measures"]["roc_auc"]
+        assert 0.5 < area["low"] < area["value"] < area["high"]
+        assert moment["observed"]["value"] == pytest.approx(moment["converted"] / moment["rows"])
+
+
 # -- features that know too much ----------------------------------------------------------------------------------
 
 LEAKS: dict[str, Callable[[list[int]], Any]] = {

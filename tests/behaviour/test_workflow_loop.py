@@ -195,7 +195,7 @@ def test_scores_are_on_profiles(first: tuple[State, Mapping[str, Mapping[str, An
     for person, forecast in kept.items():
         row = rows[person]
         assert forecast == {
-            "score": row["score"],
+            **{name: row[name] for name in ("score", "percentile", "points", "bucket", "reasons")},
             "rank": 1 + sum(other["score"] > row["score"] for other in state.scores),
             "group": CONTROL if held_out(person) else TREATMENT,
             "model": f"{model['name']} {model['version']}",

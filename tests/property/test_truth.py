@@ -66,6 +66,18 @@ def test_it_is_what_outcomes_show_on_the_average() -> None:
     assert abs(truth.expected_auc(scores, chances) - np.mean(drawn)) < 4 * error
 
 
+def test_the_share_lies_within_its_interval_which_is_narrower_for_more_people() -> None:
+    random, widths = np.random.default_rng(5), []
+    for size in (300, 3000):
+        chances = random.beta(1, 6, size)
+        found = truth.areas(chances + random.normal(0, 0.1, size), chances)
+        assert found["share"] == pytest.approx((found["model"] - 0.5) / (found["oracle"] - 0.5))
+        assert found["low"] < found["share"] < found["high"] < 1
+        widths.append(found["high"] - found["low"])
+    assert widths[1] < 0.6 * widths[0]
+    assert np.isnan(truth.areas(np.ones(3), np.ones(3))["share"])
+
+
 @given(people())
 def test_tenths_are_equal_parts_in_the_order_of_the_scores(both: People) -> None:
     scores, chances = both

@@ -205,6 +205,12 @@ MISTAKES = {
     "no such window": ('"7 days"', '"0 days"', "", ["features.views.windows", "'0 days'", "'28 days'"]),
     "wrong class": ('"profile"', '"profil"', "", ["sources[1].class", "'profil'", 'did you mean "profile"?']),
     "wrong candidate": ('["logistic"]', '["logistik"]', "", ["model.candidates", "'logistik'", "lightgbm"]),
+    "wrong group": (
+        "[model]",
+        '[report]\ngroups = ["vews"]\n\n[model]',
+        "groups",
+        ["report.groups", "'vews'", "views"],
+    ),
     "wrong baseline": ('rule = "views"', 'rule = "visits"', "", ["model.baselines.rule", "'visits'", "views_7d"]),
     "wrong type": ('type = "number"', 'type = "float"', "", ["columns.amount.type", "'float'", "date-time"]),
     "wrong aggregate": ("{ sum =", "{ summ =", "", ["features.spend", "exactly one of", 'did you mean "sum"?']),
@@ -364,7 +370,7 @@ def rules(folder: Path, text: str) -> str:
         ("folds = 4", "folds = 5"),
         ('baselines.rule = "views"', 'baselines.rule = "spend"'),
         ("seed = 3", "seed = 4"),
-        ("[model]", '[report]\ntitle = "Other"\n\n[model]'),
+        ("[model]", '[report]\ntitle = "Other"\ngroups = ["views"]\n\n[model]'),
     ],
 )
 def test_features_do_not_depend_on_model_and_report(tmp_path: Path, old: str, new: str) -> None:

@@ -39,6 +39,7 @@ STEPS = {
     "export": "Step 3: export the sets to the landing zone as Parquet, and bring them here.",
     "train": "Step 4: train the candidates and judge the best of them on a later cutoff.",
     "score": "Step 5: score every eligible profile with the champion.",
+    "uplift": "Learn from the experiment of [uplift] whom a contact changes, and how sure that is.",
     "ingest": "Step 6: bring the scores home through the landing zone, onto profiles.",
     "activate": "Step 7: choose people by their score, make the audience, deliver its members.",
 }

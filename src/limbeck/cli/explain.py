@@ -73,6 +73,9 @@ def _score(found: Mapping[str, Any]) -> Iterator[Part]:
     else:
         place = f"rank {score['rank']:,} of {score['scored']:,}, above {score['percentile']:.1f} % of them"
         yield f"score {score['probability']:.4f} as of {score['as_of']}, {place}"
+        yield f"{score['points']} of 100 points: {score['bucket']}"
+        if score["because"]:
+            yield f"because: {score['because']}"
         yield f"model {score['model']} version {score['version']}, trained {score['trained']}"
     if kept is not None:
         yield f"on the profile: {kept['score']:.4f} by {kept['model']}, since {kept['since']}"

@@ -11,7 +11,7 @@ from limbeck.client import Client
 from limbeck.errors import InvalidInput
 from limbeck.workflow import planning
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.run import OVERVIEW, Run
+from limbeck.workflow.run import OVERVIEW, UPLIFT_PAGE, Run
 
 MEASURES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "lift_at_10": "lift at 10 %", "brier": "Brier score"}
 
@@ -77,6 +77,13 @@ def _score(run: Run) -> dict[str, Any]:
     return {"scores": str(run.scores), "rows": run.features["score"].rows, "version": run.model.version}
 
 
+def _uplift(run: Run) -> dict[str, Any]:
+    found = run.uplift
+    if found is None:
+        raise InvalidInput(f"{run.definition.path} names no experiment; give it a section [uplift] (docs/uplift.md)")
+    return {**found, "page": str(run.output / UPLIFT_PAGE)}
+
+
 def _ingest(run: Run) -> dict[str, Any]:
     found = run.ingested
     return {"id": found.dataset.id, "table": found.dataset.table, "rows": found.rows}
@@ -97,6 +104,7 @@ SHOWN: Mapping[str, Callable[[Run], Mapping[str, Any]]] = {
     "export": _export,
     "train": _train,
     "score": _score,
+    "uplift": _uplift,
     "ingest": _ingest,
     "activate": _activate,
 }
@@ -171,6 +179,7 @@ TEXTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "export": _sets_text,
     "train": _model_text,
     "score": lambda value: f"{value['rows']:,} scores in {value['scores']}",
+    "uplift": lambda value: "\n".join([*value["told"], f"pictures in {value['page']}"]),
     "ingest": lambda value: f"{value['rows']:,} scores on profiles, table {value['table']}",
     "activate": _plan_text,
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.propensity import candidates, evaluate, groups, small
+from limbeck.propensity import candidates, evaluate, groups, reasons, small
 from limbeck.propensity.fit import Fitted, inputs_of, probability
 from limbeck.propensity.splits import Rows
 
@@ -38,12 +38,12 @@ def assess(
 ) -> dict[str, Any]:
     """Return what the test set *later* says of a model that was fitted on *known*, as values that JSON can write.
 
-    `test` has its measures and `baselines` those of a plain regression on the features of each of *baselines*, all with
-    the intervals of *resamples* draws of people; `beyond` has by how much the model's measures exceed each baseline's,
-    and `chance` the calibration error that it would show if it were right. `tenths` and `groups` compare forecast and
-    outcome of parts of the people (`limbeck.propensity.groups`), `moments` the measures at the cutoffs. `base_rate`,
-    `resamples`, `curves`, `by_share`, `importance` and `small` (`limbeck.propensity.small.told`) go with them. What
-    `Fitted.told` says stands beside it.
+    `test` has its measures and `baselines` those of a plain regression on the features of each of *baselines* (named in
+    `compared_with`), all with the intervals of *resamples* draws of people; `beyond` has by how much the model's exceed
+    each baseline's, and `chance` the calibration error that it would show if it were right. `tenths` and `groups`
+    compare forecast and outcome of parts of the people (`limbeck.propensity.groups`), `moments` has the measures at the
+    cutoffs. `base_rate`, `resamples`, `curves`, `by_share`, `importance`, `reasons` and `small` go with them
+    (`limbeck.propensity.reasons.overall`, `limbeck.propensity.small.told`). What `Fitted.told` says stands beside it.
     """
     people, labels = later["entity_id"].to_numpy(), later["label"].to_numpy(float)
     scores = {"model": probability(fitted.model, later)}
@@ -55,6 +55,7 @@ def assess(
         **fitted.told,
         "test": test,
         "baselines": measures,
+        "compared_with": {name: list(columns) for name, columns in baselines.items()},
         "beyond": {name: compared.beyond("model", name) for name in baselines},
         "chance": dict(compared.chance["model"]),
         "base_rate": float(labels.mean()),
@@ -65,6 +66,7 @@ def assess(
         "groups": by_group(fitted.model, later),
         "moments": _moments(fitted.validation, later.assign(probability=scores["model"]), resamples, seed),
         "importance": _importance(fitted.model, later, seed),
+        "reasons": reasons.overall(fitted.model, known, later, seed),
         "small": small.told(test["roc_auc"]["value"], converters, len(labels) - converters),
     }
 

@@ -21,8 +21,12 @@ TRUSTED = (
     "collections.defaultdict",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
+    "numpy.clip",
     "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
 )
 """Types beyond scikit-learn's usual ones that a stored model may hold."""
 

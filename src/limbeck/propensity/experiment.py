@@ -49,6 +49,7 @@ def experiment(
     learnt = uplift.learnable(frame)
     balance = _balance(frame, how, seed) if learnt and not isinstance(chance, str) else None
     chances = _chances(frame, chance, balance, how, seed)
+    frame = frame.drop(columns=chance) if isinstance(chance, str) else frame
     forecasts = uplift.cross_fit(frame, chances, how, seed) if learnt else _means(frame)
     labels, treated = frame["label"].to_numpy(float), frame[TREATED].to_numpy(float)
     effects = effect_scores(labels, treated, chances, forecasts.treated, forecasts.control)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,16 +27,32 @@ def read(files: Sequence[Path]) -> pd.DataFrame:
 
 
 def framed(table: pa.Table) -> pd.DataFrame:
-    """Return a feature set as a data frame, in an order of its own: by cutoff and person.
+    """Return a feature set as a data frame, in an order of its own: by cutoff and person. See `of`."""
+    order = [name for name in ("cutoff", "entity_id", "object_id") if name in table.column_names]
+    return of(table.sort_by([(name, "ascending") for name in order]))
+
+
+def batches(files: Sequence[Path], rows: int) -> Iterator[pa.Table]:
+    """Yield a feature set in tables of up to *rows* rows, as they lie in the files; no more is in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path in files:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(rows):
+                if batch.num_rows:
+                    yield pa.Table.from_batches([batch])
+
+
+def of(table: pa.Table) -> pd.DataFrame:
+    """Return *table* as a data frame.
 
     Flags are 0, 1 or missing; dates and times are days since 1970. Numbers are rounded to single precision, so that the
     order in which an engine adds up does not show.
     """
     import pandas as pd
 
-    table = _numeric(table)
-    order = [name for name in ("cutoff", "entity_id", "object_id") if name in table.column_names]
-    frame: pd.DataFrame = table.sort_by([(name, "ascending") for name in order]).to_pandas()
+    frame: pd.DataFrame = _numeric(table).to_pandas()
     for name in features_of(frame):
         if pd.api.types.is_numeric_dtype(frame[name]) or pd.api.types.is_bool_dtype(frame[name]):
             frame[name] = frame[name].astype("float32").astype("float64")
@@ -59,6 +75,13 @@ def _numeric(table: pa.Table) -> pa.Table:
     return table
 
 
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a feature of this type is a number in the data frame: flags and times are."""
+    import pyarrow.types as pt
+
+    return bool(pt.is_boolean(kind) or pt.is_integer(kind) or pt.is_floating(kind) or pt.is_temporal(kind))
+
+
 def threads(frame: pd.DataFrame) -> int:
     """Return how many threads a model of *frame* is fitted with."""
     return 1 if len(frame) < MANY_ROWS else 2
@@ -71,6 +94,11 @@ def features_of(frame: pd.DataFrame) -> list[str]:
 
 def numbers_of(frame: pd.DataFrame) -> list[str]:
     """Return the names of the features that are numbers; the others are texts."""
+    return [name for name in features_of(frame) if is_numeric(frame[name])]
+
+
+def is_numeric(column: pd.Series[Any]) -> bool:
+    """Whether a feature of a data frame is a number; else it is a text."""
     from pandas.api.types import is_numeric_dtype
 
-    return [name for name in features_of(frame) if is_numeric_dtype(frame[name])]
+    return bool(is_numeric_dtype(column))

@@ -140,7 +140,7 @@ def check(frame: pd.DataFrame, chance: float | str | None) -> None:
     for name in ("label", TREATED):
         odd = frame[name][~frame[name].isin([0, 1])]
         if len(odd):
-            raise InvalidInput(f"the column {name} holds {odd.iloc[0]!r} in {len(odd):,} rows; wanted is 0 or 1")
+            raise InvalidInput(f"the column {name} holds {odd.iloc[0]} in {len(odd):,} rows; wanted is 0 or 1")
     for arm, told in ((1, "treated"), (0, "left alone as control")):
         if not (frame[TREATED] == arm).any():
             raise InvalidInput(f"nobody was {told}, so there is nothing to compare")

@@ -9,6 +9,7 @@ from limbeck.propensity.money import By, Choice, Money
 from limbeck.workflow.toml_text import Table
 
 SCORE, RANK, GROUP, MODEL, AS_OF = "score", "rank", "group", "model", "asOf"
+PERCENTILE, POINTS, BUCKET, REASONS = "percentile", "points", "bucket", "reasons"
 """What a profile keeps of a forecast, below `{tenant}.propensity.NAME`."""
 
 FORMATS = ("csv", "parquet")

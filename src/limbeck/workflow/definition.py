@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from limbeck.errors import DefinitionError, nearest
-from limbeck.workflow import campaign, families, modelling, question
+from limbeck.workflow import campaign, families, modelling, question, trial
 from limbeck.workflow.families import NAME, Feature
 from limbeck.workflow.modelling import ModelPart
 from limbeck.workflow.question import Cutoffs, Entity, Goal
@@ -146,11 +146,15 @@ class Definition:
     """Where in the file each SQL text over events stands, by text: what a complaint about it begins with."""
     declared: Mapping[str, str]
     """Where in the file each feature stands, by name."""
+    groups: tuple[str, ...] = ()
+    """Features by whose values the report compares forecast and outcome, beside texts and flags."""
     entity: Entity | None = None
     """None where it is persons who are asked about."""
     generator: Generator | None = None
     audience: campaign.AudiencePart | None = None
     activation: campaign.ActivationPart | None = None
+    uplift: trial.UpliftPart | None = None
+    """An experiment of the past."""
 
     @classmethod
     def load(cls, path: Path | str) -> Definition:
@@ -163,6 +167,7 @@ class Definition:
         sources = tuple(_source(table) for table in top.tables("sources"))
         entity = question.entity(top.table("entity")) if "entity" in top else None
         goal = question.goal(top.table("goal"), entity)
+        cutoffs = question.cutoffs(top.table("cutoffs"), goal, entity)
         features = tuple(families.features(top.table("features"), entity))
         report = top.table("report", optional=True)
         definition = cls(
@@ -171,24 +176,27 @@ class Definition:
             seed=top.number("seed", 0, 0, 2**31 - 1),
             sources=sources,
             goal=goal,
-            cutoffs=question.cutoffs(top.table("cutoffs"), goal, entity),
+            cutoffs=cutoffs,
             features=features,
             model=modelling.model(top.table("model", optional=True), features),
             title=report.text("title", name.replace("_", " ")),
             funnel=tuple(_funnel(report.table("funnel", optional=True))),
+            groups=_groups(report, features),
             places={text: table.where(key) for table, key, text in _texts(top, goal, entity, features)},
             declared={f.name: _declared(top.table("features"), f.name) for f in features},
             entity=entity,
             generator=_generator(top.table("generator")) if "generator" in top else None,
             audience=campaign.audience(top.table("audience"), name) if "audience" in top else None,
             activation=campaign.activation(top.table("activation")) if "activation" in top else None,
+            uplift=trial.uplift(top.table("uplift"), cutoffs.clock) if "uplift" in top else None,
         )
         report.close()
-        top.close(("generator", "entity", "audience", "activation"))
+        top.close(("generator", "entity", "audience", "activation", "uplift"))
         _check(definition, top)
         _check_entity(definition, top)
         _check_generator(definition, top)
         _check_activation(definition, top)
+        _check_uplift(definition, top)
         return definition
 
     @property
@@ -264,6 +272,8 @@ def _texts(
             yield from ((table, name, text) for text in (over_events, feature.condition) if text)
     if entity is not None:
         yield top.table("entity"), "where", entity.where
+    if "uplift" in top and "treated" in top.table("uplift"):
+        yield top.table("uplift"), "treated", top.table("uplift").text("treated")
     asked = {"value": goal.value, "excluded": goal.excluded, "eligible": goal.eligible, "event": goal.event}
     yield from ((top.table("goal"), key, text) for key, text in asked.items() if text)
 
@@ -343,6 +353,15 @@ def _check_columns(source: Source, table: Table) -> None:
 def _funnel(table: Table) -> Iterator[Stage]:
     for name in table.keys():  # noqa: SIM118
         yield Stage(name, table.text(name))
+
+
+def _groups(report: Table, features: Sequence[Feature]) -> tuple[str, ...]:
+    names = [f.name for f in features]
+    found = report.texts("groups", ())
+    for name in found:
+        if name not in names:
+            raise report.error("groups", f"names {name!r}", "names of features", nearest(name, names))
+    return found
 
 
 def _name(table: Table, key: str) -> str:
@@ -433,7 +452,18 @@ def _check_days(generator: Generator, definition: Definition, top: Table) -> Non
 
 def _check_activation(definition: Definition, top: Table) -> None:
     if definition.activation is not None and definition.audience is None:
-        raise top.error("activation", "has nobody to deliver", "a section [audience] with top, precision or budget")
+        raise top.error("activation", "has nobody to deliver", "a section [audience] with top = 0.1")
+
+
+def _check_uplift(definition: Definition, top: Table) -> None:
+    part = definition.uplift
+    if part is None:
+        return
+    if definition.entity is not None:
+        raise top.error("uplift", "asks about persons", "no such section beside [entity], which asks about pairs")
+    if part.least is not None and not (definition.audience and definition.audience.control):
+        told, wanted = "takes the audience's control group", "audience.control, as it was for that campaign"
+        raise top.table("uplift").error("audience", told, wanted)
 
 
 def _check_unique(top: Table, key: str, names: Sequence[str], what: str) -> None:

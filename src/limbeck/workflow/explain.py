@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from limbeck.client import Client
 from limbeck.client.people import Person
 from limbeck.errors import InvalidInput, NotFound
+from limbeck.propensity.reasons import because
 from limbeck.settings import Settings
 from limbeck.workflow import latest
 from limbeck.workflow.campaign import GROUP, SCORE
@@ -202,7 +204,6 @@ def _middle(column: pa.ChunkedArray) -> Any:
 
 def _score(done: Done, who: Who) -> dict[str, Any] | None:
     """Return the person's probability and their place among all who were scored."""
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     if done.scores is None or done.model is None:
@@ -211,12 +212,16 @@ def _score(done: Done, who: Who) -> dict[str, Any] | None:
     row = _row_of(table, who)
     if row is None:
         return None
-    below = int(pc.sum(pc.less(table["score"], row["score"])).as_py() or 0)
+    reasons = json.loads(row["reasons"] or "[]")
     return {
         "probability": row["score"],
         "rank": row["rank"],
         "scored": table.num_rows,
-        "percentile": 100 * below / table.num_rows,
+        "percentile": row["percentile"],
+        "points": row["points"],
+        "bucket": row["bucket"],
+        "reasons": reasons,
+        "because": because(reasons, done.model.evaluation["reasons"]["unit"]),
         "model": row["model"],
         "version": row["version"],
         "trained": done.model.trained.isoformat(timespec="seconds"),

@@ -5,25 +5,39 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limbeck.client import Client, Dataset, Schema
-from limbeck.workflow.campaign import AS_OF, GROUP, MODEL, RANK, SCORE
+from limbeck.errors import NotFound
+from limbeck.workflow.campaign import AS_OF, BUCKET, GROUP, MODEL, PERCENTILE, POINTS, RANK, REASONS, SCORE
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.export import settle
 from limbeck.workflow.generate import CLASSES, IN_PROFILE
 from limbeck.workflow.keys import digest
+from limbeck.workflow.names import literal, quoted
 from limbeck.workflow.sources import TENANT, field_group
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 SCORES_TAG = "limbeck/scores"
 """The tag of a dataset that says which scores came in last, and how often there were new ones."""
 
 TREATMENT, CONTROL = "treatment", "control"
-TYPES = {SCORE: "number", RANK: "long", GROUP: "string", MODEL: "string", AS_OF: "date-time"}
+TYPES = {
+    SCORE: "number",
+    PERCENTILE: "number",
+    POINTS: "long",
+    BUCKET: "string",
+    RANK: "long",
+    REASONS: "string",
+    GROUP: "string",
+    MODEL: "string",
+    AS_OF: "date-time",
+}
 """What is kept of a forecast, and as what."""
 
 
@@ -96,7 +110,7 @@ def _deliver(
 
 
 def _rows(scores: Path, definition: Definition) -> pa.Table:
-    """Return the rows of the file that comes home: identity, score, rank, group, model and the cutoff."""
+    """Return the rows of the file that comes home: identity, and what `TYPES` names."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -107,8 +121,7 @@ def _rows(scores: Path, definition: Definition) -> pa.Table:
     model = [f"{name} {version}" for name, version in zip(names, versions, strict=True)]
     found: dict[str, Any] = {
         "identity": table["entity_id"],
-        SCORE: table["score"],
-        RANK: table["rank"],
+        **{what: table[what] for what in (SCORE, PERCENTILE, POINTS, BUCKET, RANK, REASONS)},
         GROUP: pa.array(held, pa.string()),
         MODEL: pa.array(model, pa.string()),
         AS_OF: table["cutoff"].cast(pa.timestamp("ms")),
@@ -128,7 +141,7 @@ def _identity_path(client: Client, definition: Definition) -> str:
 
 
 def _schema(client: Client, definition: Definition) -> Schema:
-    """Return the schema of the scores. Its title carries its identity's fingerprint: another one, another schema."""
+    """Return the schema of the scores. Its title carries a fingerprint of identity and fields."""
     at, title = _identity_path(client, definition), _title(client, definition)
     if (found := client.schema(title)) is not None:
         return found
@@ -140,8 +153,24 @@ def _schema(client: Client, definition: Definition) -> Schema:
 
 def _title(client: Client, definition: Definition) -> str:
     at, namespace = _identity_path(client, definition), str(definition.event_sources[0].identity.identity)
-    return f"{definition.name} scores {digest(f'{at} {namespace}'.encode())}"
+    return f"{definition.name} scores {digest(f'{at} {namespace} {TYPES}'.encode())}"
 
 
 def _chance(person: str, seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(f"{seed}:{person}".encode(), digest_size=8).digest(), "big")
+
+
+def scored(client: Client, definition: Definition, cutoff: datetime) -> pd.DataFrame:
+    """Return who came home as scored as of *cutoff*: `entity_id`, `score` and `group`; raise `NotFound` if nobody."""
+    dataset = client.dataset(_title(client, definition))
+    paths = {"entity_id": _identity_path(client, definition)}
+    paths |= {what: path_of(definition, what, client.tenant) for what in (SCORE, GROUP, AS_OF)}
+    who, score, group, as_of = (".".join(map(quoted, path.split("."))) for path in paths.values())
+    found: pd.DataFrame | None = None
+    if dataset is not None:
+        asked = f"{who} AS entity_id, max({score}) AS score, max({group}) AS {quoted(GROUP)}"
+        text = f"SELECT {asked} FROM {quoted(dataset.table)} WHERE {as_of} = {literal(cutoff)} GROUP BY {who}"
+        found = client.sql(text).to_pandas()
+    if found is None or not len(found):
+        raise NotFound(f"nobody's score as of {cutoff} came onto profiles; name a cutoff at which people were scored")
+    return found

@@ -27,6 +27,8 @@ class ModelPart(Modelling):
     """The features of the baseline `rfm`: recency, frequency, money."""
     leaks: str = "stop"
     """What is done about leaks: one of `LEAKS`."""
+    reasons: int = 3
+    """How many reasons each score is given."""
 
     @property
     def baselines(self) -> Mapping[str, Sequence[str]]:
@@ -49,6 +51,7 @@ def model(table: Table, features: Sequence[Feature]) -> ModelPart:
         trials=table.number("trials", plain.trials, 0, 10_000),
         calibration=table.choice("calibration", (AUTO, *METHODS), plain.calibration),
         resamples=table.number("resamples", 1000, 100, 100_000),
+        reasons=table.number("reasons", 3, 0, 20),
         rule=baselines.choice("rule", names, names[0]),
         rfm=baselines.texts("rfm", names[:3]),
         leaks=table.choice("leaks", LEAKS, LEAKS[0]),

@@ -20,10 +20,17 @@ table { border-collapse: collapse; width: 100% } th, td { text-align: left; padd
        border-bottom: 1px solid #eef0f2; vertical-align: top } th { font-weight: 600 }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 .quiet { color: #6a7078 } .range { color: #6a7078; font-size: .85em; white-space: nowrap }
+.verdicts { list-style: none; padding: 0; margin: 1.2rem 0 } .verdicts li { position: relative; margin: .35rem 0;
+       padding: .45rem .9rem .45rem 2.3rem; background: #f7f8f9; border-radius: 6px }
+.verdicts li::before { position: absolute; left: .8rem; font-weight: 700 }
+.good::before { content: "✓"; color: #2e8b57 }
+.fair::before { content: "!"; color: #b98900 } .bad::before { content: "✗"; color: #b3402a }
+.todo::before { content: "→"; color: #0b6e74 } td:first-child { min-width: 6.5rem }
+summary { cursor: pointer; color: #0b6e74 }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1.2rem 0 }
 .tile { background: #f3f6f6; border-radius: 6px; padding: .7rem .9rem }
 .tile b { display: block; font-size: 1.6rem; line-height: 1.3; font-variant-numeric: tabular-nums }
-.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem }
+.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(24rem, 1fr)); gap: 1rem }
 img { width: 100%; height: auto } figure { margin: 0 } code { font-size: .9em }
 """
 
@@ -40,6 +47,11 @@ def page(title: str, parts: Iterable[str]) -> str:
 def section(title: str, content: str) -> str:
     """Return a part with a heading."""
     return f"<h2>{escape(title)}</h2>\n{content}"
+
+
+def details(title: str, content: str) -> str:
+    """Return a part that a reader opens."""
+    return f"<details><summary>{escape(title)}</summary>\n{content}</details>\n"
 
 
 def picture(figure: Figure, name: str) -> str:

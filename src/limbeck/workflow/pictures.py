@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
 
 Curves = Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
 """Curves by model (`model` and the baselines), then by kind: what `evaluate.curves` gives."""
@@ -34,6 +39,10 @@ LETTER = 0.07
 WRITTEN = 12
 """Columns of a heat map up to which its values stand in the cells."""
 BINS = 40
+NAMED = 50
+"""Letters of a group's name, at most."""
+FINE = 200
+"""Points of a line that is bent between those of a curve."""
 DPI = 110
 """Dots per inch in a notebook."""
 DAY_S = 86_400
@@ -149,7 +158,11 @@ def precision_recall(curves: Curves, base_rate: float) -> Figure:
         _percent(axes.xaxis, axes.yaxis)
         axes.axhline(base_rate, color=GUIDE, linestyle="--")
         axes.set_ylim(0, 1.02)
-        return _lines(figure, axes, curves, "pr")
+        for name, shares, found in _finely(curves):
+            _line(axes, name, found, base_rate * found / shares)
+        axes.legend(frameon=False)
+        axes.set_xlim(0, 1)
+        return figure
 
 
 def gains(curves: Curves) -> Figure:
@@ -167,7 +180,11 @@ def lift(curves: Curves) -> Figure:
         figure, axes = _axes("Lift", "people chosen, best first", "times the base rate")
         _percent(axes.xaxis)
         axes.axhline(1, color=GUIDE, linestyle="--")
-        return _lines(figure, axes, curves, "lift")
+        for name, shares, found in _finely(curves):
+            _line(axes, name, shares, found / shares)
+        axes.legend(frameon=False)
+        axes.set_xlim(0, 1)
+        return figure
 
 
 def reach(table: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None = None) -> Figure:
@@ -245,14 +262,71 @@ def distribution(scores: Sequence[float], base_rate: float, threshold: float | N
 
 
 def calibration(points: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the outcome of each tenth of the people (`observed`) against its forecast (`predicted`)."""
+    """Draw the outcome of each tenth of the people (`observed`) against its forecast (`predicted`).
+
+    Where `low` and `high` are given, the interval of each outcome is drawn too.
+    """
     with _styled():
         figure, axes = _axes("Calibration", "forecast", "outcome")
         _percent(axes.xaxis, axes.yaxis)
-        end = max(*points["predicted"], *points["observed"], 0.01) * 1.08
+        end = max(*points["predicted"], *points["observed"], *points.get("high", ()), 0.01) * 1.08
         axes.plot([0, end], [0, end], color=GUIDE, linestyle="--")
+        if "low" in points:
+            axes.vlines(points["predicted"], points["low"], points["high"], color=COLOURS["model"], alpha=0.5)
         axes.plot(points["predicted"], points["observed"], color=COLOURS["model"], marker="o", markersize=4)
         axes.set(xlim=(0, end), ylim=(0, end))
+        return figure
+
+
+def expected(tenths: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw forecast (`expected`) and outcome (`observed`, with its interval) of tenths of the people, best first."""
+    with _styled():
+        figure, axes = _axes("Forecast and outcome", "tenths of the people, best first", "reach the goal")
+        _percent(axes.yaxis)
+        places = np.arange(1, len(tenths) + 1)
+        forecasts = [tenth["expected"] for tenth in tenths]
+        axes.bar(places, forecasts, color=GUIDE, label="forecast")
+        values, errors = _whiskers([tenth["observed"] for tenth in tenths])
+        axes.errorbar(places, values, yerr=errors, fmt="o", markersize=4, color=COLOURS["model"], label="came")
+        axes.set_xticks(places)
+        axes.legend(frameon=False)
+        return figure
+
+
+def groups(rows: Sequence[Mapping[str, Any]], most: int = 30) -> Figure:
+    """Draw forecast (`expected`) and outcome (`observed`, with its interval) of the first *most* groups."""
+    with _styled():
+        shown = rows[:most]
+        figure, axes = _axes(
+            "Forecast and outcome by group", "reach the goal", "group", 2 * WIDTH, 1.3 + 0.24 * len(shown)
+        )
+        _percent(axes.xaxis)
+        places = np.arange(len(shown))
+        values, errors = _whiskers([row["observed"] for row in shown])
+        axes.errorbar(values, places, xerr=errors, fmt="o", markersize=4, color=COLOURS["model"], label="came")
+        forecasts = [row["expected"] for row in shown]
+        axes.plot(forecasts, places, "|", color=COLOURS["rule"], markersize=10, markeredgewidth=2, label="forecast")
+        axes.set_yticks(places, [shorten(f"{row['feature']}: {row['value']}", NAMED, placeholder="…") for row in shown])
+        axes.invert_yaxis()
+        axes.set_xlim(0, None)
+        axes.legend(frameon=False)
+        return figure
+
+
+def moments(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw ROC-AUC, with its interval, at each cutoff (`since`, `set`, `measures`)."""
+    with _styled():
+        figure, axes = _axes("The same at every time?", "cutoff", "ROC-AUC", 2 * WIDTH)
+        for name, colour in (("validation", COLOURS["rfm"]), ("test", COLOURS["model"])):
+            found = [row for row in rows if row["set"] == name]
+            if not found:
+                continue
+            days = [datetime.fromisoformat(row["since"]) for row in found]
+            values, errors = _whiskers([row["measures"]["roc_auc"] for row in found])
+            axes.errorbar(_times(days), values, yerr=errors, fmt="o", color=colour, label=name)
+        axes.xaxis_date()
+        axes.axhline(0.5, color=GUIDE, linestyle="--")
+        axes.legend(frameon=False)
         return figure
 
 
@@ -261,12 +335,84 @@ def importance(features: Sequence[Mapping[str, Any]], most: int = 15) -> Figure:
     with _styled():
         shown = features[:most]
         figure, axes = _axes("What the model looks at", width=2 * WIDTH, height=0.9 + 0.24 * len(shown))
-        values = [f["value"] for f in shown]
-        errors = [[f["value"] - f["low"] for f in shown], [f["high"] - f["value"] for f in shown]]
+        values, errors = _whiskers(shown)
         axes.barh([f["feature"] for f in shown], values, xerr=errors, color=COLOURS["model"], ecolor=GUIDE)
         axes.invert_yaxis()
         axes.set_xlabel("ROC-AUC lost when the feature is shuffled, and its 95 % interval")
         return figure
+
+
+def qini(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Draw, by ranking, how many more of 100 people convert if the best so many are contacted (`share`, `gain`).
+
+    The first ranking has its range (`low`, `high`) and the line of as many at random (`random`).
+    """
+    with _styled():
+        figure, axes = _axes("Qini", "people contacted, best first", "conversions added per 100 people", 2 * WIDTH)
+        _percent(axes.xaxis)
+        first, colours = next(iter(curves.values())), (*COLOURS.values(), "#5b5f97")
+        axes.plot(first["share"], 100 * np.array(first["random"]), color=GUIDE, linestyle="--")
+        low, high = (100 * np.array(first[end]) for end in ("low", "high"))
+        axes.fill_between(first["share"], low, high, color=COLOURS["model"], alpha=0.15, linewidth=0)
+        for (name, curve), colour in zip(curves.items(), colours, strict=False):
+            axes.plot(curve["share"], 100 * np.array(curve["gain"]), label=name, color=colour, linewidth=1.5)
+        axes.legend(frameon=False)
+        return figure
+
+
+def tenths(found: Sequence[Mapping[str, float]]) -> Figure:
+    """Draw the measured effect by tenth of the people, those of the highest uplift first (`value`, `low`, `high`)."""
+    with _styled():
+        figure, axes = _axes("Uplift by tenth", "tenth of the people, highest uplift first", "points", 2 * WIDTH)
+        value, low, high = (100 * np.array([tenth[end] for tenth in found]) for end in ("value", "low", "high"))
+        places = np.arange(1, len(found) + 1)
+        axes.bar(places, value, color=COLOURS["model"], yerr=[value - low, high - value], ecolor=COLOURS["rfm"])
+        axes.axhline(0, color=COLOURS["rfm"], linewidth=0.8)
+        axes.set_xticks(places)
+        return figure
+
+
+def reasons(overall: Mapping[str, Any]) -> Figure:
+    """Draw what each feature adds to the forecasts of some people: a point each, coloured by the feature's value.
+
+    Texts and gaps are grey. *overall* is what `limbeck.propensity.reasons.overall` tells; features without points are
+    not drawn.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    with _styled():
+        shown = [feature for feature in overall["features"] if feature["points"]]
+        figure, axes = _axes("What moves the scores", width=2 * WIDTH, height=1.1 + 0.3 * len(shown))
+        scale = LinearSegmentedColormap.from_list("value", [COLOURS["rule"], GUIDE, COLOURS["model"]])
+        axes.axvline(0, color=GUIDE, linestyle="--")
+        image = None
+        for line, feature in enumerate(shown):
+            effects, places = np.array(feature["points"], float).T
+            drawn: dict[str, Any] = {"s": 7, "linewidths": 0, "rasterized": True}
+            height = line + _beside(effects)
+            known = ~np.isnan(places)
+            axes.scatter(effects[~known], height[~known], color=COLOURS["rfm"], **drawn)
+            image = axes.scatter(effects[known], height[known], c=places[known], cmap=scale, vmin=0, vmax=1, **drawn)
+        axes.set_yticks(range(len(shown)), [feature["feature"] for feature in shown])
+        axes.set_ylim(max(len(shown), 1) - 0.5, -0.5)
+        axes.set_xlabel(f"added to the forecast ({overall['unit']})")
+        if image is not None:
+            bar = figure.colorbar(image, label="value of the feature", aspect=40)
+            bar.set_ticks([0, 1], labels=["lowest", "highest"])
+        return figure
+
+
+def _beside(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far up or down each point is moved, so that points of about the same value lie side by side."""
+    width = max(float(np.ptp(values)), 1e-9) / 60
+    cells = np.floor((values - values.min()) / width).astype(int)
+    order = np.argsort(cells, kind="stable")
+    starts = np.searchsorted(cells[order], cells[order])
+    number = np.empty(len(values))
+    number[order] = np.arange(len(values)) - starts
+    away = (number + 1) // 2 * np.where(number % 2, 1, -1)
+    most: NDArray[np.float64] = away * min(0.05, 0.4 / max(1.0, float(np.abs(away).max())))
+    return most
 
 
 def data_uri(figure: Figure) -> str:
@@ -290,13 +436,33 @@ def _axes(title: str, x: str = "", y: str = "", width: float = WIDTH, height: fl
     return figure, axes
 
 
+def _line(axes: Axes, name: str, x: Sequence[float] | Numbers, y: Sequence[float] | Numbers) -> None:
+    axes.plot(x, y, label=name, color=COLOURS.get(name), linewidth=2.0 if name == "model" else 1.2)
+
+
+def _finely(curves: Curves) -> Iterator[tuple[str, Numbers, Numbers]]:
+    """Yield shares of people and of converters among them, also between the scores: people with the same are mixed.
+
+    What follows from both is no straight line there.
+    """
+    for name, found in curves.items():
+        x, y = (np.array(found["gains"][axis]) for axis in "xy")
+        shares = np.union1d(x[1:], np.linspace(x[1], 1, FINE))
+        yield name, shares, np.interp(shares, x, y)
+
+
 def _lines(figure: Figure, axes: Axes, curves: Curves, kind: str) -> Figure:
     for name, found in curves.items():
-        width = 2.0 if name == "model" else 1.2
-        axes.plot(found[kind]["x"], found[kind]["y"], label=name, color=COLOURS.get(name), linewidth=width)
+        _line(axes, name, found[kind]["x"], found[kind]["y"])
     axes.set_xlim(0, 1)
     axes.legend(frameon=False)
     return figure
+
+
+def _whiskers(measures: Sequence[Mapping[str, float]]) -> tuple[list[float], list[list[float]]]:
+    """Return the values, and how far their intervals reach below and above."""
+    below, above = ([abs(m["value"] - m[end]) for m in measures] for end in ("low", "high"))
+    return [m["value"] for m in measures], [below, above]
 
 
 def _percent(*axes: Axis) -> None:

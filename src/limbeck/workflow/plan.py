@@ -12,7 +12,7 @@ from limbeck.errors import InvalidInput, NotFound, nearest
 from limbeck.propensity import frames, surface
 from limbeck.propensity.fit import probability
 from limbeck.settings import Settings
-from limbeck.workflow import planning
+from limbeck.workflow import planning, uplift
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.planning import Planned
 from limbeck.workflow.run import Done, Run
@@ -35,7 +35,8 @@ def plan(
     done = run.look()
     if done.model is None or done.scores is None:
         raise NotFound(f"nobody is scored by {loaded.name} yet; run: limbeck score {loaded.path}")
-    planned = planning.plan(loaded, loaded.audience, done.scores, done.model.evaluation, client.tenant)
+    effects = uplift.effects(done.uplift)
+    planned = planning.plan(loaded, loaded.audience, done.scores, done.model.evaluation, client.tenant, effects)
     return {
         "name": loaded.name,
         "title": loaded.title,

@@ -7,20 +7,13 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck.workflow import pictures, plan_page
+from limbeck.workflow import judged, pictures, plan_page
 from limbeck.workflow.page import moment, page, picture, section, table
+from limbeck.workflow.verdicts import day
 from limbeck.workflow.whole import whole
 
 if TYPE_CHECKING:
     from limbeck.workflow.planning import Planned
-
-MEASURES = {
-    "roc_auc": ("ROC-AUC", "chance that who converts is ranked above who does not; 0.5 is guessing, 1 is perfect"),
-    "pr_auc": ("PR-AUC", "average share of converters among the chosen; guessing gives the base rate"),
-    "lift_at_10": ("Lift at 10 %", "how many times the base rate the tenth with the highest scores converts"),
-    "brier": ("Brier score", "mean squared error of the probabilities; smaller is better"),
-}
-RANKED_BY = {"model": "the model", "rule": "one rule, no model", "rfm": "recency, frequency, money"}
 
 
 def write(
@@ -29,20 +22,32 @@ def write(
     exploration: Mapping[str, Any],
     planned: Planned | None,
     path: Path,
+    *,
+    truth: Mapping[str, Any] | None = None,
+    chosen: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Write the report of a run to *path*; the file appears whole and needs no other.
 
     *summary* is what `summary.json` says, *evaluation* what training found out, *exploration* what `explore` counted,
-    *planned* whom the definition chooses.
+    *planned* whom the definition chooses, *truth* what `truth.told` says of synthetic people, and *chosen* forecast and
+    outcome by the groups that the definition names (`assess.by_group`).
     """
+    names = {group["feature"] for group in chosen}
+    groups = [*chosen, *(group for group in evaluation["groups"] if group["feature"] not in names)]
     parts = [
         _head(summary),
         section("What may know the outcome", _leaks(evaluation["leaks"])) if evaluation.get("leaks") else "",
-        _quality(summary, evaluation["resamples"]),
-        section("How it ranks people", _curves(evaluation)),
+        judged.short({**evaluation, "groups": groups}, planned.chosen if planned else None, truth),
+        judged.tiles(evaluation),
         plan_page.plan(summary, planned) if planned else "",
-        section("How people come to the goal", picture(pictures.funnel(exploration["funnel"]), "Funnel")),
+        judged.quality(evaluation),
+        judged.ranking(evaluation),
+        judged.calibration(evaluation),
+        judged.groups(groups),
+        judged.moments(evaluation["moments"], in_time=evaluation["validation"]["in_time"]),
+        judged.achievable(truth) if truth else "",
         section("What it looks at", _looks(evaluation)),
+        section("How people come to the goal", picture(pictures.funnel(exploration["funnel"]), "Funnel")),
         section("What it is made of", _events(exploration)),
         section("How old every number is", _ages(summary, exploration)),
     ]
@@ -61,40 +66,7 @@ def _head(summary: Mapping[str, Any]) -> str:
         f"on {rows['test']:,} people as of {_day(summary['cutoffs']['test'])}, a date later than everything it was "
         f"trained on; {summary['base_rate']:.1%} of them reached the goal."
     )
-    tiles = "".join(_tile(name, summary["test"][name]) for name in MEASURES)
-    return f'<h1>{escape(summary["title"])}</h1>\n<p>{told}</p>\n<div class="tiles">{tiles}</div>\n'
-
-
-def _tile(name: str, measure: Mapping[str, float]) -> str:
-    return f'<div class="tile">{MEASURES[name][0]}<b>{measure["value"]:.3f}</b>{_range(measure)}</div>'
-
-
-def _quality(summary: Mapping[str, Any], resamples: int) -> str:
-    ranked = {"model": summary["test"], **summary["baselines"]}
-    head = ["", *(RANKED_BY.get(name, name) for name in ranked)]
-    rows = [
-        [f"{title}<br><span class='quiet'>{told}</span>", *(_measured(found[name]) for found in ranked.values())]
-        for name, (title, told) in MEASURES.items()
-    ]
-    note = (
-        f'<p class="quiet">In brackets: where 95 % of {resamples:,} resamples of the people lie. Two methods whose '
-        "ranges overlap widely may be equally good.</p>\n"
-    )
-    return section("How good it is, and compared to what", table(head, rows, numbers=True) + note)
-
-
-def _curves(evaluation: Mapping[str, Any]) -> str:
-    curves = evaluation["curves"]
-    drawn = {
-        "ROC curve": pictures.roc(curves),
-        "Precision-recall curve": pictures.precision_recall(curves, evaluation["base_rate"]),
-        "Gains curve": pictures.gains(curves),
-        "Lift curve": pictures.lift(curves),
-        "Calibration curve": pictures.calibration(curves["model"]["calibration"]),
-    }
-    shown = "".join(picture(figure, name) for name, figure in drawn.items())
-    note = "Dashed: what guessing gives; for calibration, a forecast that is right."
-    return f'<div class="pictures">{shown}</div>\n<p class="quiet">{note}</p>\n'
+    return f"<h1>{escape(summary['title'])}</h1>\n<p>{told}</p>\n"
 
 
 def _leaks(found: Sequence[Mapping[str, Any]]) -> str:
@@ -155,16 +127,5 @@ def _snapshot(found: Mapping[str, Any]) -> str:
     )
 
 
-# -- pieces -------------------------------------------------------------------------------------------------------
-
-
-def _measured(measure: Mapping[str, float]) -> str:
-    return f"{measure['value']:.3f}<br>{_range(measure)}"
-
-
-def _range(measure: Mapping[str, float]) -> str:
-    return f'<span class="range">({measure["low"]:.3f} to {measure["high"]:.3f})</span>'
-
-
 def _day(moment: str) -> str:
-    return escape(moment.removesuffix("T00:00:00").replace("T", " "))
+    return escape(day(moment))

@@ -35,6 +35,7 @@ from limbeck.workflow import (
     overview,
     planning,
     sources,
+    uplift,
 )
 from limbeck.workflow.campaign import ActivationPart, AudiencePart
 from limbeck.workflow.definition import Definition, Source
@@ -53,10 +54,13 @@ from limbeck.workflow.whole import PART, sweep, whole, whole_folder
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+    from limbeck.propensity.scoring import Scoring
+
 FEATURIZE = ("aggregates", "attributes", "features", "featurize", "names", "relations", "times")
 """Modules whose code decides what a feature set holds."""
 
 SUMMARY, REPORT, SCORES, OVERVIEW = "summary.json", "report.html", "scores.parquet", "explore.html"
+UPLIFT, UPLIFT_PAGE = "uplift.json", "uplift.html"
 SYNTHETIC = ("newsletter", "treatment", "imperfections", "oracle", "synthetic")
 """The modules that make synthetic data."""
 TRUTH = "truth.parquet"
@@ -87,6 +91,8 @@ class Done:
     """Files of the test set; none before `export`."""
     truth: Path | None = None
     """What is true of synthetic people; None where that is not known."""
+    uplift: Mapping[str, Any] | None = None
+    """What the experiment told; None where there is none, or it was not asked."""
 
 
 class Silent:
@@ -177,7 +183,14 @@ class Run:
         _writable(self.output)
         with file_lock(self._folder / latest.LOCK):
             sweep(self._folder)
-            for name in (SUMMARY, REPORT, SCORES, OVERVIEW):  # the user may keep other things in that folder
+            for name in (
+                SUMMARY,
+                REPORT,
+                SCORES,
+                OVERVIEW,
+                UPLIFT,
+                UPLIFT_PAGE,
+            ):  # the user may keep other things in that folder
                 sweep(self.output, f"{name}.*")
             try:
                 yield
@@ -207,7 +220,7 @@ class Run:
         truth = self._generated_folder / TRUTH if self.definition.generator is not None else None
         kept = self._tracking.look(self.definition.name, self.model_key)
         scores = self._scores_of(kept) if kept else None
-        return Done(datasets, features, kept, _existing(scores), test, _existing(truth))
+        return Done(datasets, features, kept, _existing(scores), test, _existing(truth), self.uplift_kept())
 
     # -- step 1 ---------------------------------------------------------------------------------------------------
 
@@ -399,7 +412,8 @@ class Run:
     def model_key(self) -> str:
         """The key of the model."""
         libraries = [version(library) for library in ("scikit-learn", "lightgbm")]
-        part = [asdict(self.definition.model), self.definition.seed, libraries]
+        found = {name: value for name, value in asdict(self.definition.model).items() if name != "reasons"}
+        part = [found, self.definition.seed, libraries]
         return key("train", ("propensity", "train"), part, self.feature_key)
 
     @cached_property
@@ -437,6 +451,23 @@ class Run:
         """Return the model of a version that is kept."""
         return self._tracking.load(kept)
 
+    @property
+    def scoring(self) -> Scoring:
+        """How the champion scores: the model, and what its scores say of themselves."""
+        from limbeck.propensity.scoring import Scoring
+
+        kept, versions = self.model, {n: loaded.dataset.version for n, loaded in self.datasets.items()}
+        return Scoring(
+            self.pipeline,
+            kept.name,
+            kept.version,
+            kept.evaluation["base_rate"],
+            self.definition.model.reasons,
+            kept.evaluation["reasons"]["typical"],
+            snapshot=", ".join(f"{name} {version}" for name, version in versions.items()),
+            time=clock.now().replace(tzinfo=None),
+        )
+
     @cached_property
     def scores(self) -> Path:
         """The file of everybody's score."""
@@ -446,13 +477,16 @@ class Run:
             if not path.is_file():
                 from limbeck.workflow.score import score
 
-                score(features["score"].files, self.pipeline, kept.name, kept.version, path)
+                score(features["score"].files, self.scoring, path, self._progress.note)
             crash.point("workflow.scored")
             _write(self.output / SCORES, path.read_bytes())
             return self.output / SCORES
 
     def _scores_of(self, kept: Kept) -> Path:
-        return self._result(f"scores-{key('score', ('propensity', 'score'), self.model_key, kept.version)}.parquet")
+        return self._result(f"scores-{self._file_key(kept)}.parquet")
+
+    def _file_key(self, kept: Kept) -> str:
+        return key("score", ("propensity", "score"), self.model_key, kept.version, self.definition.model.reasons)
 
     # -- steps 6 and 7 --------------------------------------------------------------------------------------------
 
@@ -463,7 +497,7 @@ class Run:
 
     def _score_key(self, kept: Kept) -> str:
         control = self.definition.audience.control if self.definition.audience else 0.0
-        return key("ingest", ("ingest",), self.model_key, kept.version, control)
+        return key("ingest", ("ingest",), self._file_key(kept), control)
 
     @cached_property
     def ingested(self) -> Ingested:
@@ -477,12 +511,44 @@ class Run:
             return found
 
     @cached_property
+    def uplift(self) -> Mapping[str, Any] | None:
+        """What the definition's experiment tells; None if it names none. `uplift.html` is written to the output."""
+        part = self.definition.uplift
+        if part is None:
+            return None
+        people, pipeline, path = self.monitoring(part.cutoff), self.pipeline, self._uplift_path
+        with self._step("uplift"):
+            if not path.is_file():
+                with checks.conditions_named(self._client, self.definition, self.tables):
+                    found = uplift.judge(self._client, self.definition, part, people.files, self.tables, pipeline)
+                _write(path, json.dumps(found))
+            loaded: Mapping[str, Any] = json.loads(path.read_text())
+            uplift.write(loaded, self.output / UPLIFT_PAGE)
+            _write(self.output / UPLIFT, json.dumps(loaded, indent=2) + "\n")
+            return loaded
+
+    def uplift_kept(self) -> Mapping[str, Any] | None:
+        """Return what `uplift` found before; None if it was not asked. Nothing is done for it."""
+        if self.definition.uplift is None or not self._uplift_path.is_file():
+            return None
+        loaded: Mapping[str, Any] = json.loads(self._uplift_path.read_text())
+        return loaded
+
+    @property
+    def _uplift_path(self) -> Path:
+        part = [asdict(self.definition.uplift), self.definition.rules] if self.definition.uplift else []
+        money = self.definition.audience and self.definition.audience.money
+        modules = ("propensity", "uplift", *FEATURIZE)
+        return self._result(f"uplift-{key('uplift', modules, part, str(money), self._inputs, self.model_key)}.json")
+
+    @cached_property
     def planned_audience(self) -> Planned | None:
         """Whom the definition chooses; None if it chooses nobody."""
         part = self.definition.audience
         if part is None:
             return None
-        return planning.plan(self.definition, part, self.scores, self.model.evaluation, self._client.tenant)
+        known, effects = self.model.evaluation, uplift.effects(self.uplift)
+        return planning.plan(self.definition, part, self.scores, known, self._client.tenant, effects)
 
     @cached_property
     def campaign(self) -> dict[str, Any]:
@@ -517,7 +583,7 @@ class Run:
 
     def report(self) -> dict[str, Any]:
         """Write `summary.json` and `report.html`, and return the summary."""
-        from limbeck.workflow import report
+        from limbeck.workflow import report, truth
 
         exploration, kept = self.exploration, self.model
         if self.definition.entity is None:
@@ -527,11 +593,26 @@ class Run:
         planned = self.planned_audience
         summary = self.summary()
         with self._step("report"):
-            report.write(summary, kept.evaluation, exploration, planned, self.output / REPORT)
+            done = self.look()
+            known = truth.told(self._client, self.definition, done) if truth.is_known(self.definition, done) else None
+            chosen = self._chosen_groups()
+            report.write(
+                summary, kept.evaluation, exploration, planned, self.output / REPORT, truth=known, chosen=chosen
+            )
         summary["seconds"] = {name: round(taken, 2) for name, taken in self.seconds.items()}
         self._remember(whole_run=True)
         _write(self.output / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
         return summary
+
+    def _chosen_groups(self) -> list[dict[str, Any]]:
+        """Return forecast and outcome, at the test cutoff, by the groups that the definition names."""
+        from limbeck.propensity import assess, frames
+
+        names = self.definition.groups
+        if not names:
+            return []
+        found = assess.by_group(self.pipeline, frames.read(self.features["test"].files), names)
+        return [group for group in found if group["feature"] in names]
 
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` says: counts, measures with their intervals, and the age of every number."""
@@ -595,7 +676,10 @@ class Run:
                 found.append(f"scores in the landing zone under limbeck/{self.definition.name}/scores, and on profiles")
             if step != "ingest":
                 found += self._planned_campaign(kept if is_in else None)
-        outputs = {"run": (SCORES, REPORT, SUMMARY), "explore": (OVERVIEW,)}.get(
+        asked = self.definition.uplift if step in ("uplift", "activate", "run") else None
+        if asked is not None and (everything or not self._uplift_path.is_file()):
+            found.append(f"table and export of the people of the experiment as of {asked.cutoff}, and {UPLIFT_PAGE}")
+        outputs = {"run": (SCORES, REPORT, SUMMARY), "explore": (OVERVIEW,), "uplift": (UPLIFT, UPLIFT_PAGE)}.get(
             step, (SCORES,) if step in ("score", "ingest", "activate") else ()
         )
         return found + [f"file {self.output / name}" for name in outputs]
@@ -643,7 +727,8 @@ class Run:
         scores = self._scores_of(kept)
         if not scores.is_file():
             return None
-        planned = planning.plan(self.definition, part, scores, kept.evaluation, self._client.tenant)
+        effects = uplift.effects(self.uplift_kept())
+        planned = planning.plan(self.definition, part, scores, kept.evaluation, self._client.tenant, effects)
         path = self._folder / _audience_name(part, planned, self._score_key(kept))
         made = json.loads(path.read_text()) if path.is_file() else None
         return made if made is not None and activate.is_current(self._client, made) else None

@@ -18,14 +18,18 @@ import pyarrow.parquet as pq
 
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, NotFound
-from limbeck.propensity.evaluate import Numbers, Ranking
+from limbeck.propensity.evaluate import Ranking
+from limbeck.propensity.intervals import ENDS, Numbers, Resamples
 from limbeck.settings import Settings
 from limbeck.workflow import planning
-from limbeck.workflow.definition import Definition
+from limbeck.workflow.definition import GENERATED, Definition
 from limbeck.workflow.run import Done, Run
 from limbeck.workflow.tracking import Kept
+from limbeck.workflow.uplift import effects
 
 TENTHS = 10
+DRAWS = 200
+"""Draws of people for an interval."""
 
 Truth = dict[str, Any]
 
@@ -48,6 +52,14 @@ def truth(client: Client, definition: Definition | Path | str, home: Path | str 
         raise NotFound(f"nobody is scored by {loaded.name} yet; run: limbeck score {loaded.path}")
     if done.truth is None:
         raise NotFound(f"the truth of {loaded.name} is no longer in the home; run: limbeck generate {loaded.path}")
+    return told(client, loaded, done)
+
+
+def told(client: Client, loaded: Definition, done: Done) -> Truth:
+    """Return what `truth` does, of steps that are *done*; the truth of *loaded* is known."""
+    assert done.scores is not None
+    assert done.model is not None
+    assert done.truth is not None
     scored = joined(pq.read_table(done.scores, columns=["entity_id", "cutoff", "score"]), done.truth)
     scores, chances = scored["score"].to_numpy(), scored["probability"].to_numpy()
     uplift = scored["uplift"].to_numpy() if "uplift" in scored.column_names else None
@@ -76,6 +88,12 @@ def at(definition: Definition, cutoff: datetime, within: int | None = None) -> p
     _check(definition)
     assert definition.generator is not None
     return pa.concat_tables(synthetic.truth(definition.generator, [cutoff], within or definition.goal.days))
+
+
+def is_known(definition: Definition, done: Done) -> bool:
+    """Return whether `told` can say anything of steps that are *done*: of synthetic persons, and nobody else."""
+    synthetic = all(text.startswith(GENERATED) for s in definition.sources for text in s.files.values())
+    return synthetic and definition.entity is None and None not in (done.truth, done.scores, done.model)
 
 
 def _check(definition: Definition) -> None:
@@ -116,31 +134,57 @@ def expected_auc(scores: Numbers, chances: Numbers) -> float:
 
     Nobody is compared with oneself. NaN if no pair of different outcomes can come about.
     """
-    positive, negative = Ranking(chances, scores).counts(np.ones(len(scores)))
-    own = float(chances @ (1 - chances))
-    pairs = positive[-1] * negative[-1] - own
-    return float((np.trapezoid(positive, negative) - own / 2) / pairs) if pairs > 0 else float("nan")
+    return float(_expected(Ranking(chances, scores), np.ones((1, len(scores))))[0])
+
+
+def _expected(ranking: Ranking, weights: Numbers) -> Numbers:
+    """Return the area to expect of each draw of people."""
+    positive, negative = ranking.counts(weights[:, ranking.order])
+    own = weights[:, ranking.order] @ (ranking.labels * (1 - ranking.labels))
+    pairs = positive[:, -1] * negative[:, -1] - own
+    right = np.trapezoid(positive, negative, axis=-1) - own / 2
+    found: Numbers = np.divide(right, pairs, out=np.full_like(pairs, np.nan), where=pairs > 0)
+    return found
 
 
 def areas(scores: Numbers, chances: Numbers) -> dict[str, float]:
-    """Return the expected areas of the `model` and the `oracle`, and the `share` of what is achievable."""
-    return _shared(expected_auc(scores, chances), expected_auc(chances, chances))
+    """Return the expected areas of the `model` and the `oracle`, and the `share` of what is achievable.
+
+    `low` and `high` are the ends of the share's 95 % interval, of draws of people.
+    """
+    model, oracle = expected_auc(scores, chances), expected_auc(chances, chances)
+    low = high = float("nan")
+    if oracle > 0.5:
+        rankings = [Ranking(chances, ranked) for ranked in (scores, chances)]
+        draws = Resamples(np.arange(len(scores)), chances, DRAWS, 0).blocks()
+        drawn = [[_expected(ranking, weights) for ranking in rankings] for weights in draws]
+        low, high = map(float, np.nanquantile(np.concatenate([_share(*both) for both in drawn]), ENDS))
+    return {"model": model, "oracle": oracle, "share": float(_share(model, oracle)), "low": low, "high": high}
 
 
-def _shared(model: float, oracle: float) -> dict[str, float]:
-    share = (model - 0.5) / (oracle - 0.5) if oracle > 0.5 else float("nan")
-    return {"model": model, "oracle": oracle, "share": share}
+def _share(model: Any, oracle: Any) -> Any:
+    """Return the share of the way from 0.5 to the oracle's area that the model went."""
+    return (model - 0.5) / np.where(oracle > 0.5, oracle - 0.5, np.nan)
 
 
 def _tested(definition: Definition, kept: Kept, files: tuple[Path, ...], truth: Path) -> dict[str, Any]:
-    """Return what the outcomes at the test cutoff say: of the model as it was judged, and of the oracle."""
+    """Return what the outcomes at the test cutoff say: of the model as it was judged, and of the oracle.
+
+    The share's interval is that of the model's area.
+    """
     rows = joined(pa.concat_tables(pq.read_table(f, columns=["entity_id", "cutoff", "label"]) for f in files), truth)
     labels, chances = rows["label"].to_numpy().astype(np.float64), rows["probability"].to_numpy()
     spread = float(np.sqrt(chances @ (1 - chances)))
+    area, oracle = kept.evaluation["test"]["roc_auc"], expected_auc(chances, labels)
+    share, low, high = (float(_share(area[end], oracle)) for end in ("value", "low", "high"))
     return {
         "cutoff": definition.cutoffs.test.isoformat(),
         "people": len(labels),
-        **_shared(float(kept.evaluation["test"]["roc_auc"]["value"]), expected_auc(chances, labels)),
+        "model": area["value"],
+        "oracle": oracle,
+        "share": share,
+        "low": low,
+        "high": high,
         "converted": float(labels.mean()),
         "expected": float(chances.mean()),
         "sigmas": float((labels - chances).sum()) / spread if spread else 0.0,
@@ -176,11 +220,13 @@ def _audience(
     client: Client, definition: Definition, done: Done, scores: Numbers, chances: Numbers, uplift: Numbers | None
 ) -> dict[str, Any] | None:
     """Return the planned precision of the chosen beside the true one, and that of as many chosen by the oracle."""
-    if definition.audience is None or done.scores is None or done.model is None:
+    part = definition.audience
+    if part is None or done.scores is None or done.model is None:
         return None
-    planned = planning.plan(definition, definition.audience, done.scores, done.model.evaluation, client.tenant).chosen
+    known, told = done.model.evaluation, effects(done.uplift)
+    planned = planning.plan(definition, part, done.scores, known, client.tenant, told).chosen
     return {
-        "name": definition.audience.name,
+        "name": part.name,
         "people": planned.people,
         "share": planned.share,
         "threshold": planned.threshold,

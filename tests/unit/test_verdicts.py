@@ -1,0 +1,149 @@
+"""The sentences at the top of the report say what the numbers do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from limbeck.propensity.planner import Reach
+from limbeck.workflow import verdicts
+
+
+def measure(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
+
+
+def evaluation(**other: Any) -> dict[str, Any]:
+    """A good model, its probabilities right, of enough people."""
+    test = {
+        "roc_auc": measure(0.8, 0.75, 0.85),
+        "lift_at_10": measure(4, 3, 5),
+        "calibration_error": measure(0.01, 0.0, 0.02),
+        "observed_to_expected": measure(1.02, 0.9, 1.1),
+    }
+    found = {
+        "test": test | {name: other.pop(name) for name in list(other) if name in test},
+        "beyond": {"rule": {"roc_auc": measure(0.1, 0.05, 0.15)}},
+        "compared_with": {"rule": ["visits"]},
+        "chance": measure(0.01, 0.005, 0.02),
+        "tenths": [{"gain": measure(0.4, 0.35, 0.45)}],
+        "groups": [],
+        "moments": [],
+        "base_rate": 0.1,
+        "small": {"converters": 204, "half": 0.03, "wanted": 0.05, "further": 0},
+    }
+    return found | other
+
+
+def group(expected: float, observed: dict[str, float], *, small: bool = False) -> dict[str, Any]:
+    return {"feature": "tier", "value": "gold", "rows": 100, "expected": expected, "observed": observed, "small": small}
+
+
+def moment(area: dict[str, float], ratio: float = 1.0, name: str = "validation") -> dict[str, Any]:
+    ratios = measure(ratio, ratio - 0.1, ratio + 0.1)
+    return {"set": name, "since": "2026-01-01T00:00:00", "measures": {"roc_auc": area, "observed_to_expected": ratios}}
+
+
+def marks(found: dict[str, Any]) -> list[str]:
+    return [verdict.mark for verdict in verdicts.verdicts(found, None, None)]
+
+
+def test_a_good_model_is_called_good_and_its_numbers_are_told() -> None:
+    found = evaluation()
+    assert marks(found) == ["good"] * 4 + ["todo"]
+    told = " ".join(v.told for v in verdicts.verdicts(found, None, None))
+    for number in (
+        "40% (35% to 45%)",
+        "4.0 times",
+        "80 (75 to 85) times in 100",
+        "than visits by +10.0 times",
+        "204 came",
+    ):
+        assert number in told
+    assert "200 conversions were forecast" in told
+
+
+@pytest.mark.parametrize(
+    ("area", "mark", "head"),
+    [
+        (measure(0.65, 0.6, 0.7), "fair", "not well"),
+        (measure(0.6, 0.49, 0.7), "bad", "cannot be told from guessing"),
+        (measure(0.9, 0.88, 0.92), "good", "finds who will"),
+    ],
+)
+def test_ranking(area: dict[str, float], mark: str, head: str) -> None:
+    found = verdicts.ranking(evaluation(roc_auc=area))
+    assert (found.mark, head in found.head) == (mark, True)
+    assert ("Do not choose" in verdicts.advice(evaluation(roc_auc=area), None).head) == (mark == "bad")
+
+
+@pytest.mark.parametrize(
+    ("beyond", "mark"), [((0.1, 0.05, 0.2), "good"), ((0.1, -0.05, 0.2), "fair"), ((-0.1, -0.2, -0.05), "bad")]
+)
+def test_a_model_is_worth_it_if_it_is_surely_better(beyond: tuple[float, float, float], mark: str) -> None:
+    assert verdicts.compared(evaluation(beyond={"rule": {"roc_auc": measure(*beyond)}})).mark == mark
+
+
+@pytest.mark.parametrize(
+    ("ratio", "error", "mark", "head"),
+    [
+        (measure(1.3, 1.1, 1.5), measure(0.03, 0.02, 0.05), "bad", "too low"),
+        (measure(0.6, 0.5, 0.7), measure(0.03, 0.02, 0.05), "bad", "too high"),
+        (measure(1.3, 0.8, 1.9), measure(0.015, 0.0, 0.05), "good", "can be trusted"),  # few people say nothing else
+        (measure(1.05, 1.01, 1.09), measure(0.005, 0.004, 0.006), "good", "can be trusted"),  # surely off, by little
+        (measure(1.0, 0.95, 1.05), measure(0.05, 0.04, 0.06), "fair", "not at every height"),
+    ],
+)
+def test_probabilities(ratio: dict[str, float], error: dict[str, float], mark: str, head: str) -> None:
+    found = verdicts.trusted(evaluation(observed_to_expected=ratio, calibration_error=error))
+    assert (found.mark, head in found.head) == (mark, True), found
+
+
+def test_what_was_right_before_has_moved() -> None:
+    off = measure(0.6, 0.5, 0.7)
+    for ratio, moved in ((1.05, True), (0.6, False)):
+        moments = [moment(off, ratio), moment(off, 0.6, "test")]
+        told = verdicts.trusted(evaluation(observed_to_expected=off, moments=moments)).told
+        assert ("something has moved" in told) == moved
+
+
+def test_few_people_are_said_to_be_few() -> None:
+    few = {"converters": 20, "half": 0.12, "wanted": 0.05, "further": 90}
+    found = verdicts.sure(evaluation(small=few))
+    assert found.mark == "fair"
+    assert "90 more would be needed" in found.told
+
+
+def test_times_differ_if_their_intervals_do() -> None:
+    near = [moment(measure(0.8, 0.75, 0.85)), moment(measure(0.78, 0.7, 0.86))]
+    far = [*near, moment(measure(0.6, 0.55, 0.65))]
+    assert [found.mark for moments in (near, far) if (found := verdicts.stable(moments))] == ["good", "fair"]
+    assert verdicts.stable(near[:1]) is None
+
+
+def test_groups_may_be_wrong_by_chance_and_small_ones_are_not_asked() -> None:
+    right, wrong = group(0.1, measure(0.11, 0.05, 0.2)), group(0.3, measure(0.11, 0.05, 0.2))
+    assert verdicts.among_groups([group(0.3, measure(0.0, 0.0, 0.2), small=True)]) is None
+    cases = [([right, wrong], "good"), ([right, wrong, wrong], "fair"), ([right] * 40 + [wrong] * 4, "good")]
+    for groups, mark in cases:
+        found = verdicts.among_groups(groups)
+        assert found is not None
+        assert found.mark == mark
+        assert "tier gold: 30.0% forecast, 11.0% came" in found.told
+    assert "2 would by chance alone" in found.told
+
+
+def test_the_audience_is_what_is_to_be_done() -> None:
+    chosen = Reach(0.5, 120, 0.1, measure(0.4, 0.3, 0.5), 0.4, measure(48, 36, 60), 50.0, 110)
+    found = verdicts.verdicts(evaluation(), chosen, None)[-1]
+    assert found.head == "Address the 120 people who are chosen"
+    assert "48 of them" in found.told
+    assert "(36 to 60); of as many taken at random, about 12" in found.told
+
+
+def test_what_is_possible_is_told_where_it_is_known() -> None:
+    for share, mark in ((0.93, "good"), (0.6, "fair")):
+        found = verdicts.achieved({"roc_auc": {"model": 0.7, "oracle": 0.72, "share": share}})
+        assert found.mark == mark
+        assert f"{share:.0%} of the way" in found.head
