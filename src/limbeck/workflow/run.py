@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -22,9 +22,11 @@ from limbeck import clock, crash
 from limbeck.client import Client, Dataset
 from limbeck.errors import Forbidden, InvalidInput
 from limbeck.lock import file_lock
+from limbeck.propensity import frames
 from limbeck.settings import Settings
 from limbeck.workflow import (
     activate,
+    champion,
     checks,
     explore,
     export,
@@ -32,6 +34,7 @@ from limbeck.workflow import (
     generate,
     ingest,
     latest,
+    logged,
     overview,
     planning,
     sources,
@@ -49,6 +52,7 @@ from limbeck.workflow.overview import Overview
 from limbeck.workflow.planning import Planned
 from limbeck.workflow.question import Span
 from limbeck.workflow.tracking import Kept, Tracking
+from limbeck.workflow.trial import UpliftPart
 from limbeck.workflow.whole import PART, sweep, whole, whole_folder
 
 if TYPE_CHECKING:
@@ -60,7 +64,7 @@ FEATURIZE = ("aggregates", "attributes", "features", "featurize", "names", "rela
 """Modules whose code decides what a feature set holds."""
 
 SUMMARY, REPORT, SCORES, OVERVIEW = "summary.json", "report.html", "scores.parquet", "explore.html"
-UPLIFT, UPLIFT_PAGE = "uplift.json", "uplift.html"
+UPLIFT, UPLIFT_PAGE, UPLIFT_PEOPLE = "uplift.json", "uplift.html", "uplift.parquet"
 SYNTHETIC = ("newsletter", "treatment", "imperfections", "oracle", "synthetic")
 """The modules that make synthetic data."""
 TRUTH = "truth.parquet"
@@ -164,12 +168,13 @@ class Run:
         self.seconds: dict[str, float] = {}
         self._client = client
         self._progress = progress or Silent()
-        self.home = Settings.load(home).home
+        settings = Settings.load(home)
+        self.home = settings.home
         """Where working files and models are kept."""
         self._folder = self.home / latest.WORKFLOW / definition.name
         self.output = Path(output) if output else self.home / "output" / definition.name
         """The folder of what a run leaves for its reader."""
-        self._tracking = Tracking(self.home)
+        self._tracking = Tracking(self.home, settings.mlflow_tracking_uri)
         self._uses: set[str] = set()
 
     @contextmanager
@@ -218,7 +223,7 @@ class Run:
             tuple(sorted(self._result(f"{name}-{self.feature_key}").glob("*.parquet"))) for name in ("score", "test")
         )
         truth = self._generated_folder / TRUTH if self.definition.generator is not None else None
-        kept = self._tracking.look(self.definition.name, self.model_key)
+        kept = self._standing()
         scores = self._scores_of(kept) if kept else None
         return Done(datasets, features, kept, _existing(scores), test, _existing(truth), self.uplift_kept())
 
@@ -416,31 +421,75 @@ class Run:
         part = [found, self.definition.seed, libraries]
         return key("train", ("propensity", "train"), part, self.feature_key)
 
-    @cached_property
+    @property
+    def trained(self) -> Kept:
+        """The version that this definition trained on these data."""
+        return self._judged[0]
+
+    @property
     def model(self) -> Kept:
-        """The champion."""
-        features, model_key = self.features, self.model_key
+        """The champion: the version that scores. It may have been trained before, by an earlier run."""
+        return self._judged[1]
+
+    @property
+    def verdict(self) -> str:
+        """Which version is the champion, and why as far as that was the verdict on this definition's version."""
+        trained, kept = self._judged
+        found, is_champion = trained.verdict, kept.version == trained.version
+        if found is not None and found.promoted == is_champion:
+            return found.told
+        return f"version {kept.version} is the champion now, by a later verdict or by hand"
+
+    @cached_property
+    def _judged(self) -> tuple[Kept, Kept]:
+        features, model_key, name, part = self.features, self.model_key, self.definition.name, self.definition.model
+        asked, test, seed = logged.question(self.definition), features["test"].files, self.definition.seed
         with self._step("train"):
-            return self._tracking.find(self.definition.name, model_key) or self._train(features, model_key)
+            trained = self._tracking.find(name, model_key) or self._train(features, model_key)
+            if (kept := champion.standing(self._tracking, trained, asked)) is None:
+                verdict = champion.judge(self._tracking, trained, asked, test, part.resamples, seed)
+                self._tracking.settle(trained, verdict)
+                trained, kept = self._tracking.version(name, trained.version), self._tracking.champion(name)
+            return trained, self._assessed(trained, kept)
+
+    def _assessed(self, trained: Kept, kept: Kept) -> Kept:
+        """Return the champion with what the test set of this definition says of it."""
+        if kept.version == trained.version:
+            return kept
+        path = self._assessment(kept)
+        if not path.is_file():
+            from limbeck.workflow.train import Before, again
+
+            before, sets = Before(self._tracking.load(kept), kept.evaluation), self.features
+            found = again(before, sets["train"].files, sets["test"].files, self.definition.model, self.definition.seed)
+            _write(path, json.dumps(found))
+        return replace(kept, evaluation=json.loads(path.read_text()))
+
+    def _assessment(self, kept: Kept) -> Path:
+        return self._result(f"evaluation-{key('evaluation', ('propensity', 'train'), self.model_key, kept.key)}.json")
+
+    def _standing(self) -> Kept | None:
+        """Return the champion if the version of this definition is trained and judged; nothing is done for it."""
+        trained = self._tracking.look(self.definition.name, self.model_key)
+        kept = champion.standing(self._tracking, trained, logged.question(self.definition)) if trained else None
+        if trained is None or kept is None:
+            return None
+        is_known = kept.version == trained.version or self._assessment(kept).is_file()
+        return self._assessed(trained, kept) if is_known else None
 
     def _train(self, features: Mapping[str, FeatureSet], model_key: str) -> Kept:
         from limbeck.workflow.leaks import witnesses
         from limbeck.workflow.train import train
 
-        part, seed, label_end = self.definition.model, self.definition.seed, self.definition.label_end
-        found = train(
-            features["train"].files,
-            features["test"].files,
-            part,
-            seed,
-            self._progress.note,
-            label_end,
-            witnesses(self._client, self.definition, self.tables, features["score"].files),
-        )
+        definition, part, seed = self.definition, self.definition.model, self.definition.seed
+        train_files, test_files = features["train"].files, features["test"].files
+        suspects = witnesses(self._client, definition, self.tables, features["score"].files)
+        found = train(train_files, test_files, part, seed, self._progress.note, definition.label_end, suspects)
         params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
-        metrics = {name: measure["value"] for name, measure in found.evaluation["test"].items()}
-        evaluation = found.evaluation
-        return self._tracking.keep(self.definition.name, model_key, found.model, params, metrics, evaluation)
+        record = logged.record(
+            definition, found.model, params, found.evaluation, (train_files, test_files), self._snapshots()
+        )
+        return self._tracking.keep(definition.name, model_key, found.model, record)
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -479,6 +528,9 @@ class Run:
 
                 score(features["score"].files, self.scoring, path, self._progress.note)
             crash.point("workflow.scored")
+            note = {"set": f"score-{self.feature_key}", "model": kept.name, "version": kept.version}
+            _write(path.with_suffix(".json"), json.dumps(note))
+            self._uses.add(path.with_suffix(".json").name)
             _write(self.output / SCORES, path.read_bytes())
             return self.output / SCORES
 
@@ -486,7 +538,9 @@ class Run:
         return self._result(f"scores-{self._file_key(kept)}.parquet")
 
     def _file_key(self, kept: Kept) -> str:
-        return key("score", ("propensity", "score"), self.model_key, kept.version, self.definition.model.reasons)
+        return key(
+            "score", ("propensity", "score"), self.feature_key, kept.key, kept.version, self.definition.model.reasons
+        )
 
     # -- steps 6 and 7 --------------------------------------------------------------------------------------------
 
@@ -516,16 +570,32 @@ class Run:
         part = self.definition.uplift
         if part is None:
             return None
-        people, pipeline, path = self.monitoring(part.cutoff), self.pipeline, self._uplift_path
+        campaign, pipeline, path = self.monitoring(part.cutoff), self.pipeline, self._uplift_path
+        now, people = self.features["score"].files, path.with_suffix(".parquet")
         with self._step("uplift"):
             if not path.is_file():
-                with checks.conditions_named(self._client, self.definition, self.tables):
-                    found = uplift.judge(self._client, self.definition, part, people.files, self.tables, pipeline)
+                found = self._experiment(part, campaign, pipeline, now, people)
                 _write(path, json.dumps(found))
             loaded: Mapping[str, Any] = json.loads(path.read_text())
             uplift.write(loaded, self.output / UPLIFT_PAGE)
             _write(self.output / UPLIFT, json.dumps(loaded, indent=2) + "\n")
+            if loaded["now"]:
+                _write(self.output / UPLIFT_PEOPLE, self._result(people.name).read_bytes())
             return loaded
+
+    def _experiment(
+        self, part: UpliftPart, campaign: FeatureSet, model: Any, now: Sequence[Path], people: Path
+    ) -> dict[str, Any]:
+        """Return what the experiment tells; *people* gets the uplift of everybody of the files *now*."""
+        definition = self.definition
+        with checks.conditions_named(self._client, definition, self.tables):
+            frame, reached = uplift.people(self._client, definition, part, frames.read(campaign.files), self.tables)
+        found = uplift.judge(definition, part, frame, reached, model)
+        forecast = uplift.forecast(definition, part, frame, found, frames.read(now))
+        if forecast is not None:
+            with whole(people) as beside:
+                forecast[0].to_parquet(beside, index=False)
+        return {**found, "now": forecast[1] if forecast is not None else None}
 
     def uplift_kept(self) -> Mapping[str, Any] | None:
         """Return what `uplift` found before; None if it was not asked. Nothing is done for it."""
@@ -639,6 +709,7 @@ class Run:
                 "kind": kept.evaluation["champion"],
                 "trained": kept.trained.isoformat(timespec="seconds"),
             },
+            "verdict": self.verdict,
             "goal": {
                 "event": definition.goal.event,
                 "time": definition.goal.time,
@@ -650,11 +721,15 @@ class Run:
                 "score": definition.cutoffs.score.isoformat(),
             },
             "seconds": {name: round(taken, 2) for name, taken in self.seconds.items()},
-            "snapshots": {name: _snapshot(loaded) for name, loaded in self.datasets.items()},
+            "snapshots": self._snapshots(),
             **self.campaign,
             "keys": {"featurize": self.feature_key, "train": self.model_key},
             "generated": clock.now().astimezone(UTC).isoformat(timespec="seconds"),
         }
+
+    def _snapshots(self) -> dict[str, dict[str, Any]]:
+        """Return which version of each dataset is read."""
+        return {name: _snapshot(loaded) for name, loaded in self.datasets.items()}
 
     def planned(self, step: str = "run") -> list[str]:
         """Return each write that *step*, and those before it that are not done, would make now."""
@@ -667,9 +742,9 @@ class Run:
         if step not in ("generate", "explore", "featurize"):
             found += self._planned_exports(everything)
         late = step not in ("generate", "explore", "featurize", "export")
-        kept = self._tracking.known(self.definition.name, self.model_key) if late and not everything else None
+        kept = self._standing() if late and not everything else None
         if late and kept is None:
-            found.append(f"run and version of the model {self.definition.name} in {self.home / 'mlflow.db'}")
+            found.append(f"run and version of the model {self.definition.name} in {self._tracking.place}")
         if step in ("ingest", "activate", "run") and self.definition.entity is None:
             is_in = kept is not None and ingest.is_in(self._client, self.definition, self._score_key(kept))
             if not is_in:
@@ -679,9 +754,11 @@ class Run:
         asked = self.definition.uplift if step in ("uplift", "activate", "run") else None
         if asked is not None and (everything or not self._uplift_path.is_file()):
             found.append(f"table and export of the people of the experiment as of {asked.cutoff}, and {UPLIFT_PAGE}")
-        outputs = {"run": (SCORES, REPORT, SUMMARY), "explore": (OVERVIEW,), "uplift": (UPLIFT, UPLIFT_PAGE)}.get(
-            step, (SCORES,) if step in ("score", "ingest", "activate") else ()
-        )
+        outputs = {
+            "run": (SCORES, REPORT, SUMMARY),
+            "explore": (OVERVIEW,),
+            "uplift": (UPLIFT, UPLIFT_PAGE, UPLIFT_PEOPLE),
+        }.get(step, (SCORES,) if step in ("score", "ingest", "activate") else ())
         return found + [f"file {self.output / name}" for name in outputs]
 
     def statements(self) -> dict[str, str]:
