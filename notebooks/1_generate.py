@@ -38,8 +38,8 @@ import numpy as np
 import pandas as pd
 
 import limbeck
-from limbeck.workflow.features import events, field
 from limbeck.workflow.names import literal, quoted
+from limbeck.workflow.relations import events, field
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
     os.chdir(Path(__file__).resolve().parent)

@@ -30,9 +30,8 @@ import pandas as pd
 
 import limbeck
 from limbeck.workflow import pictures
-from limbeck.workflow.definition import EVENT_TYPE
-from limbeck.workflow.features import events
-from limbeck.workflow.names import literal, quoted
+from limbeck.workflow.names import literal
+from limbeck.workflow.relations import event_kinds, events
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
     os.chdir(Path(__file__).resolve().parent)
@@ -51,7 +50,7 @@ goal, cutoffs = definition.goal, definition.cutoffs
 
 # %%
 relation = events(definition, steps.tables, aep.tenant)
-kind = quoted(next(c.name for c in definition.event_sources[0].columns if c.path == EVENT_TYPE))
+typed = event_kinds(definition, steps.tables, aep.tenant)
 print(relation)
 
 # %% [markdown]
@@ -63,10 +62,10 @@ print(relation)
 # %%
 types = aep.sql(
     f"""
-    SELECT {kind} AS kind, count(*) AS events, count(DISTINCT entity_id) AS people,
+    SELECT kind, count(*) AS events, count(DISTINCT entity_id) AS people,
            min(event_time) AS first_seen, max(event_time) AS last_seen
-    FROM ({relation}) AS events
-    GROUP BY {kind}
+    FROM ({typed}) AS events
+    GROUP BY kind
     ORDER BY events DESC
     """
 ).to_pandas()
@@ -110,7 +109,7 @@ pictures.funnel(exploration["funnel"])
 # %%
 pairs = aep.sql(
     f"""
-    WITH kinds AS (SELECT DISTINCT entity_id, {kind} AS kind FROM ({relation}) AS events)
+    WITH kinds AS (SELECT DISTINCT entity_id, kind FROM ({typed}) AS events)
     SELECT one.kind AS kind, other.kind AS other, count(*) AS people
     FROM kinds AS one JOIN kinds AS other ON one.entity_id = other.entity_id
     GROUP BY one.kind, other.kind

@@ -44,10 +44,10 @@ from limbeck.propensity.planner import Planner
 from limbeck.propensity.surface import surface
 from limbeck.workflow import pictures
 from limbeck.workflow.campaign import ActivationPart, AudiencePart
-from limbeck.workflow.features import events
 from limbeck.workflow.ingest import groups
 from limbeck.workflow.names import literal
 from limbeck.workflow.planning import told
+from limbeck.workflow.relations import events
 
 if "__file__" in globals():  # run as a script: paths count from where this file lies, as they do in Jupyter
     os.chdir(Path(__file__).resolve().parent)

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from limbeck.housekeeping import clean
     from limbeck.platform import Platform
     from limbeck.settings import Settings
+    from limbeck.workflow.champion import promote
     from limbeck.workflow.definition import Definition
     from limbeck.workflow.explain import explain
+    from limbeck.workflow.monitor import monitor
     from limbeck.workflow.plan import plan
     from limbeck.workflow.run import run, steps
     from limbeck.workflow.truth import truth
@@ -35,7 +37,9 @@ __all__ = [
     "clean",
     "connect",
     "explain",
+    "monitor",
     "plan",
+    "promote",
     "run",
     "steps",
     "truth",
@@ -49,6 +53,8 @@ _HOMES = {
     "Settings": "limbeck.settings",
     "clean": "limbeck.housekeeping",
     "explain": "limbeck.workflow.explain",
+    "monitor": "limbeck.workflow.monitor",
+    "promote": "limbeck.workflow.champion",
     "plan": "limbeck.workflow.plan",
     "run": "limbeck.workflow.run",
     "steps": "limbeck.workflow.run",

@@ -37,6 +37,7 @@
     ├── Unreachable                  the proxy cannot reach a host that is not Adobe's
     ├── MissingExtra                 an optional library is not installed
     ├── LandingZoneError             the landing zone cannot be reached or used
+    ├── ModelStoreError              the MLflow store cannot be reached or used
     ├── HomeError                    the home folder cannot be used
     └── Internal                     ours: please report it
 
@@ -544,6 +545,13 @@ class LandingZoneError(LimbeckError):
     """The folder of the landing zone is gone, or may not be read or written."""
 
     code = "LIMB-4002-500"
+    sqlstate = "58030"
+
+
+class ModelStoreError(LimbeckError):
+    """The MLflow store cannot be reached, or holds what is not a store, or a version that Limbeck did not train."""
+
+    code = "LIMB-4003-500"
     sqlstate = "58030"
 
 

@@ -56,6 +56,9 @@ class Settings:
     """Largest file of a batch, or part of one, in one request (REST contract, section 14.3)."""
     audit_retention_days: float = 90.0
     """How long it is told who has changed what."""
+    mlflow_tracking_uri: str = ""
+    """Address of an MLflow server that keeps runs and models; empty stands for `MLFLOW_TRACKING_URI`, and if that is
+    empty too for `mlflow.db` and `models` in the home (docs/models.md)."""
     token_lifetime_s: int = 86_399
     """Validity of an access token (REST contract, section 3.1)."""
 
@@ -112,6 +115,7 @@ class Settings:
             elif name.startswith("LIMBECK_") and name not in _OTHER_VARIABLES:
                 hint = nearest(name, [*known, *_OTHER_VARIABLES])
                 raise InvalidInput(f"unknown environment variable {name}. {hint}".rstrip())
+        found.setdefault("mlflow_tracking_uri", environ.get("MLFLOW_TRACKING_URI", ""))
         settings = replace(cls(), **found)
         return replace(settings, home=Path(home or settings.home).absolute())
 

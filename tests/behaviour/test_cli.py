@@ -28,7 +28,7 @@ from tests.shop_definition import SOURCES, kept, models, scores, tables, unfinis
 COMMANDS = (
     *("run", "generate", "explore", "featurize", "export", "train", "score", "ingest", "activate"),
     *("sql", "serve", "credentials"),
-    *("explain", "truth", "clean", "connect"),
+    *("explain", "truth", "monitor", "promote", "clean", "connect"),
 )
 HEAVY = ("fastapi", "duckdb", "pandas", "sklearn", "pyarrow", "sqlalchemy", "mlflow", "httpx")
 SETS = ("train", "test", "score")

@@ -21,6 +21,7 @@ import pytest
 from limbeck.api.server import listen, url_of
 from limbeck.proxy import Authority, ProxyServer
 from tests import environments
+from tests.commands import limbeck
 from tests.platforms import serving
 
 AEP_PROGRAM = """
@@ -42,8 +43,7 @@ print(stats.json()["tenantId"])
 
 
 def executed(home: Path, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "limbeck", "exec", "--home", str(home), "--", *command]
-    return subprocess.run(line, capture_output=True, text=True, env=os.environ | environ, timeout=120, check=False)
+    return limbeck("exec", "--home", home, "--", *command, env=environ)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import pytest
 
 from limbeck.client import Client
 from limbeck.errors import DefinitionError, InvalidInput
-from limbeck.workflow import checks, export, featurize, generate
+from limbeck.workflow import checks, explore, export, featurize, generate, overview
 from limbeck.workflow.checks import conditions_named
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import training_set
@@ -283,7 +283,7 @@ def test_sets_of_a_dataset_that_grows_are_refreshed(
             return {name: dataset.table for name, dataset in run.feature_tables.items()}
 
     before = featurized()
-    assert not any("SNAPSHOT SINCE" in text for text in seen)
+    assert not any("touched" in text for text in seen)
     dataset = aep.dataset("shop events")
     assert dataset is not None
     event = {"customer": "c0007", "number": "late", "amount": 5.0}
@@ -292,7 +292,9 @@ def test_sets_of_a_dataset_that_grows_are_refreshed(
     aep.upload(dataset, tmp_path / "late.json")
     after = featurized()
 
-    assert sum("SNAPSHOT SINCE" in text for text in seen) == len(SETS)
+    refreshed = [text for text in seen if "touched AS" in text]
+    assert len(refreshed) == len(SETS)
+    assert not any("SNAPSHOT AS OF" in text for text in refreshed)  # nothing was taken out
     definition = Definition.load(path)
     for name in SETS:
         whole = training_set(definition, tables, aep.tenant, when(definition, name), labelled=name != "score")
@@ -305,6 +307,34 @@ def test_sets_of_a_dataset_that_grows_are_refreshed(
         changed = [(a["entity_id"], a["spend"] - b["spend"]) for a, b in zip(found, old, strict=True) if a != b]
         assert {who for who, _ in changed} == {"c0007"}
         assert all(more == pytest.approx(5.0) for _, more in changed)
+
+
+def test_each_source_may_call_the_type_of_its_events_differently(
+    aep: Client, folder: Path, tables: dict[str, str], tmp_path: Path
+) -> None:
+    rows = f"SELECT timestamp, 'return' AS eventType, _{aep.tenant}.customer AS customer, 'view' AS kind"
+    aep.sql(f"CREATE TABLE shop_returns AS {rows} FROM {tables['shop events']} WHERE eventType = 'purchase'").table()
+    other = """[[sources]]
+dataset = "shop_returns"
+[sources.columns]
+customer = { path = "customer", identity = "CRMID" }
+at = "timestamp"
+what = "eventType"
+kind = "kind"
+
+[goal]"""
+    path = tmp_path / "shop.toml"
+    path.write_text(DEFINITION.replace("[goal]", other))
+    alone = explore.explore(aep, define(folder), tables)
+
+    definition, all_tables = Definition.load(path), {**tables, "shop_returns": "shop_returns"}
+    found = explore.explore(aep, definition, all_tables)
+
+    purchases = alone["events"]["purchase"]
+    assert found["events"] == {**alone["events"], "return": purchases}
+    looked = overview.overview(aep, definition, all_tables, found)
+    both = looked["kinds"].index("purchase"), looked["kinds"].index("return")
+    assert looked["together"][both[0]][both[1]] == looked["together"][both[1]][both[0]] == 1.0
 
 
 # -- what came of a past cutoff -----------------------------------------------------------------------------------
@@ -409,11 +439,11 @@ def test_what_explain_prints_runs_over_the_wire(folder: Path, tmp_path: Path) ->
             )
             assert explained == computed
             assert len(explained) > 100
-    assert "-- when forecasts are made" in texts["train"]
+    assert "-- all events as one relation" in texts["train"]
 
 
 def test_the_statement_is_one_that_query_service_takes(folder: Path) -> None:
     text = featurize.statement(define(folder), {"shop events": "e", "shop people": "p"}, "acme", "score", "k9")
-    assert text.startswith('CREATE TABLE "shop_score_k9" AS\nWITH cutoffs AS')
+    assert text.startswith('CREATE TABLE "shop_score_k9" AS\nWITH events AS')
     assert "TIMESTAMP '2026-05-31 00:00:00'" in text
     assert "label" not in text.replace("label_end", "")

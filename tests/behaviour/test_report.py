@@ -195,6 +195,17 @@ def test_synthetic_people_have_a_truth_and_definitions_choose_groups(tmp_path: P
     assert "Anna's: Anna's" in text
 
 
+def test_leaks_that_the_definition_goes_on_with_are_told_before_any_number(tmp_path: Path) -> None:
+    summary, evaluation, exploration = values(NASTY)
+    leak = {"kind": "alone", "features": ["age"], "numbers": {}, "verdict": f"{NASTY} tells it", "remedy": NASTY}
+    path = tmp_path / "report.html"
+    report.write(summary, {**evaluation, "leaks": [leak]}, exploration, None, path)
+    text = text_of(path.read_text())
+    assert f"{NASTY} tells it. {NASTY}." in text[: text.index("How good it is, and compared to what")]
+    report.write(summary, {**evaluation, "leaks": []}, exploration, None, path)
+    assert "What may know the outcome" not in path.read_text()
+
+
 def test_the_same_values_are_the_same_file(page: str, tmp_path: Path) -> None:
     report.write(*values(NASTY), None, tmp_path / "again.html")
     assert (tmp_path / "again.html").read_text() == page

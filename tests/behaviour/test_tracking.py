@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import socket
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from mlflow.models import get_model_info
 from sklearn.pipeline import Pipeline
 
-from limbeck.errors import NotFound
+from limbeck.errors import InvalidInput, ModelStoreError, NotFound
 from limbeck.propensity import candidates, frames
-from limbeck.workflow.tracking import Kept, Tracking
+from limbeck.workflow.logged import Record
+from limbeck.workflow.tracking import Kept, Tracking, Verdict
 
 # MLflow uses what SQLAlchemy wants to give up, and warns of its own types.
 pytestmark = [
@@ -98,8 +106,21 @@ def name(request: pytest.FixtureRequest) -> str:
     return "".join(c if c.isalnum() else "_" for c in request.node.name)
 
 
-def keep(tracking: Tracking, name: str, key: str, model: Pipeline) -> Kept:
-    return tracking.keep(name, key, model, {"candidate": "logistic", "C": 0.1}, {"roc_auc": 0.8}, EVALUATION)
+def keep(tracking: Tracking, name: str, key: str, model: Pipeline, promoted: bool = True) -> Kept:
+    """Keep a version, and make it the champion or the challenger."""
+    record = Record(
+        {"candidate": "logistic", "C": 0.1},
+        EVALUATION,
+        inputs(people(1)),
+        {"features": {}},
+        datetime(2026, 3, 1),
+        {"score": [1, 2]},
+        'name = "shop"\n',
+        {"orders": {"id": "d1", "table": "orders", "version": "7", "rows": 200}},
+    )
+    kept = tracking.keep(name, key, model, record)
+    tracking.settle(kept, Verdict(promoted, "as the test wants it"))
+    return tracking.version(name, kept.version)
 
 
 # -- keeping and finding ------------------------------------------------------------------------------------------
@@ -127,7 +148,29 @@ def test_settings_and_measures_are_those_of_the_run(
     run = mlflow.get_run(keep(tracking, name, "k1", trained["logistic"]).run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params == {"candidate": "logistic", "C": "0.1"}
-    assert run.data.metrics == {"roc_auc": 0.8}
+    assert run.data.metrics == {"test.roc_auc": 0.8, "test.roc_auc.low": 0.7, "test.roc_auc.high": 0.9}
+
+
+def test_definition_snapshots_signature_and_example_are_logged(
+    tracking: Tracking, mlflow: MlflowClient, trained: dict[str, Pipeline], name: str
+) -> None:
+    kept = keep(tracking, name, "k1", trained["lightgbm"])
+    run = mlflow.get_run(kept.run_id)
+    assert run.data.tags["snapshot.orders"] == "7"
+    ((read,), folder) = run.inputs.dataset_inputs, Path(run.info.artifact_uri.removeprefix("file://"))
+    assert (read.dataset.name, read.dataset.digest) == ("orders", "7")
+    assert json.loads(read.dataset.source) == {"id": "d1", "table": "orders", "version": "7", "rows": 200}
+    folder = Path(unquote(str(folder)))
+    assert (folder / "definition.toml").read_text() == 'name = "shop"\n'
+    assert tracking.reference(kept) == {"score": [1, 2]}
+    assert kept.learnt_until == "2026-03-01T00:00:00"
+
+    info = get_model_info(str(folder / "model"))
+    assert info.signature.inputs.input_names() == ["visits", "spend", "city"]
+    assert {str(spec.type) for spec in info.signature.inputs} == {"DataType.double", "DataType.string"}
+    wanted = (folder / "model" / "requirements.txt").read_text()
+    assert all(f"{library}==" in wanted for library in ("mlflow", "scikit-learn", "skops", "lightgbm"))
+    assert "limbeck" not in wanted
 
 
 def test_what_was_never_kept_is_not_found(tracking: Tracking, trained: dict[str, Pipeline], name: str) -> None:
@@ -137,7 +180,7 @@ def test_what_was_never_kept_is_not_found(tracking: Tracking, trained: dict[str,
     assert tracking.find(f"{name}_other", "k1") is None
 
 
-def test_another_key_makes_a_new_version_and_the_champion_moves(
+def test_a_version_that_is_promoted_takes_the_alias(
     tracking: Tracking, trained: dict[str, Pipeline], name: str
 ) -> None:
     first = keep(tracking, name, "k1", trained["logistic"])
@@ -146,11 +189,28 @@ def test_another_key_makes_a_new_version_and_the_champion_moves(
     assert tracking.champion(name) == second
 
     assert tracking.find(name, "k1") == first
-    assert tracking.champion(name) == first
+    assert tracking.champion(name) == second
     asked = inputs(people(2))
     for kept, kind in ((first, "logistic"), (second, "lightgbm")):
         loaded = tracking.load(kept)
         assert loaded.predict_proba(asked).tolist() == trained[kind].predict_proba(asked).tolist()
+
+
+def test_a_version_that_is_not_promoted_is_the_challenger_until_it_is(
+    tracking: Tracking, mlflow: MlflowClient, trained: dict[str, Pipeline], name: str
+) -> None:
+    first = keep(tracking, name, "k1", trained["logistic"])
+    with pytest.raises(NotFound, match="has no challenger"):
+        tracking.version(name)
+    second = keep(tracking, name, "k2", trained["lightgbm"], promoted=False)
+    assert (tracking.champion(name), tracking.version(name)) == (first, second)
+    assert second.verdict == Verdict(False, "as the test wants it")
+
+    tracking.promote(second)
+    assert tracking.champion(name) == second
+    assert mlflow.get_registered_model(name).aliases == {"champion": 2}
+    with pytest.raises(NotFound, match=r"has no version 9; it has: 1, 2"):
+        tracking.version(name, "9")
 
 
 def test_names_have_champions_of_their_own(tracking: Tracking, trained: dict[str, Pipeline], name: str) -> None:
@@ -191,42 +251,84 @@ def test_a_run_that_was_left_running_is_failed_and_its_key_trained_anew(
     assert again.version == "2"
 
 
-@pytest.mark.parametrize("lost", ["alias", "version", "name"])
+@pytest.mark.parametrize("lost", ["version", "name"])
 def test_a_finished_run_gets_what_it_lacks(
     tracking: Tracking, mlflow: MlflowClient, trained: dict[str, Pipeline], name: str, lost: str
 ) -> None:
     kept = keep(tracking, name, "k1", trained["logistic"])
     match lost:
-        case "alias":
-            mlflow.delete_registered_model_alias(name, "champion")
         case "version":
             mlflow.delete_model_version(name, kept.version)
         case "name":
             mlflow.delete_registered_model(name)
+    assert tracking.look(name, "k1") is None
 
     found = tracking.find(name, "k1")
 
     assert found is not None
     assert (found.run_id, found.trained, found.evaluation) == (kept.run_id, kept.trained, EVALUATION)
-    assert found == tracking.champion(name)
+    assert (found.verdict, found.settled) == (None, False)
     assert [v.version for v in mlflow.search_model_versions(f"name = '{name}'")] == [int(found.version)]
     asked = inputs(people(2))
     wanted = trained["logistic"].predict_proba(asked).tolist()
     assert tracking.load(found).predict_proba(asked).tolist() == wanted
 
 
-def test_the_version_before_stays_champion_until_the_new_one_is_found(
+# -- stores that are none -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"to do: buy milk\n" * 100, None], ids=["a text", "another database"])
+def test_a_foreign_file_in_the_place_of_the_store_is_left_alone(tmp_path: Path, content: bytes | None) -> None:
+    database = tmp_path / "mlflow.db"
+    if content is None:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("CREATE TABLE recipes (name TEXT)")
+    else:
+        database.write_bytes(content)
+    before = database.read_bytes()
+    for ask in (lambda t: t.find("shop", "k1"), lambda t: t.champion("shop"), lambda t: t.look("shop", "k1")):
+        with pytest.raises(ModelStoreError, match=r"mlflow\.db is .*; move it away"):
+            ask(Tracking(tmp_path))
+    assert database.read_bytes() == before
+    assert entries(tmp_path) == ["mlflow.db", "mlflow.db.lock"]
+
+
+def test_a_version_of_somebody_else_is_told_of(
     tracking: Tracking, mlflow: MlflowClient, trained: dict[str, Pipeline], name: str
 ) -> None:
-    first = keep(tracking, name, "k1", trained["logistic"])
-    second = keep(tracking, name, "k2", trained["lightgbm"])
-    mlflow.delete_model_version(name, second.version)
-    mlflow.set_registered_model_alias(name, "champion", first.version)
+    kept = keep(tracking, name, "k1", trained["logistic"])
+    run = mlflow.create_run(mlflow.create_experiment(f"{name}_other")).info.run_id
+    version = mlflow.create_model_version(name, "runs:/other/model", run).version
+    mlflow.set_registered_model_alias(name, "champion", str(version))
+    with pytest.raises(ModelStoreError, match=f"version {version} of {name} in .* was not trained by Limbeck"):
+        tracking.champion(name)
+    tracking.promote(kept)
+    assert tracking.champion(name).run_id == kept.run_id
 
-    assert tracking.champion(name) == first
-    found = tracking.find(name, "k2")
-    assert found is not None
-    assert (found.run_id, tracking.champion(name)) == (second.run_id, found)
+
+def test_files_that_were_removed_are_told_of(
+    around: Path, tracking: Tracking, trained: dict[str, Pipeline], name: str
+) -> None:
+    kept = keep(tracking, name, "k1", trained["logistic"])
+    (folder,) = (around / "a home" / "models").glob(f"{kept.run_id}/artifacts")
+    shutil.rmtree(folder)
+    with pytest.raises(ModelStoreError, match=f"run {kept.run_id} in .* has no model in"):
+        tracking.load(kept)
+
+
+def test_a_server_that_does_not_answer_is_told_of(tmp_path: Path, trained: dict[str, Pipeline]) -> None:
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ModelStoreError, match=f"the MLflow store {address} cannot be used"):
+            keep(Tracking(tmp_path, address), "shop", "k1", trained["logistic"])
+    assert entries(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", ["sqlite:///other.db", "./mlruns", "databricks"])
+def test_what_is_no_server_is_refused(tmp_path: Path, place: str) -> None:
+    with pytest.raises(InvalidInput, match="wanted is the address of an MLflow server"):
+        Tracking(tmp_path, place)
 
 
 # -- files --------------------------------------------------------------------------------------------------------

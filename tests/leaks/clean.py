@@ -111,7 +111,12 @@ CLEAN = (
     Case("retail", "Real orders: few orders make most of the difference.", lambda: retail().frames(), real=True),
     Case("pastry", "Real baskets: the goal's own past tells most.", lambda: pastry().frames(), real=True),
     *(
-        Case(path.stem, "An example as users read it.", partial(example, path.stem), real=path.stem != "newsletter")
+        Case(
+            path.stem,
+            "An example as users read it.",
+            partial(example, path.stem),
+            real=not path.stem.startswith("newsletter"),
+        )
         for path in sorted(EXAMPLES.glob("*.toml"))
     ),
     *samples.CLEAN,

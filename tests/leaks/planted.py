@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -178,6 +179,41 @@ def noisy_target() -> Frames:
     return _beside(retail(), "rating", lambda y, draw: np.round(y * 1.7 + draw.normal(0, 1, len(y)), 1))
 
 
+# -- written when the detector was finished ------------------------------------------------------------------------
+
+
+def rate_of_own_outcomes() -> Frames:
+    """Each area's conversion rate, computed over all rows, those of the test and one's own among them."""
+    found = retail().frames()
+
+    def area(frame: pd.DataFrame) -> pd.Series[int]:
+        return frame["entity_id"].map(lambda who: crc32(who.encode()) % 400)
+
+    both = pd.concat([found.known, found.later])
+    whole, before = (frame.groupby(area(frame))["label"].mean() for frame in (both, found.known))
+
+    def told(frame: pd.DataFrame, rates: pd.Series[float]) -> pd.DataFrame:
+        return frame.assign(area_rate=area(frame).map(rates).fillna(found.known["label"].mean()))
+
+    aged = tuple(told(frame, whole) for frame in found.aged)
+    known, later, asked = (told(frame, whole) for frame in (found.known, found.later, found.scoring))
+    return Frames(known, later, told(found.honest, before), asked, aged)
+
+
+def reminders() -> Frames:
+    """In a third of the households weekly reminders are sent until they buy; the feature counts them to the end."""
+    found, draw = pastry().frames(), np.random.default_rng(4)
+
+    def told(frame: pd.DataFrame, outcome: pd.Series[int]) -> pd.DataFrame:
+        sent = np.where(outcome == 1, draw.integers(0, 4, len(frame)), 4)
+        return frame.assign(reminders=np.where(frame["entity_id"].astype(int) % 9 < 3, sent, 0).astype(float))
+
+    labels = found.known["label"]
+    honest, asked = (frame.assign(reminders=0.0) for frame in (found.honest, found.scoring))
+    aged = tuple(told(frame, labels) for frame in found.aged)
+    return Frames(told(found.known, labels), told(found.later, found.later["label"]), honest, asked, aged)
+
+
 # -- the choice of rows -------------------------------------------------------------------------------------------
 
 
@@ -307,6 +343,20 @@ PLANTED = (
         "rows_split_at_random",
         "Rows of one person are on both sides, with labels of the same time.",
         rows_split_at_random,
+        real=True,
+    ),
+    Case(
+        "rate_of_own_outcomes",
+        "A group's conversion rate was computed with the outcomes that are to be forecast.",
+        rate_of_own_outcomes,
+        ("area_rate",),
+        real=True,
+    ),
+    Case(
+        "reminders",
+        "Reminders end when the goal is reached, so their number tells.",
+        reminders,
+        ("reminders",),
         real=True,
     ),
     *samples.PLANTED,

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from limbeck.workflow import features
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import training_set
 from limbeck.workflow.featurize import when
@@ -338,9 +339,13 @@ def test_families_are_those_of_the_reference(
     assert list(definition.cutoffs.train) == CUTOFFS
     rows = [person(events, changes, who, cutoff) for who in ("a", "b") for cutoff in CUTOFFS]
 
-    found = computed(home, definition, stored(home, events, changes))
+    tables = stored(home, events, changes)
+    found = ordered(computed(home, definition, tables))
+    with pytest.MonkeyPatch.context() as patched:  # as if there were many cutoffs
+        patched.setattr(features, "BRANCHES", 2)
+        joined = ordered(computed(home, definition, tables))
 
-    assert ordered(found) == [rounded(row) for row in rows if row is not None]
+    assert found == joined == [rounded(row) for row in rows if row is not None]
 
 
 @FEW

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from limbeck import ids
 from limbeck.lake.revert import Reverting
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.features import Earlier, training_set
+from limbeck.workflow.features import Earlier, gone, training_set
 from limbeck.xdm.arrow import from_arrow
 from tests.behaviour.query_tables import Home
 
@@ -164,7 +164,8 @@ def test_a_refreshed_set_is_the_set(
             events.add(orders(given_)) if what == "add" else events.take_out(given_)
         if ages and number == 0:
             people.add([{"customer": who, "age": age} for who, age in (("a", 30), ("c", 50))])
-        earlier = Earlier(name, snapshots)
+        shrunk = {row["dataset"] for row in home.sql(gone(tables, snapshots)).to_pylist() if row["gone"] != 0}
+        earlier = Earlier(name, snapshots, shrunk)
         snapshots = {"orders": events.snapshot, "people": people.snapshot}
         name = f"features_{next(numbers)}"
         home.sql(f"CREATE TABLE {name} AS {training_set(definition, tables, 'acme', CUTOFFS, earlier=earlier)}")

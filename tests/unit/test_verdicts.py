@@ -125,7 +125,12 @@ def test_times_differ_if_their_intervals_do() -> None:
 def test_groups_may_be_wrong_by_chance_and_small_ones_are_not_asked() -> None:
     right, wrong = group(0.1, measure(0.11, 0.05, 0.2)), group(0.3, measure(0.11, 0.05, 0.2))
     assert verdicts.among_groups([group(0.3, measure(0.0, 0.0, 0.2), small=True)]) is None
-    cases = [([right, wrong], "good"), ([right, wrong, wrong], "fair"), ([right] * 40 + [wrong] * 4, "good")]
+    near = group(0.1, measure(0.105, 0.102, 0.108))  # which is beyond chance, and matters to nobody
+    cases = [
+        ([right, wrong, near, near], "good"),
+        ([right, wrong, wrong], "fair"),
+        ([right] * 40 + [wrong] * 4, "good"),
+    ]
     for groups, mark in cases:
         found = verdicts.among_groups(groups)
         assert found is not None

@@ -153,6 +153,36 @@ def truth(
 
 
 @app.command()
+def monitor(
+    definition: DefinitionFile,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    output: OutputOption = None,
+    json: JsonOption = False,
+    yes_production: ProductionOption = False,
+) -> None:
+    """Tell whether the model still holds: who is scored now beside training, forecasts beside outcomes."""
+    from limbeck.cli import models
+
+    with _connected(home, config, json) as client:
+        models.monitor(client, definition, home, output, yes_production=yes_production)
+
+
+@app.command()
+def promote(
+    definition: DefinitionFile,
+    version: Annotated[str | None, typer.Argument(help="A version; the challenger if not given.")] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a version of the model the champion by hand: the one that scores from now on."""
+    from limbeck.cli import models
+
+    output.choose(json)
+    models.promote(definition, version, home)
+
+
+@app.command()
 def connect(
     home: HomeOption = None,
     config: ConfigOption = None,

@@ -70,7 +70,11 @@ def _export(run: Run) -> dict[str, Any]:
 def _train(run: Run) -> dict[str, Any]:
     kept = run.model
     model = {"name": kept.name, "version": kept.version, "run_id": kept.run_id, "kind": kept.evaluation["champion"]}
-    return {"model": model, **{k: kept.evaluation[k] for k in ("test", "baselines", "candidates", "base_rate")}}
+    return {
+        "model": model,
+        "verdict": run.verdict,
+        **{k: kept.evaluation[k] for k in ("test", "baselines", "candidates", "base_rate")},
+    }
 
 
 def _score(run: Run) -> dict[str, Any]:
@@ -161,7 +165,7 @@ def _model_text(value: Mapping[str, Any]) -> str:
         found = value["test"][measure]
         others = ", ".join(f"{name} {baselines[name][measure]['value']:.3f}" for name in baselines)
         lines.append(f"{told:>14}  {found['value']:.3f}  ({found['low']:.3f} to {found['high']:.3f})   {others}")
-    return "\n".join(lines)
+    return "\n".join([*lines, value["verdict"]])
 
 
 def _summary_text(value: Mapping[str, Any]) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.propensity import candidates, evaluate, groups, reasons, small
-from limbeck.propensity.fit import Fitted, inputs_of, probability
+from limbeck.propensity.fit import inputs_of, probability
 from limbeck.propensity.splits import Rows
 
 if TYPE_CHECKING:
@@ -28,8 +28,24 @@ DRAWS = 200
 """Draws of people for the measures of one of them, at most."""
 
 
+class Judged(Protocol):
+    """A model, and what is known of it already: one that was just fitted, or one of before."""
+
+    @property
+    def model(self) -> ClassifierMixin:
+        """A classifier over the features as they are."""
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """Parts of the document that do not come from the test set."""
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        """Its forecasts of rows that it did not learn from; empty if they are no longer known."""
+
+
 def assess(
-    fitted: Fitted,
+    fitted: Judged,
     known: pd.DataFrame,
     later: pd.DataFrame,
     baselines: Mapping[str, Sequence[str]],
@@ -43,7 +59,7 @@ def assess(
     each baseline's, and `chance` the calibration error that it would show if it were right. `tenths` and `groups`
     compare forecast and outcome of parts of the people (`limbeck.propensity.groups`), `moments` has the measures at the
     cutoffs. `base_rate`, `resamples`, `curves`, `by_share`, `importance`, `reasons` and `small` go with them
-    (`limbeck.propensity.reasons.overall`, `limbeck.propensity.small.told`). What `Fitted.told` says stands beside it.
+    (`limbeck.propensity.reasons.overall`, `limbeck.propensity.small.told`). What `told` says stands beside it.
     """
     people, labels = later["entity_id"].to_numpy(), later["label"].to_numpy(float)
     scores = {"model": probability(fitted.model, later)}

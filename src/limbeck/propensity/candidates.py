@@ -16,21 +16,6 @@ if TYPE_CHECKING:
     from optuna import Trial
     from sklearn.pipeline import Pipeline
 
-TRUSTED = (
-    "collections.OrderedDict",
-    "collections.defaultdict",
-    "lightgbm.basic.Booster",
-    "lightgbm.sklearn.LGBMClassifier",
-    "numpy.clip",
-    "numpy.dtype",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils._bunch.Bunch",
-)
-"""Types beyond scikit-learn's usual ones that a stored model may hold."""
-
-
 NAMES = ("logistic", "lightgbm", "hist_gradient_boosting", "random_forest")
 OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """How a candidate of the user's own is named: `package.module:factory`."""
@@ -123,6 +108,9 @@ def _lightgbm(seed: int, tell: Callable[[str], None]) -> Candidate:
             num_leaves=leaves,
             learning_rate=rate,
             min_child_samples=40,
+            subsample=0.6,
+            subsample_freq=1,
+            feature_fraction_bynode=0.5,
             random_state=seed,
             deterministic=True,
             force_row_wise=True,

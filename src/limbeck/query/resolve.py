@@ -22,6 +22,7 @@ from limbeck.query.expressions import Expressions
 from limbeck.query.grouping import check_distinct, check_groups, check_number, check_plain
 from limbeck.query.label import label
 from limbeck.query.places import Bound, Places, Sources
+from limbeck.query.plain import is_plain
 from limbeck.query.relations import Generated, Relations
 from limbeck.query.scope import Catalogue, Column, Columns, Cte, Relation, Scope, Source, ViewInfo, renamed
 from limbeck.query.stars import expanded
@@ -176,6 +177,8 @@ class _Resolver:
             raise FeatureNotSupported("WITH RECURSIVE is not served", position=position(clause))
         for cte in clause.expressions:
             columns = self.query(cte.this, Scope(outer, known))
+            if is_plain(cte.this):
+                cte.set("materialized", False)
             columns = renamed(columns, [c.name for c in cte.args["alias"].columns])
             known[cte.alias.lower()] = Cte(columns, cte.this)
         return known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.families import AGGREGATES, Feature
@@ -35,13 +35,18 @@ def windows(definition: Definition) -> list[Duration]:
 
 
 class Aggregates:
-    """The aggregates of a definition."""
+    """The aggregates of a definition, at the cutoffs of a column, or at one that stands in the SQL.
 
-    def __init__(self, definition: Definition) -> None:
-        self._definition = definition
+    *bounds* has the SQL of the cutoff and of the begins of windows (`since`), by name; what is not there is a column.
+    """
+
+    def __init__(self, definition: Definition, bounds: Mapping[str, str] | None = None) -> None:
+        self._definition, self._bounds = definition, bounds or {}
         self._pair = definition.entity.pair if definition.entity else ""
+        self._cutoff = self._bounds.get("cutoff", "cutoff")
+        self._day = self._cutoff if "cutoff" in self._bounds else "max(cutoff)"
         arrival = any(source.arrival for source in definition.event_sources)
-        self.known = "event_time < cutoff AND arrived <= cutoff" if arrival else "event_time < cutoff"
+        self.known = f"event_time < {self._cutoff}" + (f" AND arrived <= {self._cutoff}" if arrival else "")
         """Which events the cutoff knows."""
 
     def columns(self) -> Iterator[str]:
@@ -55,7 +60,7 @@ class Aggregates:
     def label(self) -> str:
         """Return the label: 1 if the goal is reached from the cutoff on, and before its time is over."""
         goal = self._definition.goal
-        matches = f"event_time >= cutoff AND {self._about(goal.event, goal.paired)}"
+        matches = f"event_time >= {self._cutoff} AND {self._about(goal.event, goal.paired)}"
         if goal.count == 1 and not goal.value:
             return f"max(CASE WHEN {matches} THEN 1 ELSE 0 END)"
         asked = [f"count(CASE WHEN {matches} THEN 1 END) >= {goal.count}"]
@@ -67,7 +72,7 @@ class Aggregates:
         """Return the condition on a person's events at a cutoff that makes them a row; empty if there is none."""
         goal, asked = self._definition.goal, []
         if self._definition.entity is None or goal.eligible != "true":
-            back = f"event_time >= {since(goal.eligible_within)} AND " if goal.eligible_within else ""
+            back = f"event_time >= {self._since(goal.eligible_within)} AND " if goal.eligible_within else ""
             asked.append(f"count(CASE WHEN {back}{self.known} AND ({goal.eligible}) THEN 1 END) > 0")
         if goal.excluded:
             asked.append(f"count(CASE WHEN {self.known} AND ({goal.excluded}) THEN 1 END) = 0")
@@ -99,7 +104,7 @@ class Aggregates:
         if feature.kind == "trend":
             return self._trend(feature, matches)
         if feature.window is not None:
-            matches = f"event_time >= {since(feature.window)} AND {matches}"
+            matches = f"event_time >= {self._since(feature.window)} AND {matches}"
 
         def value(of: object) -> str:
             return f"CASE WHEN {matches} THEN {of} END"
@@ -116,9 +121,9 @@ class Aggregates:
             case "sum":
                 return f"coalesce(sum({value(feature.of)}), 0)"
             case "days_since_last":
-                return f"datediff({self._local('max(cutoff)')}, {self._local(f'max({times})')})"
+                return f"datediff({self._local(self._day)}, {self._local(f'max({times})')})"
             case "days_since_first":
-                return f"datediff({self._local('max(cutoff)')}, {self._local(f'min({times})')})"
+                return f"datediff({self._local(self._day)}, {self._local(f'min({times})')})"
             case "days_active":
                 return f"count(DISTINCT {value(f'to_date({local})')})"
             case "gap_mean":
@@ -139,7 +144,7 @@ class Aggregates:
 
     def _trend(self, feature: Feature, matches: str) -> str:
         assert feature.window is not None  # the declaration says so
-        begin, middle = since(feature.window * 2), since(feature.window)
+        begin, middle = self._since(feature.window * 2), self._since(feature.window)
 
         def total(span: str) -> str:
             value = f"CASE WHEN {span} AND {matches} THEN {feature.of or 1} END"
@@ -148,6 +153,9 @@ class Aggregates:
         recent = total(f"event_time >= {middle}")
         earlier = total(f"event_time >= {begin} AND event_time < {middle}")
         return f"{recent} / nullif({earlier}, 0)"
+
+    def _since(self, window: Duration) -> str:
+        return self._bounds.get(since(window), since(window))
 
     def _local(self, moment: str) -> str:
         zone = self._definition.cutoffs.zone

@@ -12,9 +12,10 @@ from limbeck.client import Client
 from limbeck.errors import DefinitionError, InvalidInput, SqlError
 from limbeck.workflow.definition import RESERVED_COLUMNS, Definition
 from limbeck.workflow.families import AGGREGATES, Feature
-from limbeck.workflow.features import Tables, ends, events
+from limbeck.workflow.features import ends
 from limbeck.workflow.featurize import MONITOR, SETS, FeatureSet, when
 from limbeck.workflow.question import Span
+from limbeck.workflow.relations import Tables, events
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,9 +18,9 @@ from limbeck.settings import Settings
 from limbeck.workflow import latest
 from limbeck.workflow.campaign import GROUP, SCORE
 from limbeck.workflow.definition import EVENT_TYPE, Definition
-from limbeck.workflow.features import events
 from limbeck.workflow.ingest import CONTROL, path_of
 from limbeck.workflow.names import literal, literal_text, quoted
+from limbeck.workflow.relations import events
 from limbeck.workflow.run import Done, Run
 from limbeck.workflow.sources import TENANT
 

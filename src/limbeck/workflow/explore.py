@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from limbeck.client import Client
-from limbeck.workflow.definition import EVENT_TYPE, Definition, Stage
-from limbeck.workflow.features import Tables, events, field
+from limbeck.workflow.definition import Definition, Stage
 from limbeck.workflow.names import quoted
+from limbeck.workflow.relations import Tables, event_kinds, events, field
 
 Exploration = dict[str, Any]
 
@@ -21,7 +21,7 @@ def explore(client: Client, definition: Definition, tables: Tables) -> Explorati
     stages before too, in whatever order). JSON values.
     """
     relation = events(definition, tables, client.tenant)
-    kinds = client.sql(_kinds(definition, relation)).table().to_pylist()
+    kinds = client.sql(_kinds(event_kinds(definition, tables, client.tenant))).table().to_pylist()
     return {
         "events": {row["kind"]: row["events"] for row in kinds},
         "people": client.sql(_people(definition, relation, tables, client.tenant)).scalar(),
@@ -37,11 +37,10 @@ def stages(definition: Definition) -> Sequence[Stage]:
     return definition.funnel or (Stage("eligible", goal.eligible), Stage("reached the goal", goal.event))
 
 
-def _kinds(definition: Definition, relation: str) -> str:
-    name = next(c.name for c in definition.event_sources[0].columns if c.path == EVENT_TYPE)
+def _kinds(relation: str) -> str:
     return (
-        f"SELECT {quoted(name)} AS kind, count(*) AS events, min(event_time) AS first, max(event_time) AS last\n"
-        f"FROM (\n    {relation}\n) AS events\nGROUP BY {quoted(name)}\nORDER BY events DESC, kind"
+        "SELECT kind, count(*) AS events, min(event_time) AS first, max(event_time) AS last\n"
+        f"FROM (\n    {relation}\n) AS events\nGROUP BY kind\nORDER BY events DESC, kind"
     )
 
 

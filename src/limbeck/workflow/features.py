@@ -6,24 +6,25 @@ expressions, CASE, aggregates, `datediff`. Times are computed here and stand in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from limbeck.workflow.aggregates import PAIR_ENTITY, PAIR_OBJECT, Aggregates, since, windows
-from limbeck.workflow.definition import TIMESTAMP, Column, Definition, Source
+from limbeck.workflow.attributes import Attributes
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.families import Feature
 from limbeck.workflow.names import literal, literal_text, quoted
 from limbeck.workflow.question import Entity, Span
-from limbeck.workflow.sources import TENANT
-
-Tables = Mapping[str, str]
-"""The SQL table of each dataset of the definition."""
+from limbeck.workflow.relations import INDENT, Tables, events, identity_of
 
 When = Sequence[datetime] | Span
 """The cutoffs of persons, or when pairs were paired."""
 
-INDENT = "\n    "
+BRANCHES = 60
+"""So many stacked cutoffs have a branch of the SQL each, which is quicker than a join and needs less memory; more are
+joined, since the text grows with the branches."""
+
 NEWLINE = "\n"
 
 
@@ -34,6 +35,8 @@ class Earlier:
     table: str
     snapshots: Mapping[str, int]
     """By dataset."""
+    shrunk: Collection[str] | None = None
+    """Datasets from which rows were taken out since (`gone`); None if any may be one."""
 
 
 def training_set(
@@ -69,6 +72,24 @@ def training_set(
     return f"WITH {ctes}{_note(notes, 'last') or NEWLINE}{computed}"
 
 
+def gone(tables: Tables, snapshots: Mapping[str, int]) -> str:
+    """Return the SELECT of how many rows were taken out of each `dataset` since its snapshot (`gone`).
+
+    These are counts only, which nothing has to be read for; to find the rows themselves takes a look at all.
+    """
+    found = []
+    for dataset, snapshot in snapshots.items():
+        table = quoted(tables[dataset])
+        counts = (
+            f"SELECT count(1) AS counted FROM {table} SNAPSHOT AS OF {snapshot}",
+            f"SELECT count(1) FROM {table} SNAPSHOT SINCE {snapshot}",
+            f"SELECT -count(1) FROM {table}",
+        )
+        every = " UNION ALL ".join(counts)
+        found.append(f"SELECT {literal_text(dataset)} AS dataset, sum(counted) AS gone FROM ({every}) AS counts")
+    return "\nUNION ALL\n".join(found)
+
+
 NOTES = {
     "touched": "of whom rows came or went since the earlier snapshots",
     "cutoffs": "when forecasts are made: the cutoff, when the goal's time is over, when each window begins",
@@ -93,19 +114,6 @@ def _outer(feature: Feature) -> str:
     return f"{feature.of} AS {feature.name}" if feature.kind == "expression" else feature.name
 
 
-def events(definition: Definition, tables: Tables, tenant: str) -> str:
-    """Return the SELECT of all events as one relation: `entity_id`, `event_time`, and the columns by their names.
-
-    Where a source says when its rows arrived, `arrived` does so for all.
-    """
-    sources = definition.event_sources
-    names = list(dict.fromkeys(c.name for s in sources for c in s.columns))
-    arrival = any(source.arrival for source in sources)
-    return f"{INDENT}UNION ALL{INDENT}".join(
-        _events_of(source, names, tables[source.dataset], tenant, arrival=arrival) for source in sources
-    )
-
-
 def ends(definition: Definition, tables: Tables, tenant: str, span: Span, by: datetime) -> str:
     """Return the SELECT of how many `pairs` a span has, and when their goals' time is over.
 
@@ -120,28 +128,6 @@ def ends(definition: Definition, tables: Tables, tenant: str, span: Span, by: da
     }
     needed = ", ".join(f"{name} AS ({INDENT}{steps[name]}\n)" for name in ("events", "pairs"))
     return f"WITH {needed}\nSELECT {', '.join(f'{text} AS {quoted(name)}' for name, text in counts.items())} FROM pairs"
-
-
-def _events_of(source: Source, names: Sequence[str], table: str, tenant: str, *, arrival: bool) -> str:
-    mine = {c.name: field(c, tenant) for c in source.columns}
-    time = _time(source, tenant)
-    known = [f"{mine[source.arrival] if source.arrival else time} AS arrived"] if arrival else []
-    columns = [f"{_identity(source, tenant)} AS entity_id", f"{time} AS event_time", *known]
-    columns += [f"{mine.get(name, 'NULL')} AS {quoted(name)}" for name in names]
-    return f"SELECT {', '.join(columns)} FROM {quoted(table)} WHERE {_identity(source, tenant)} IS NOT NULL"
-
-
-def _time(source: Source, tenant: str) -> str:
-    return next(field(c, tenant) for c in source.columns if c.path == TIMESTAMP)
-
-
-def _identity(source: Source, tenant: str) -> str:
-    return field(source.identity, tenant)
-
-
-def field(column: Column, tenant: str) -> str:
-    """Return the SQL of a column's field."""
-    return ".".join(map(quoted, column.path.replace(TENANT, f"_{tenant}", 1).split(".")))
 
 
 class _Steps:
@@ -166,7 +152,7 @@ class _Steps:
     def parts(self) -> dict[str, str]:
         """Return each step by its name."""
         definition, aggregates = self._definition, self._aggregates
-        found = {} if isinstance(self._when, Span) else {"cutoffs": self._cutoffs(self._when)}
+        found = {} if isinstance(self._when, Span) or self._branched else {"cutoffs": self._cutoffs(self._when)}
         found["events"] = events(definition, self._tables, self._tenant)
         if self._earlier is not None:
             only = f"{INDENT}) AS everything WHERE entity_id IN (SELECT entity_id FROM touched)"
@@ -175,25 +161,22 @@ class _Steps:
         if before := aggregates.predecessors():
             columns = ", ".join(f"{text} AS {name}" for name, text in before.items())
             found["acts"] = f"SELECT *, {columns}{INDENT}FROM events"
-        for n, source in enumerate(definition.profile_sources):
-            found[f"profiles_{n}"] = self._profiles(source)
-        for n, source in enumerate(definition.history_sources):
-            found[f"changes_{n}"] = self._changes(source)
+        attributes = Attributes(definition, self._tables, self._tenant)
+        found |= attributes.relations()
         if isinstance(self._when, Span) and definition.entity is not None:
             found["pairs"] = self._pairs(definition.entity, self._when)
         found["people"] = self._people()  # after all tables are read: one may have this name
-        for n, source in enumerate(definition.history_sources):
-            found[f"history_{n}"] = self._history(n, source)
-        found["known"] = self._known()
-        return found
+        return {**found, **attributes.beside_people()}
 
     def _touched(self, earlier: Earlier) -> str:
         """Return whose rows came after the earlier snapshots, or are gone since."""
         found = []
         for source in self._definition.sources:
-            identity, table = _identity(source, self._tenant), quoted(self._tables[source.dataset])
+            identity, table = identity_of(source, self._tenant), quoted(self._tables[source.dataset])
             before = earlier.snapshots[source.dataset]
             found.append(f"SELECT {identity} AS entity_id FROM {table} SNAPSHOT SINCE {before}")
+            if earlier.shrunk is not None and source.dataset not in earlier.shrunk:
+                continue
             gone = f"_ACP_BATCHID NOT IN (SELECT DISTINCT _ACP_BATCHID FROM {table})"
             found.append(f"SELECT {identity} AS entity_id FROM {table} SNAPSHOT AS OF {before} WHERE {gone}")
         every = f"{INDENT}    UNION ALL{INDENT}    ".join(found)
@@ -205,11 +188,15 @@ class _Steps:
         return f"{INDENT}UNION ALL{INDENT}".join(self._cutoff(n, cutoff) for n, cutoff in enumerate(cutoffs))
 
     def _cutoff(self, number: int, cutoff: datetime) -> str:
+        columns = [f"{text} AS {name}" for name, text in self._bounds(cutoff).items()]
+        return "SELECT " + ", ".join(columns + ([f"{number} AS cutoff_number"] if self._drawn else []))
+
+    def _bounds(self, cutoff: datetime) -> dict[str, str]:
+        """Return the cutoff, when its label's time is over and when its windows begin, as literals by name."""
         clock, end = self._definition.cutoffs.clock, self._definition.label_end(cutoff)
         bounds = {"cutoff": cutoff, **({"label_end": end} if end else {})}
         bounds |= {since(window): window.before(cutoff, clock) for window in windows(self._definition)}
-        columns = [f"{literal(moment)} AS {name}" for name, moment in bounds.items()]
-        return "SELECT " + ", ".join(columns + ([f"{number} AS cutoff_number"] if self._drawn else []))
+        return {name: literal(moment) for name, moment in bounds.items()}
 
     def _pairs(self, entity: Entity, span: Span) -> str:
         goal, pair = self._definition.goal, quoted(entity.pair)
@@ -232,80 +219,38 @@ class _Steps:
 
     # -- people ---------------------------------------------------------------------------------------------------
 
+    @property
+    def _branched(self) -> bool:
+        """Whether each cutoff has a branch of its own."""
+        return not isinstance(self._when, Span) and not self._drawn and len(self._when) <= BRANCHES
+
     def _people(self) -> str:
         until = "label_end" if self._labelled else "cutoff"
-        label = [f"{self._aggregates.label()} AS label"] if self._labelled else []
-        eligible = self._aggregates.eligible()
-        having = f"{INDENT}HAVING {eligible}" if eligible else ""
-        entity = self._definition.entity
-        if entity is not None:
+        if isinstance(self._when, Span):
             who = [f"{PAIR_ENTITY} AS entity_id", f"CAST({PAIR_OBJECT} AS STRING) AS object_id", "cutoff"]
             source = f"pairs LEFT JOIN {self._acts} ON entity_id = {PAIR_ENTITY} AND event_time < {until}"
-            grouped = f"{INDENT}GROUP BY {PAIR_ENTITY}, {PAIR_OBJECT}, cutoff"
-        else:
-            who = ["entity_id", "cutoff"]
+            return self._grouped(self._aggregates, who, source, f"{PAIR_ENTITY}, {PAIR_OBJECT}, cutoff")
+        if not self._branched:
             joined = f"JOIN cutoffs ON cutoff_number = {self._draw()}" if self._drawn else "CROSS JOIN cutoffs"
             source = f"{self._acts} {joined}{INDENT}WHERE event_time < {until}"
-            grouped = f"{INDENT}GROUP BY entity_id, cutoff"
-        lines = f",{INDENT}    ".join([*who, *label, *self._aggregates.columns()])
-        return f"SELECT {lines}{INDENT}FROM {source}{grouped}{having}"
+            return self._grouped(self._aggregates, ["entity_id", "cutoff"], source, "entity_id, cutoff")
+        branches = []
+        for bounds in map(self._bounds, self._when):
+            who = ["entity_id", f"{bounds['cutoff']} AS cutoff"]
+            source = f"{self._acts}{INDENT}WHERE event_time < {bounds[until]}"
+            branches.append(self._grouped(Aggregates(self._definition, bounds), who, source, "entity_id"))
+        return f"{INDENT}UNION ALL{INDENT}".join(branches)
+
+    def _grouped(self, aggregates: Aggregates, who: Sequence[str], source: str, keys: str) -> str:
+        """Return the SELECT of one row for each of the *keys*, if it is eligible."""
+        label = [f"{aggregates.label()} AS label"] if self._labelled else []
+        eligible = aggregates.eligible()
+        having = f"{INDENT}HAVING {eligible}" if eligible else ""
+        lines = f",{INDENT}    ".join([*who, *label, *aggregates.columns()])
+        return f"SELECT {lines}{INDENT}FROM {source}{INDENT}GROUP BY {keys}{having}"
 
     def _draw(self) -> str:
         """Return the number of a person's cutoff: drawn by the seed, and the same each time."""
-        count = len(self._when) if not isinstance(self._when, Span) else 1
+        count = 1 if isinstance(self._when, Span) else len(self._when)
         seed = literal_text(f":{self._definition.seed}")
         return f"CAST(conv(substr(md5(concat(entity_id, {seed})), 1, 8), 16, 10) AS BIGINT) % {count}"
-
-    # -- attributes -----------------------------------------------------------------------------------------------
-
-    def _profiles(self, source: Source) -> str:
-        columns = [f"{field(c, self._tenant)} AS {_attribute(c.name)}" for c in source.columns if not c.identity]
-        identity = f"{_identity(source, self._tenant)} AS profile_id"
-        return f"SELECT {', '.join([identity, *columns])} FROM {quoted(self._tables[source.dataset])}"
-
-    def _changes(self, source: Source) -> str:
-        arrived = next((field(c, self._tenant) for c in source.columns if c.name == source.arrival), None)
-        columns = [
-            f"{_identity(source, self._tenant)} AS profile_id",
-            f"{_time(source, self._tenant)} AS changed",
-            *([f"{arrived} AS arrived"] if arrived else []),
-            *(f"{field(c, self._tenant)} AS {_attribute(c.name)}" for c in source.columns if not c.identity),
-        ]
-        return f"SELECT {', '.join(columns)} FROM {quoted(self._tables[source.dataset])}"
-
-    def _history(self, number: int, source: Source) -> str:
-        """Return what was told last of each attribute that features take, before each cutoff."""
-        rows = ", ".join(f"people.{quoted(name)}" for name in self._definition.row_columns)
-        mine = {c.name for c in source.columns if not c.identity}
-        known = "changed < people.cutoff" + (" AND arrived <= people.cutoff" if source.arrival else "")
-        taken = dict.fromkeys(f.of for f in self._definition.features if f.kind == "attribute" and f.of in mine)
-        columns = [f"{_last(_attribute(name))} AS {_attribute(name)}" for name in taken]
-        return (
-            f"SELECT {', '.join([rows, *columns])}{INDENT}FROM people JOIN changes_{number} ON profile_id = "
-            f"people.entity_id AND {known}{INDENT}GROUP BY {rows}"
-        )
-
-    def _known(self) -> str:
-        """Join the attributes that features take; a person without a profile has none."""
-        taken = [f"{_attribute(f.of)} AS {f.name}" for f in self._definition.features if f.kind == "attribute"]
-        joins = [
-            f"{INDENT}LEFT JOIN profiles_{n} ON profiles_{n}.profile_id = people.entity_id"
-            for n, _ in enumerate(self._definition.profile_sources)
-        ]
-        for n, _ in enumerate(self._definition.history_sources):
-            same = (f"history_{n}.{quoted(c)} = people.{quoted(c)}" for c in self._definition.row_columns)
-            joins.append(f"{INDENT}LEFT JOIN history_{n} ON {' AND '.join(same)}")
-        return f"SELECT {', '.join(['people.*', *taken])}{INDENT}FROM people{''.join(joins)}"
-
-
-def _attribute(name: str) -> str:
-    return quoted(f"attribute_{name}")
-
-
-def _last(name: str) -> str:
-    return f"max(CASE WHEN {name} IS NOT NULL THEN struct(changed AS at, {name} AS value) END).value"
-
-
-def _first(name: str) -> str:
-    """Return the value of the first event; of several at once the least, and none only if all have none."""
-    return f"min(struct(event_time AS at, {name} IS NULL AS missing, {name} AS value)).value"

@@ -11,9 +11,10 @@ from pathlib import Path
 from limbeck.client import Client, Dataset
 from limbeck.errors import DuplicateTable, Internal, InvalidInput, SnapshotExpired
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.features import Earlier, Tables, When, training_set
+from limbeck.workflow.features import Earlier, When, gone, training_set
 from limbeck.workflow.names import literal_text, quoted
 from limbeck.workflow.question import Span
+from limbeck.workflow.relations import Tables
 
 SETS = ("train", "test", "score")
 MONITOR = "monitor"
@@ -100,6 +101,12 @@ def snapshots(client: Client, tables: Tables) -> dict[str, int]:
     return {name: int(rows[0]["snapshot_id"]) if rows else 0 for name, rows in found.items()}
 
 
+def shrunk(client: Client, tables: Tables, earlier: Earlier) -> set[str]:
+    """Return the datasets from which rows were taken out since the snapshots of *earlier*."""
+    counted = client.sql(gone(tables, earlier.snapshots)).table().to_pylist()
+    return {row["dataset"] for row in counted if row["gone"] != 0}
+
+
 def compute(
     client: Client, definition: Definition, tables: Tables, name: str, key: str, earlier: Earlier | None = None
 ) -> Dataset:
@@ -109,7 +116,8 @@ def compute(
     if found is None:
         with suppress(DuplicateTable):  # another run of the same definition was quicker
             try:
-                client.sql(statement(definition, tables, client.tenant, name, key, earlier=earlier)).table()
+                known = None if earlier is None else replace(earlier, shrunk=shrunk(client, tables, earlier))
+                client.sql(statement(definition, tables, client.tenant, name, key, earlier=known)).table()
             except SnapshotExpired:
                 client.sql(statement(definition, tables, client.tenant, name, key)).table()
         found = client.dataset(table)

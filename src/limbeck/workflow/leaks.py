@@ -19,10 +19,11 @@ import pyarrow.types as pt
 from limbeck.client import Client
 from limbeck.propensity import frames
 from limbeck.workflow.definition import TIMESTAMP, Column, Definition, Source
-from limbeck.workflow.features import Tables, When, events, field, training_set
+from limbeck.workflow.features import When, training_set
 from limbeck.workflow.featurize import when
 from limbeck.workflow.names import quoted
 from limbeck.workflow.question import Span
+from limbeck.workflow.relations import Tables, events, field
 from limbeck.workflow.train import Witnesses
 
 if TYPE_CHECKING:

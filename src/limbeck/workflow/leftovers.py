@@ -13,7 +13,8 @@ from limbeck.workflow.tracking import DATABASE
 
 KEY = "[0-9a-f]{12}"
 RESULT = re.compile(
-    rf"(train|test|score|monitor|synthetic)-{KEY}|(explore|overview|audience|sets)-{KEY}\.json|scores-{KEY}\.parquet",
+    rf"(train|test|score|monitor|synthetic)-{KEY}|(explore|overview|audience|sets|evaluation|scores)-{KEY}\.json"
+    rf"|scores-{KEY}\.parquet",
     re.ASCII,
 )
 """The names of results, each with its key."""

@@ -12,11 +12,11 @@ from typing import Any
 
 from limbeck.client import Client
 from limbeck.workflow import pictures, quality
-from limbeck.workflow.definition import EVENT_TYPE, Definition
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.explore import Exploration
-from limbeck.workflow.features import Tables, events
-from limbeck.workflow.names import literal, literal_text, quoted
+from limbeck.workflow.names import literal, literal_text
 from limbeck.workflow.page import moment, page, picture, section, table
+from limbeck.workflow.relations import Tables, event_kinds, events
 from limbeck.workflow.whole import whole
 
 Overview = dict[str, Any]
@@ -40,11 +40,11 @@ def overview(client: Client, definition: Definition, tables: Tables, exploration
     """
     relation = f"(\n    {events(definition, tables, client.tenant)}\n) AS events"
     kinds = list(exploration["events"])[:MOST_KINDS]
-    kind = quoted(next(c.name for c in definition.event_sources[0].columns if c.path == EVENT_TYPE))
+    typed = f"(\n    {event_kinds(definition, tables, client.tenant)}\n) AS events"
     return {
         "days": _days(client, relation),
         "kinds": kinds,
-        **_pairs(client, relation, kind, kinds),
+        **_pairs(client, typed, kinds),
         "recency": _recency(client, definition, relation),
         "cohorts": _cohorts(client, relation),
         "findings": quality.findings(client, definition, tables),
@@ -62,10 +62,10 @@ def _days(client: Client, relation: str) -> list[dict[str, Any]]:
     return [{**row, "day": row["day"].isoformat()} for row in found]
 
 
-def _pairs(client: Client, relation: str, kind: str, kinds: Sequence[str]) -> dict[str, Any]:
+def _pairs(client: Client, relation: str, kinds: Sequence[str]) -> dict[str, Any]:
     numbers = range(len(kinds))
     texts = map(literal_text, kinds)
-    counts = ", ".join(f"sum(CASE WHEN {kind} = {text} THEN 1 ELSE 0 END) AS c{n}" for n, text in enumerate(texts))
+    counts = ", ".join(f"sum(CASE WHEN kind = {text} THEN 1 ELSE 0 END) AS c{n}" for n, text in enumerate(texts))
     by_person = f"SELECT entity_id, {counts} FROM {relation} GROUP BY entity_id"
     pairs = [(a, b) for a in numbers for b in numbers if a <= b]
     both = [f"sum(CASE WHEN c{a} > 0 AND c{b} > 0 THEN 1 ELSE 0 END) AS b{a}_{b}" for a, b in pairs]

@@ -342,6 +342,20 @@ def importance(features: Sequence[Mapping[str, Any]], most: int = 15) -> Figure:
         return figure
 
 
+def expected_actual(tenths: Sequence[Mapping[str, float]]) -> Figure:
+    """Draw how many conversions came in each tenth by score (`actual`), and how many to expect (`low` to `high`)."""
+    with _styled():
+        figure, axes = _axes("Expected and actual", "tenth by score, lowest first", "conversions", 2 * WIDTH)
+        places = range(1, len(tenths) + 1)
+        expected = [one["expected"] for one in tenths]
+        errors = [[one["expected"] - one["low"] for one in tenths], [one["high"] - one["expected"] for one in tenths]]
+        axes.bar(places, [one["actual"] for one in tenths], color=COLOURS["model"], label="actual")
+        axes.errorbar(places, expected, errors, fmt="o", color=COLOURS["rule"], label="expected, and its 95 % range")
+        axes.set_xticks(places)
+        axes.legend(frameon=False)
+        return figure
+
+
 def qini(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     """Draw, by ranking, how many more of 100 people convert if the best so many are contacted (`share`, `gain`).
 
@@ -417,10 +431,15 @@ def _beside(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def data_uri(figure: Figure) -> str:
     """Return *figure* as an SVG in a `data:` URI; the same figure, the same text."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
+
+
+def svg(figure: Figure) -> bytes:
+    """Return *figure* as an SVG; the same figure, the same text."""
     with _styled():
         held = io.BytesIO()
         figure.savefig(held, format="svg", metadata={"Date": None})
-        return "data:image/svg+xml;base64," + base64.b64encode(held.getvalue()).decode()
+        return held.getvalue()
 
 
 def _styled() -> Any:

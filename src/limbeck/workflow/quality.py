@@ -9,8 +9,8 @@ from typing import Any
 from limbeck import clock
 from limbeck.client import Client
 from limbeck.workflow.definition import EVENT_TYPE, Definition, Source
-from limbeck.workflow.features import Tables, events, field
 from limbeck.workflow.names import literal, quoted
+from limbeck.workflow.relations import Tables, events, field
 
 Finding = dict[str, Any]
 

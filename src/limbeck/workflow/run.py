@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -25,6 +25,7 @@ from limbeck.lock import file_lock
 from limbeck.settings import Settings
 from limbeck.workflow import (
     activate,
+    champion,
     checks,
     explore,
     export,
@@ -32,6 +33,7 @@ from limbeck.workflow import (
     generate,
     ingest,
     latest,
+    logged,
     overview,
     planning,
     sources,
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
 
     from limbeck.propensity.scoring import Scoring
 
-FEATURIZE = ("aggregates", "features", "featurize", "names", "times")
+FEATURIZE = ("aggregates", "attributes", "features", "featurize", "names", "relations", "times")
 """Modules whose code decides what a feature set holds."""
 
 SUMMARY, REPORT, SCORES, OVERVIEW = "summary.json", "report.html", "scores.parquet", "explore.html"
@@ -164,12 +166,13 @@ class Run:
         self.seconds: dict[str, float] = {}
         self._client = client
         self._progress = progress or Silent()
-        self.home = Settings.load(home).home
+        settings = Settings.load(home)
+        self.home = settings.home
         """Where working files and models are kept."""
         self._folder = self.home / latest.WORKFLOW / definition.name
         self.output = Path(output) if output else self.home / "output" / definition.name
         """The folder of what a run leaves for its reader."""
-        self._tracking = Tracking(self.home)
+        self._tracking = Tracking(self.home, settings.mlflow_tracking_uri)
         self._uses: set[str] = set()
 
     @contextmanager
@@ -218,7 +221,7 @@ class Run:
             tuple(sorted(self._result(f"{name}-{self.feature_key}").glob("*.parquet"))) for name in ("score", "test")
         )
         truth = self._generated_folder / TRUTH if self.definition.generator is not None else None
-        kept = self._tracking.look(self.definition.name, self.model_key)
+        kept = self._standing()
         scores = self._scores_of(kept) if kept else None
         return Done(datasets, features, kept, _existing(scores), test, _existing(truth), self.uplift_kept())
 
@@ -305,7 +308,7 @@ class Run:
     def exploration(self) -> Exploration:
         """Counts of the events and the funnel."""
         stages = [asdict(stage) for stage in explore.stages(self.definition)]
-        modules = ("features", "explore")
+        modules = ("relations", "explore")
         path = self._result(f"explore-{key('explore', modules, self.definition.rules, stages, self._inputs)}.json")
         with self._step("explore"):
             if not path.is_file():
@@ -318,7 +321,7 @@ class Run:
     @cached_property
     def overview(self) -> Overview:
         """A close look at the events; its page, `explore.html`, is written to the output."""
-        exploration, modules = self.exploration, ("aggregates", "features", "overview", "quality")
+        exploration, modules = self.exploration, ("relations", "overview", "quality")
         path = self._result(f"overview-{key('overview', modules, self.definition.rules, self._inputs)}.json")
         with self._step("explore"):
             if not path.is_file():
@@ -342,10 +345,10 @@ class Run:
                 checks.check(self._client, self.definition, tables)
             if all(source.files for source in self.definition.sources):
                 return {name: self._feature_table(name, tables, feature_key) for name in SETS}
-            now = featurize.snapshots(self._client, tables)  # what comes from here on is taken once more next time
-            before = self._computed_before()
+            now, before = featurize.snapshots(self._client, tables), self._computed_before()
             found = {name: self._feature_table(name, tables, feature_key, before) for name in SETS}
-            _write(self._sets_note, json.dumps({"key": feature_key, "snapshots": now}))
+            if featurize.snapshots(self._client, tables) == now:  # else it is not known of which rows the sets are
+                _write(self._sets_note, json.dumps({"key": feature_key, "snapshots": now}))
             return found
 
     def _feature_table(
@@ -416,31 +419,75 @@ class Run:
         part = [found, self.definition.seed, libraries]
         return key("train", ("propensity", "train"), part, self.feature_key)
 
-    @cached_property
+    @property
+    def trained(self) -> Kept:
+        """The version that this definition trained on these data."""
+        return self._judged[0]
+
+    @property
     def model(self) -> Kept:
-        """The champion."""
-        features, model_key = self.features, self.model_key
+        """The champion: the version that scores. It may have been trained before, by an earlier run."""
+        return self._judged[1]
+
+    @property
+    def verdict(self) -> str:
+        """Which version is the champion, and why as far as that was the verdict on this definition's version."""
+        trained, kept = self._judged
+        found, is_champion = trained.verdict, kept.version == trained.version
+        if found is not None and found.promoted == is_champion:
+            return found.told
+        return f"version {kept.version} is the champion now, by a later verdict or by hand"
+
+    @cached_property
+    def _judged(self) -> tuple[Kept, Kept]:
+        features, model_key, name, part = self.features, self.model_key, self.definition.name, self.definition.model
+        asked, test, seed = logged.question(self.definition), features["test"].files, self.definition.seed
         with self._step("train"):
-            return self._tracking.find(self.definition.name, model_key) or self._train(features, model_key)
+            trained = self._tracking.find(name, model_key) or self._train(features, model_key)
+            if (kept := champion.standing(self._tracking, trained, asked)) is None:
+                verdict = champion.judge(self._tracking, trained, asked, test, part.resamples, seed)
+                self._tracking.settle(trained, verdict)
+                trained, kept = self._tracking.version(name, trained.version), self._tracking.champion(name)
+            return trained, self._assessed(trained, kept)
+
+    def _assessed(self, trained: Kept, kept: Kept) -> Kept:
+        """Return the champion with what the test set of this definition says of it."""
+        if kept.version == trained.version:
+            return kept
+        path = self._assessment(kept)
+        if not path.is_file():
+            from limbeck.workflow.train import Before, again
+
+            before, sets = Before(self._tracking.load(kept), kept.evaluation), self.features
+            found = again(before, sets["train"].files, sets["test"].files, self.definition.model, self.definition.seed)
+            _write(path, json.dumps(found))
+        return replace(kept, evaluation=json.loads(path.read_text()))
+
+    def _assessment(self, kept: Kept) -> Path:
+        return self._result(f"evaluation-{key('evaluation', ('propensity', 'train'), self.model_key, kept.key)}.json")
+
+    def _standing(self) -> Kept | None:
+        """Return the champion if the version of this definition is trained and judged; nothing is done for it."""
+        trained = self._tracking.look(self.definition.name, self.model_key)
+        kept = champion.standing(self._tracking, trained, logged.question(self.definition)) if trained else None
+        if trained is None or kept is None:
+            return None
+        is_known = kept.version == trained.version or self._assessment(kept).is_file()
+        return self._assessed(trained, kept) if is_known else None
 
     def _train(self, features: Mapping[str, FeatureSet], model_key: str) -> Kept:
         from limbeck.workflow.leaks import witnesses
         from limbeck.workflow.train import train
 
-        part, seed, label_end = self.definition.model, self.definition.seed, self.definition.label_end
-        found = train(
-            features["train"].files,
-            features["test"].files,
-            part,
-            seed,
-            self._progress.note,
-            label_end,
-            witnesses(self._client, self.definition, self.tables, features["score"].files),
-        )
+        definition, part, seed = self.definition, self.definition.model, self.definition.seed
+        train_files, test_files = features["train"].files, features["test"].files
+        suspects = witnesses(self._client, definition, self.tables, features["score"].files)
+        found = train(train_files, test_files, part, seed, self._progress.note, definition.label_end, suspects)
         params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
-        metrics = {name: measure["value"] for name, measure in found.evaluation["test"].items()}
-        evaluation = found.evaluation
-        return self._tracking.keep(self.definition.name, model_key, found.model, params, metrics, evaluation)
+        record = logged.record(
+            definition, found.model, params, found.evaluation, (train_files, test_files), self._snapshots()
+        )
+        return self._tracking.keep(definition.name, model_key, found.model, record)
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -479,6 +526,9 @@ class Run:
 
                 score(features["score"].files, self.scoring, path, self._progress.note)
             crash.point("workflow.scored")
+            note = {"set": f"score-{self.feature_key}", "model": kept.name, "version": kept.version}
+            _write(path.with_suffix(".json"), json.dumps(note))
+            self._uses.add(path.with_suffix(".json").name)
             _write(self.output / SCORES, path.read_bytes())
             return self.output / SCORES
 
@@ -486,7 +536,9 @@ class Run:
         return self._result(f"scores-{self._file_key(kept)}.parquet")
 
     def _file_key(self, kept: Kept) -> str:
-        return key("score", ("propensity", "score"), self.model_key, kept.version, self.definition.model.reasons)
+        return key(
+            "score", ("propensity", "score"), self.feature_key, kept.key, kept.version, self.definition.model.reasons
+        )
 
     # -- steps 6 and 7 --------------------------------------------------------------------------------------------
 
@@ -639,6 +691,7 @@ class Run:
                 "kind": kept.evaluation["champion"],
                 "trained": kept.trained.isoformat(timespec="seconds"),
             },
+            "verdict": self.verdict,
             "goal": {
                 "event": definition.goal.event,
                 "time": definition.goal.time,
@@ -650,11 +703,15 @@ class Run:
                 "score": definition.cutoffs.score.isoformat(),
             },
             "seconds": {name: round(taken, 2) for name, taken in self.seconds.items()},
-            "snapshots": {name: _snapshot(loaded) for name, loaded in self.datasets.items()},
+            "snapshots": self._snapshots(),
             **self.campaign,
             "keys": {"featurize": self.feature_key, "train": self.model_key},
             "generated": clock.now().astimezone(UTC).isoformat(timespec="seconds"),
         }
+
+    def _snapshots(self) -> dict[str, dict[str, Any]]:
+        """Return which version of each dataset is read."""
+        return {name: _snapshot(loaded) for name, loaded in self.datasets.items()}
 
     def planned(self, step: str = "run") -> list[str]:
         """Return each write that *step*, and those before it that are not done, would make now."""
@@ -667,9 +724,9 @@ class Run:
         if step not in ("generate", "explore", "featurize"):
             found += self._planned_exports(everything)
         late = step not in ("generate", "explore", "featurize", "export")
-        kept = self._tracking.known(self.definition.name, self.model_key) if late and not everything else None
+        kept = self._standing() if late and not everything else None
         if late and kept is None:
-            found.append(f"run and version of the model {self.definition.name} in {self.home / 'mlflow.db'}")
+            found.append(f"run and version of the model {self.definition.name} in {self._tracking.place}")
         if step in ("ingest", "activate", "run") and self.definition.entity is None:
             is_in = kept is not None and ingest.is_in(self._client, self.definition, self._score_key(kept))
             if not is_in:

@@ -67,6 +67,31 @@ def train(
     return Trained(fitted.model, fitted.champion, told)
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A model that was trained before, and what its training found out."""
+
+    model: ClassifierMixin
+    told: Mapping[str, Any]
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        """Nothing: what it forecast in its training is in the document only."""
+        import pandas as pd
+
+        return pd.DataFrame(columns=["entity_id", "cutoff", "label", "probability"])
+
+
+def again(
+    before: Before, train_files: Sequence[Path], test_files: Sequence[Path], part: ModelPart, seed: int
+) -> dict[str, Any]:
+    """Return what a later test set says of a model of before: the document of its training, with the measures anew."""
+    known, later = frames.read(train_files), frames.read(test_files)
+    found = assess.assess(before, known, later, part.baselines, part.resamples, seed)
+    validated = [one for one in before.told["moments"] if one["set"] == "validation"]
+    return found | {"moments": [*validated, *found["moments"]]}
+
+
 def _check_outcomes(name: str, frame: pd.DataFrame, least: int) -> None:
     converters = frame.loc[frame["label"] == 1, "entity_id"].nunique()
     if len(frame) and frame["label"].min() == 1:

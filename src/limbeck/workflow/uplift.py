@@ -16,9 +16,9 @@ from limbeck.propensity.planner import ByShare
 from limbeck.propensity.uplift import TREATED
 from limbeck.workflow import ingest, pictures
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.features import Tables, events
 from limbeck.workflow.names import literal
 from limbeck.workflow.page import page, picture, section, table
+from limbeck.workflow.relations import Tables, events
 from limbeck.workflow.trial import UpliftPart
 from limbeck.workflow.whole import whole
 

@@ -124,8 +124,8 @@ def stable(moments: Sequence[Mapping[str, Any]]) -> Verdict | None:
 
 
 def outside(groups: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the groups, of those that are not small, whose forecast lies outside the interval of the outcome."""
-    able = (group for group in groups if not group["small"])
+    """Return the groups whose forecast is off by more than a tenth and than chance, of those that are not small."""
+    able = (g for g in groups if not g["small"] and abs(g["observed"]["value"] - g["expected"]) > NEAR * g["expected"])
     found = [g for g in able if not g["observed"]["low"] <= g["expected"] <= g["observed"]["high"]]
     return sorted(found, key=lambda g: -g["rows"] * abs(g["observed"]["value"] - g["expected"]))
 
@@ -135,7 +135,7 @@ def among_groups(groups: Sequence[Mapping[str, Any]]) -> Verdict | None:
     asked, found = sum(not group["small"] for group in groups), outside(groups)
     if not asked:
         return None
-    told = f"In {len(found)} of {asked} groups forecast and outcome differ by more than chance"
+    told = f"In {len(found)} of {asked} groups forecast and outcome differ by more than a tenth and than chance"
     told += f"; {LIKELY * asked:.0f} would by chance alone." if LIKELY * asked >= 1 else "."
     told += "".join(
         f" {g['feature']} {g['value']}: {g['expected']:.1%} forecast, {g['observed']['value']:.1%} came."

@@ -35,7 +35,7 @@ def _found(evidence: Evidence) -> list[Finding]:
                 found.append(finding)
                 accused.update(finding.features)
 
-    for probe in (features.alone, features.missing, features.pure, features.vanishes, today.today):
+    for probe in (features.alone, features.missing, features.pure, features.echo, features.vanishes, today.today):
         note(probe(evidence, [one for one in singles if one.name not in accused]))
     for choice in (rows.time, rows.sides, rows.twins, rows.survivors):
         note(choice(evidence))

@@ -9,11 +9,15 @@ the scoring set (`vanishes`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from limbeck.propensity.leaks.findings import Evidence, Finding, area
+from limbeck.propensity.leaks.findings import Evidence, Finding, area, away
 from limbeck.propensity.leaks.single import MISSING, Single
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ALONE = 0.95
 """ROC-AUC that what is known beforehand does not reach alone."""
@@ -23,8 +27,16 @@ PURE, SURE, MANY = 0.99, 0.95, 20
 """A value that decides: its conversion rate, the least that chance allows for it, and its converters."""
 DISTINCT = 10
 """A number with more values than this comes near to certainty by degrees, as honest ones do."""
-GOOD, GONE = 0.7, 0.65
-"""A feature worth a witness: its ROC-AUC; and the share of its forecast that must be left in the scoring set."""
+GOOD, GONE, SURELY = 0.7, 0.65, 5.0
+"""A feature worth a witness: its ROC-AUC; the share of its forecast that must be left in the scoring set, and the
+standard errors by which it has to be away to be no chance."""
+TREND = 0.75
+"""And the share that must be left of what is left in the test of the training: people who convert may leave."""
+
+ECHO, GROUPS, CONVERTERS = 0.4, 50, 50
+"""How much of the chance between groups is left, where their own outcomes were used; and the least to judge by."""
+NOTICED = 0.55
+"""ROC-AUC below which a feature alone does no harm."""
 
 OUT = "Take it out, or compute it from what was known before the cutoff"
 
@@ -98,6 +110,44 @@ def missing(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
             )
 
 
+def echo(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
+    """Yield the numbers that are rates of the outcome, of groups to which the rows themselves belong.
+
+    Rows with the same number are a group. Its conversion rate differs from what the number forecasts by chance, and by
+    how much is known (the binomial variance); a rate that the same outcomes went into leaves no room for chance.
+    """
+    import pandas as pd
+
+    both = pd.concat([evidence.known, evidence.later], ignore_index=True)
+    for one in singles:
+        if one.edges is None or one.roc_auc < NOTICED:
+            continue
+        found = [left for frame in (evidence.known, both) if (left := _chance_left(frame, one.name)) is not None]
+        if found and min(found) <= ECHO:
+            yield Finding(
+                "echo",
+                (one.name,),
+                {"chance": min(found)},
+                f"{one.name} agrees with the outcomes of the rows that share its values better than chance allows: "
+                f"they scatter around it {min(found):.2f} times as much as they must. It seems to be a conversion rate "
+                "into which these outcomes went",
+                "Compute such rates from outcomes that were known before each cutoff, of other people or earlier times",
+            )
+
+
+def _chance_left(frame: pd.DataFrame, name: str) -> float | None:
+    """Return the scatter of groups' rates around a line through the feature, as a share of the binomial one."""
+    groups = frame.groupby(name)["label"].agg(["mean", "count"])
+    groups = groups[groups["count"] >= 2]
+    value, rate, rows = groups.index.to_numpy(float), groups["mean"].to_numpy(float), groups["count"].to_numpy(float)
+    if len(groups) < GROUPS or rows.sum() < len(frame) / 2 or rows @ rate < CONVERTERS:
+        return None
+    slope, level = np.polyfit(value, rate, 1, w=np.sqrt(rows))
+    line = level + slope * value
+    chance = float((line * (1 - line)).sum())
+    return float((rows * (rate - line) ** 2).sum()) / chance if chance > 0 else None
+
+
 def vanishes(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
     """Yield the features whose telling values the people have no more who are asked about now.
 
@@ -110,9 +160,12 @@ def vanishes(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]
     for one in singles:
         if one.roc_auc < GOOD or one.name not in evidence.personal:
             continue
-        before, test, now = (one.forecast(f).mean() for f in (evidence.known, evidence.later, evidence.scoring))
+        shares = [one.forecast(frame) for frame in (evidence.known, evidence.later, evidence.scoring)]
+        if away(*shares[1:]) < SURELY:
+            continue
+        before, test, now = (share.mean() for share in shares)
         left, drift = _left(test, now), _left(before, test)
-        if left <= GONE and left <= 0.75 * drift:
+        if left <= GONE and left <= TREND * drift:
             yield Finding(
                 "vanishes",
                 (one.name,),

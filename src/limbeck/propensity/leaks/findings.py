@@ -27,8 +27,8 @@ class Finding:
     """A leak, or what looks so much like one that a person has to look."""
 
     kind: str
-    """The probe: `alone`, `pure`, `missing`, `together`, `vanishes`, `today`, `ageing`, `time`, `sides`, `twins`,
-    `survivors`, `arrival` or `grain`."""
+    """The probe: `alone`, `pure`, `echo`, `missing`, `together`, `vanishes`, `today`, `ageing`, `time`, `sides`,
+    `twins`, `survivors` or `arrival`."""
     features: tuple[str, ...]
     """The features that leak; none where the choice of rows does."""
     numbers: Mapping[str, float]
@@ -95,6 +95,8 @@ class Evidence:
     def personal(self) -> list[str]:
         """The features that differ between the rows of one cutoff: the others are of a season, or of an object."""
         groups = self.known.groupby("cutoff", sort=False)
+        if groups.ngroups > len(self.known) / 2:  # a cutoff for each row says nothing about what is shared at one
+            return self.names
         return [name for name in self.names if (groups[name].nunique(dropna=False) > 1).any()]
 
 
@@ -112,6 +114,12 @@ def area(labels: NDArray[Any], scores: NDArray[Any]) -> float:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(labels, scores)) if 0 < labels.sum() < len(labels) else 0.5
+
+
+def away(test: Numbers, now: Numbers) -> float:
+    """Return by how many standard errors the mean forecast of who is asked now differs from that of the test."""
+    spread = np.sqrt(np.var(test) / len(test) + np.var(now) / len(now))
+    return float(abs(test.mean() - now.mean()) / spread) if spread else 0.0
 
 
 def listed(names: tuple[str, ...]) -> str:

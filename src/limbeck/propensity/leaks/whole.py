@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from limbeck.propensity.leaks import quick
-from limbeck.propensity.leaks.features import GONE, OUT
-from limbeck.propensity.leaks.findings import Evidence, Finding, Numbers, area, fold_of, listed
+from limbeck.propensity.leaks.features import GONE, OUT, SURELY, TREND
+from limbeck.propensity.leaks.findings import Evidence, Finding, Numbers, area, away, fold_of, listed
 from limbeck.propensity.leaks.single import Single
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ RESTORED = 0.85
 """The share of the forecast that is left in the scoring set, if the feature that is to blame is left out."""
 FRESH, HONEST = 0.05, 2.0
 """What features lose in their last horizon at least, and how many times what they lose in the one before it."""
-FEWER, SURELY = 0.93, 2.5
+FEWER, LIKELY = 0.93, 2.5
 """What is left of the forecast in the scoring set at most; and the standard errors that it is away from all."""
 
 
@@ -70,8 +68,10 @@ def _together(evidence: Evidence, found: float, suspects: Sequence[str]) -> Find
 
 def _gone(evidence: Evidence, suspects: Sequence[str]) -> Finding | None:
     """Return a finding if much fewer are to be expected among those who are asked than in the test."""
-    test, now = (float(forecast.mean()) for forecast in _expected(evidence, evidence.personal))
-    if now / test > GONE:
+    forecasts = _expected(evidence, evidence.personal)
+    test, now = (float(forecast.mean()) for forecast in forecasts)
+    drift = min(1.0, test / float(evidence.labels.mean()))
+    if now / test > min(GONE, TREND * drift) or away(*forecasts) < SURELY:
         return None
     left = {}
     for name in suspects:
@@ -105,8 +105,8 @@ def _ageing(evidence: Evidence, fresh: float, singles: Sequence[Single]) -> Iter
     """
     test, now = _expected(evidence, evidence.personal)
     left = float(now.mean() / test.mean())
-    spread = np.sqrt(np.var(test) / len(test) + np.var(now) / len(now))
-    if left > FEWER or test.mean() - now.mean() < SURELY * spread:
+    drift = min(1.0, float(test.mean() / evidence.labels.mean()))
+    if left > FEWER * drift or away(test, now) < LIKELY:
         return
     late = list(_late(evidence, fresh))
     yield from late
