@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -65,6 +66,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for test in filter(hypothesis.is_hypothesis_test, tests):
         own = test._hypothesis_internal_use_settings
         test._hypothesis_internal_use_settings = hypothesis.settings(own, max_examples=times * own.max_examples)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage no more among what stays to the end: the modules and the thousands of tests."""
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -16,11 +16,13 @@ import limbeck
 from limbeck.cli.steps import SHOWN, TEXTS
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, LimbeckError, NotFound
+from limbeck.propensity.experiment import GROUPS
 from limbeck.propensity.uplift import Learning
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.ingest import CONTROL, groups
 from limbeck.workflow.run import Run
 from limbeck.workflow.trial import UpliftPart
+from limbeck.workflow.uplift import effects
 from tests.platforms import embedded
 from tests.synthetic import ask
 
@@ -95,10 +97,10 @@ def test_the_true_uplift_is_in_the_range(campaign: Campaign) -> None:
 def test_the_plan_reckons_with_what_the_contact_adds(campaign: Campaign) -> None:
     planned = campaign.planned
     assert planned is not None
-    effects = campaign.found["rankings"]["score"]["by_share"]
+    known = campaign.found["rankings"]["score"]["by_share"]
     whole = planned.planner.at(0.0)
     assert whole.incremental is not None
-    assert whole.incremental["value"] == pytest.approx(whole.contacted * effects[-1]["value"])
+    assert whole.incremental["value"] == pytest.approx(whole.contacted * known[-1]["value"])
     best = planned.chosen.incremental_profit
     assert best is not None
     for reach in planned.planner.curve():
@@ -119,11 +121,26 @@ def test_a_page_and_a_file_tell_it(campaign: Campaign) -> None:
     assert TEXTS["uplift"](campaign.found).startswith(campaign.found["told"][0])
 
 
+def test_everybody_who_can_be_chosen_has_an_uplift_and_a_group(campaign: Campaign) -> None:
+    rows = pq.read_table(campaign.run.output / "uplift.parquet").to_pylist()
+    scored = pq.read_table(campaign.run.scores).to_pylist()
+    assert {row["entity_id"] for row in rows} == {row["entity_id"] for row in scored}
+    assert {row["group"] for row in rows} <= set(GROUPS)
+    for row in rows:
+        assert row["uplift"] == pytest.approx(row["treated"] - row["control"])
+        if row["group"] == "persuadable":
+            assert row["uplift"] >= campaign.found["least"] - 1e-12
+    whole = campaign.found["now"][-1]
+    assert whole["people"] == len(rows)
+    assert whole["forecast"] == pytest.approx(sum(row["uplift"] for row in rows))
+    assert whole["incremental"]["value"] == pytest.approx(len(rows) * campaign.found["average"]["value"])
+
+
 def test_what_is_done_is_not_done_again(campaign: Campaign) -> None:
     assert any("of the experiment as of 2026-04-09" in line for line in campaign.before)
     assert any(line.endswith("uplift.html") for line in campaign.before)
     again = campaign.steps()
-    assert [line.split(" ")[0] for line in again.planned("uplift")] == ["file", "file"]
+    assert [line.split(" ")[0] for line in again.planned("uplift")] == ["file"] * 3
     assert again.uplift_kept() == {k: v for k, v in campaign.found.items() if k != "page"}
 
 
@@ -138,11 +155,16 @@ def test_our_own_control_group_is_an_experiment(campaign: Campaign) -> None:
         steps.ingested
         found = steps.uplift
     assert found is not None
+    assert found["now"] is None
     rows = pq.read_table(steps.scores).to_pylist()
     chosen = [row["entity_id"] for row in rows if row["score"] >= 0.05]
     assert 0 < len(chosen) < len(rows)
     held = groups(chosen, campaign.definition.seed, 0.1).count(CONTROL)
     assert [found["arms"][name]["people"] for name in ("control", "treated")] == [held, len(chosen) - held]
+    assert found["reached"] == len(chosen) / len(rows)
+    known = effects(found)
+    assert known is not None
+    assert known[-1]["share"] == pytest.approx(found["reached"])
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,19 @@ def test_no_reach_brings_more_than_the_most_profitable(
     assert worth(planner.choose(Choice("max_profit"))) == pytest.approx(most)
 
 
+def test_beyond_those_of_the_experiment_nothing_is_told() -> None:
+    """An experiment among the best half says nothing of the others, and the largest profit is sought among them."""
+    effects = [{**row, "share": row["share"] / 2} for row in flat(0.1, 0.05, 0.15)]
+    planner = Planner(np.arange(100) / 100, flat(0.25, 0.2, 0.3), Money(0.1, value=9), effects=effects)
+    assert planner.at(0.5).incremental is not None
+    beyond = planner.at(0.49)
+    assert (beyond.incremental, beyond.incremental_profit) == (None, None)
+    assert beyond.profit is not None
+    assert planner.choose(Choice("max_profit")).people == 50
+    with pytest.raises(InvalidInput, match="more people than took part in it have the highest score"):
+        Planner([0.5] * 9, flat(0.25, 0.2, 0.3), Money(0.1, value=9), effects=effects).choose(Choice("max_profit"))
+
+
 @pytest.mark.parametrize("by", ["break_even", "max_profit"])
 @pytest.mark.parametrize("money", [None, Money(1.0)])
 def test_without_a_value_there_is_no_profit_to_choose_by(by: Any, money: Money | None) -> None:

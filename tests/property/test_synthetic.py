@@ -130,6 +130,7 @@ def test_whatever_imperfections_are_asked(request: tuple[Generator, list[datetim
     treated = [row for row in events.to_pylist() if row["type"] == "treatment"]
     assert {row["timestamp"].date() for row in treated} <= {asked.treatment}
 
+    assert pa.concat_tables(synthetic.truth(asked, cutoffs, within)).equals(truth)
     rows = truth.to_pylist()
     known = {row["entity_id"] for row in rows}
     assert len(rows) == len(known) * len(set(cutoffs))

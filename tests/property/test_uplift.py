@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from limbeck.errors import InvalidInput
 from limbeck.propensity.experiment import GROUPS, SIGNIFICANT, experiment, name_groups
+from limbeck.propensity.incremental import by_uplift
+from limbeck.propensity.money import Money
 from limbeck.propensity.qini import SHARES, Judged, detectable, effect_scores, needed
 from limbeck.propensity.uplift import ESTIMATORS, LEAST, Learning, cross_fit, fit, folds, within_folds
 
@@ -229,6 +231,32 @@ def test_models_of_all_forecast_people_they_have_not_seen(strong: pd.DataFrame) 
     for name in ESTIMATORS:
         assert np.corrcoef(forecasts.uplift[name], effect(others))[0, 1] > 0.6
     assert (forecasts.uplift["two_model"] == forecasts.treated - forecasts.control).all()
+
+
+@SOME
+@given(st.lists(st.integers(-4, 8).map(lambda n: n / 8), min_size=1, max_size=40), st.integers(1, 300))
+def test_reaches_by_uplift_are_counted_and_their_gain_read_off_the_experiment(uplift: list[float], value: int) -> None:
+    effects = [{"share": n / 100, "value": 0.2 - n / 1000, "low": -0.1, "high": 0.3} for n in range(1, 101)]
+    money = Money(cost=1, fixed_cost=2, value=value)
+    for row, plain in zip(
+        by_uplift(np.array(uplift), effects, money), by_uplift(np.array(uplift), effects), strict=True
+    ):
+        chosen = [u for u in uplift if u >= row["threshold"]]
+        share = len(chosen) / len(uplift)
+        assert (row["people"], row["share"], row["cost"]) == (len(chosen), share, 2 + len(chosen))
+        assert row["forecast"] == pytest.approx(sum(chosen))
+        gained = len(chosen) * (0.2 - max(share, 0.01) / 10)
+        assert row["incremental"]["value"] == pytest.approx(gained)
+        assert row["incremental_profit"]["value"] == pytest.approx(value * gained - row["cost"])
+        assert row["pays"] == (row["threshold"] >= 1 / value)
+        assert plain == {key: row[key] for key in plain}
+        assert "cost" not in plain
+    assert row["people"] == len(uplift)
+
+
+def test_by_nobodys_uplift_nobody_is_chosen() -> None:
+    with pytest.raises(InvalidInput, match="nobody's uplift is forecast"):
+        by_uplift(np.array([]), [])
 
 
 # -- where there is nothing to find -------------------------------------------------------------------------------

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from limbeck.errors import InvalidInput
 from limbeck.workflow import newsletter, synthetic
 from limbeck.workflow.definition import PRESETS, Generator
+from limbeck.workflow.oracle import busy
 from tests.synthetic import START, WITHIN, ask, day, outcomes, roc_auc
 
 PEOPLE = 40_000
@@ -51,3 +55,41 @@ def test_its_truth_is_true_and_hard_to_foresee(made: Path) -> None:
         assert abs((outcome[tenth] - chances[tenth]).sum()) < SIGMAS * spread
     assert 0.70 < roc_auc(chances, chances) < 0.80
     assert abs(roc_auc(chances, outcome) - roc_auc(chances, chances)) < 0.03
+
+
+# -- seasons ------------------------------------------------------------------------------------------------------
+
+
+def test_the_realistic_preset_has_seasons_in_which_the_truth_stays_true(tmp_path: Path) -> None:
+    seasons = {name: share for name, share in PRESETS["realistic"].items() if share is not None}
+    asked = Generator(10_000, 45, date(2026, 11, 10), 3, preset="realistic", **seasons)
+    begin = datetime.combine(asked.start, time())
+    cutoff = begin + timedelta(days=20)
+    synthetic.generate(asked, tmp_path, [cutoff], WITHIN)
+
+    ((chances, outcome),) = outcomes(tmp_path).values()
+    for tenth in (np.arange(len(chances)), *np.array_split(np.argsort(chances), 10)):
+        spread = np.sqrt((chances[tenth] * (1 - chances[tenth])).sum())
+        assert abs((outcome[tenth] - chances[tenth]).sum()) < SIGMAS * spread
+    assert 0.70 < roc_auc(chances, chances) < 0.80
+    pages = "from events where type = 'web.webpagedetails.pageViews'"
+    ((evening,),) = ask(tmp_path, f"select avg((hour(timestamp) between 17 and 21)::int) {pages}")
+    assert 0.35 < evening < 0.6  # 5 of 24 hours are 0.21
+
+    (again,) = synthetic.truth(asked, [cutoff], WITHIN)
+    assert again.equals(pq.read_table(tmp_path / "truth.parquet"))
+    (earlier,) = synthetic.truth(asked, [begin, begin + timedelta(days=7)], WITHIN)
+    assert len(earlier) == 2 * asked.people
+    with pytest.raises(InvalidInput, match="a midnight from 2026-11-10 to 2026-12-25"):
+        list(synthetic.truth(asked, [cutoff + timedelta(hours=1)], WITHIN))
+
+
+def test_seasons_even_out() -> None:
+    for name, days in (("yearly", 365), ("monthly", 31), ("weekend", 7)):
+        asked = Generator(1, days, date(2027, 1, 1), 1, preset="newsletter", **{name: 0.4})
+        factors = [busy(asked, number) for number in range(days)]
+        assert np.mean(factors) == pytest.approx(1, abs=0.002)
+        assert max(factors) - min(factors) > 0.5
+    winter, summer = (busy(Generator(1, 9, date(2027, m, 15), 1, yearly=0.4), 0) for m in (12, 6))
+    assert winter == pytest.approx(1.4)
+    assert summer == pytest.approx(0.6, abs=0.001)

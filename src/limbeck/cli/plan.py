@@ -40,7 +40,7 @@ def _parts(found: Mapping[str, Any]) -> Iterator[Part]:
 
 def reaches(table: Sequence[Mapping[str, Any]]) -> Rows:
     """Return what each of several reaches would bring."""
-    known = [name for name in OPTIONAL if table[0][name] is not None]
+    known = [name for name in OPTIONAL if any(reach[name] is not None for reach in table)]
     head = ("share", "people", "score", "precision", "recall", "conversions", *(OPTIONAL[name] for name in known))
     return Rows(head, [_reach(reach, known) for reach in table])
 
@@ -75,7 +75,9 @@ def _rate(measure: Mapping[str, float]) -> str:
     return "{value:.1%} ({low:.1%} to {high:.1%})".format(**measure)
 
 
-def _count(measure: Mapping[str, float] | float) -> str:
+def _count(measure: Mapping[str, float] | float | None) -> str:
+    if measure is None:
+        return "not known"
     if isinstance(measure, float):
         return f"{measure:,.0f}"
     return "{value:,.0f} ({low:,.0f} to {high:,.0f})".format(**measure)

@@ -135,6 +135,21 @@ def _sets_text(value: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _uplift_text(value: Mapping[str, Any]) -> str:
+    lines = [*value["told"]]
+    if value["now"]:
+        lines += ["", f"{'share':>8} {'people':>10} {'uplift':>8} {'conversions added':>24} {'profit of these':>28}"]
+        lines += [_added(row) for row in value["now"]]
+    return "\n".join([*lines, "", f"pictures in {value['page']}"])
+
+
+def _added(row: Mapping[str, Any]) -> str:
+    form = "{value:,.0f} ({low:,.0f} to {high:,.0f})".format
+    profit = form(**row["incremental_profit"]) if "incremental_profit" in row else ""
+    told = f"{row['share']:>8.1%} {row['people']:>10,} {row['threshold']:>+8.3f} {form(**row['incremental']):>24}"
+    return f"{told} {profit:>28}".rstrip()
+
+
 def _campaign_text(value: Mapping[str, Any]) -> str:
     made, delivered = value.get("audience"), value.get("activation")
     lines = []
@@ -183,7 +198,7 @@ TEXTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "export": _sets_text,
     "train": _model_text,
     "score": lambda value: f"{value['rows']:,} scores in {value['scores']}",
-    "uplift": lambda value: "\n".join([*value["told"], f"pictures in {value['page']}"]),
+    "uplift": _uplift_text,
     "ingest": lambda value: f"{value['rows']:,} scores on profiles, table {value['table']}",
     "activate": _plan_text,
 }

@@ -48,7 +48,7 @@ def experiment(
     uplift.check(frame, chance)
     learnt = uplift.learnable(frame)
     balance = _balance(frame, how, seed) if learnt and not isinstance(chance, str) else None
-    chances = _chances(frame, chance, balance, how, seed)
+    chances = chances_of(frame, chance, how, seed, by_chance=balance is None or balance["by_chance"])
     frame = frame.drop(columns=chance) if isinstance(chance, str) else frame
     forecasts = uplift.cross_fit(frame, chances, how, seed) if learnt else _means(frame)
     labels, treated = frame["label"].to_numpy(float), frame[TREATED].to_numpy(float)
@@ -85,12 +85,16 @@ def _balance(frame: pd.DataFrame, how: Learning, seed: int) -> dict[str, Any]:
     return {"roc_auc": area, "sigmas": sigmas, "by_chance": sigmas < UNBALANCED}
 
 
-def _chances(
-    frame: pd.DataFrame, chance: float | str | None, balance: Mapping[str, Any] | None, how: Learning, seed: int
+def chances_of(
+    frame: pd.DataFrame, chance: float | str | None, how: Learning, seed: int, *, by_chance: bool
 ) -> Numbers:
+    """Return each row's chance of being treated: as it is known, or the share of the treated.
+
+    Where chance alone did not decide, and none is known, it is what the features tell.
+    """
     if isinstance(chance, str):
         return frame[chance].to_numpy(float)
-    if chance is None and balance is not None and not balance["by_chance"]:
+    if chance is None and not by_chance:
         return uplift.estimated_chance(frame, how.folds, seed)
     return np.full(len(frame), frame[TREATED].mean() if chance is None else chance)
 
@@ -147,7 +151,7 @@ def _groups(
             "effect": effect,
             "shown": effect is not None and _shown(name, effect, average),
         }
-    return {"least": pays, "groups": found}
+    return {"least": pays, "usual": usual, "groups": found}
 
 
 def _shown(name: str, effect: Measure, average: Measure) -> bool:

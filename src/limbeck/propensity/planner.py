@@ -74,7 +74,8 @@ class Planner:
     """Scores to choose from, and what the test set promises of the best of them.
 
     *scores* are probabilities, one for each person; *by_share* is `evaluate.by_share` of the test set. *held* flags, in
-    the same order, who is held out as control group; *effects* has the mean effect of a contact by share.
+    the same order, who is held out as control group; *effects* has the mean effect of a contact by share, up to the
+    share that is known.
 
     >>> rates = [{"share": n / 100, "value": 0.2, "low": 0.1, "high": 0.3} for n in range(1, 101)]
     >>> reach = Planner([0.1, 0.2, 0.3], rates, Money(cost=1, value=10)).choose(Choice("break_even"))
@@ -120,7 +121,7 @@ class Planner:
         """Return what everybody with a score of at least *threshold* would bring."""
         people = int(np.searchsorted(-self._scores, -threshold, side="right"))
         share, contacted = people / len(self._scores), int(self._contacted[people])
-        precision = _at(self._by_share, share)
+        precision = at_share(self._by_share, share)
         base = self._by_share[-1]["value"]
         return Reach(
             threshold,
@@ -137,7 +138,8 @@ class Planner:
     def _paid(self, contacted: int, share: float, precision: Measure) -> dict[str, Any]:
         """Return what contacting so many costs and brings, as far as that is known."""
         money, found = self._money, dict[str, Any]()
-        added = None if self._effects is None else _times(contacted, _at(self._effects, share))
+        told = self._effects if self._is_told(share) else None
+        added = None if told is None else times(contacted, at_share(told, share))
         if added is not None:
             found["incremental"] = added
         if money is None:
@@ -145,8 +147,12 @@ class Planner:
         found["cost"] = money.spent(contacted)
         if money.value is not None:
             brought = {"profit": _conversions(contacted, precision), "incremental_profit": added}
-            found |= {n: _less(_times(money.value, m), found["cost"]) for n, m in brought.items() if m is not None}
+            found |= {n: less(times(money.value, m), found["cost"]) for n, m in brought.items() if m is not None}
         return found
+
+    def _is_told(self, share: Any) -> Any:
+        """Whether the experiment reaches as far as a share of the people, or several."""
+        return self._effects is not None and share <= self._effects[-1]["share"] + 1e-9
 
     # -- choices --------------------------------------------------------------------------------------------------
 
@@ -212,10 +218,17 @@ class Planner:
         It is the largest by the test's curve, which has noise: a flat top has no sharp end.
         """
         money = self._valued("max_profit")
-        rates = self._by_share if self._effects is None else self._effects
-        margin = (money.value or 0.0) * _values(rates, self._people / len(self._scores)) - money.cost
+        rates, shares = self._by_share if self._effects is None else self._effects, self._people / len(self._scores)
+        margin = (money.value or 0.0) * _values(rates, shares) - money.cost
         profit = self._contacted[self._people] * margin - money.fixed_cost
+        if self._effects is not None:
+            profit = np.where(self._is_told(shares), profit, -np.inf)
         best = int(np.argmax(profit))
+        if profit[best] == -np.inf:
+            raise InvalidInput(
+                "audience.max_profit goes by what the experiment tells, and more people than took part in it have the "
+                "highest score; choose by top"
+            )
         if profit[best] <= 0:
             raise InvalidInput(
                 f"audience.max_profit chooses nobody: by the test, no reach brings more than it costs (the best loses "
@@ -241,15 +254,18 @@ def _values(rows: ByShare, share: Any, end: str = "value") -> Any:
     return np.interp(share, [row["share"] for row in rows], [row[end] for row in rows])
 
 
-def _at(rows: ByShare, share: float) -> Measure:
+def at_share(rows: ByShare, share: float) -> Measure:
+    """Return what *rows* tell of one share of the people."""
     return {end: float(_values(rows, share, end)) for end in ENDS}
 
 
-def _times(number: float, measure: Measure) -> Measure:
+def times(number: float, measure: Measure) -> Measure:
+    """Return a measure so many times."""
     return {end: number * measure[end] for end in ENDS}
 
 
-def _less(measure: Measure, number: float) -> Measure:
+def less(measure: Measure, number: float) -> Measure:
+    """Return a measure less a number that is known."""
     return {end: measure[end] - number for end in ENDS}
 
 

@@ -36,10 +36,11 @@ GENERATED_PARTS = ("events", "profiles")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "newsletter": {"people": None, "days": None},
     "tutorial": {"people": 100_000, "days": 60},
+    "realistic": {"people": None, "days": None, "weekend": 0.3, "yearly": 0.3, "monthly": 0.15, "evening": 0.4},
 }
 """Processes of `[generator]`, and the settings that they bring."""
-SHARES = ("duplicates", "late", "bots", "identities", "weekend", "treated")
-"""Settings of `[generator]` that are shares, 0 if not given."""
+SHARES = ("duplicates", "late", "bots", "identities", "weekend", "yearly", "monthly", "evening", "treated")
+"""Settings of `[generator]` that are shares, 0 if neither given nor brought by the preset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,12 @@ class Generator:
     """Share of the people who have a second identity."""
     weekend: float = 0.0
     """Share of the visits that are lacking on Saturdays and Sundays; other days have more."""
+    yearly: float = 0.0
+    """By which share visits are more at the height of the year, in mid-December, and fewer half a year from it."""
+    monthly: float = 0.0
+    """By which share visits are more at the turn of the month, and fewer in its middle."""
+    evening: float = 0.0
+    """Share of the visits that are moved into the evening."""
     treated: float = 0.0
     """Share of the people who are treated, by chance alone."""
     treatment: date | None = None
@@ -237,7 +244,7 @@ def _generator(table: Table) -> Generator:
     if start.time() != time():
         raise table.error("start", f"is {start}", "a date such as 2017-07-15, without a time")
     seed = table.number("seed", 0, 0, 2**31 - 1)
-    shares = {name: table.share(name, 0.0, above=False) for name in SHARES}
+    shares = {name: table.share(name, PRESETS[preset].get(name, 0.0), above=False) for name in SHARES}
     treatment = table.moment("treatment") if "treatment" in table or shares["treated"] else None
     given = treatment.date() if treatment else None
     found = Generator(people, days, start.date(), seed, **shares, treatment=given, preset=preset)

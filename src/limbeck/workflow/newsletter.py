@@ -67,6 +67,8 @@ DAY = 86_400_000
 HOUR, MINUTE = 3_600_000, 60_000
 VISIT = 25 * MINUTE
 """Longest time from a visit's begin to its form."""
+EVENING = 17 * HOUR, 22 * HOUR
+"""Between these times evening visits begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Process:
 
 PROCESSES = {
     "newsletter": Process(sent=(0.0, 0.08, 0.18), opened=-0.9, clicked=-1.6, visit=-3.5, form=-3.8, ads=0.04),
+    "realistic": Process(sent=(0.0, 0.08, 0.18), opened=-0.9, clicked=-1.6, visit=-3.8, form=-3.8, ads=0.04),
     "tutorial": Process(sent=(0.0, 0.055, 0.1), opened=-0.9, clicked=-1.5, visit=-4.2, form=-3.35, ads=0.02),
 }
 """By the preset of `[generator]`."""
@@ -181,7 +184,7 @@ def chance(days: tuple[Condition, ...], process: Process = NEWSLETTER) -> Number
     click = (r.sent * r.opened * r.clicked)[:, None, None]
     none = np.ones((len(r.sent), MEMORY + 1, MEMORY + 1))
     for day in reversed(days):
-        visit = day.busy * r.visit[:, None, :]
+        visit = np.minimum(day.busy * r.visit[:, None, :], 1.0)
         after_visit = (1 - day.counts * r.form[day.effect]) * none
         unclicked = visit * after_visit[:, _LATER][:, :, _WARMER] + (1 - visit) * none[:, _LATER][:, :, _COOLER]
         none = click * after_visit[:, :1, _WARMER] + (1 - click) * unclicked
@@ -298,15 +301,17 @@ def live(
     stream: Callable[[int], Random],
     busy: Callable[[int], float] = lambda _: 1.0,
     effects: Callable[[int], Whole | int] = lambda _: NOTHING,
+    evening: float = 0.0,
 ) -> Iterator[Day]:
     """Yield the *days* of *people*; what happens on a day is drawn from the stream of its number alone.
 
-    How *busy* a day is, and the *effects* of a treatment on people that day, go by its number: see `Condition`.
-    One more day comes at the end, without events: its `before` is the state in which the last one leaves everybody.
+    The share *evening* of the visits without a click is moved into the evening. How *busy* a day is, and the *effects*
+    of a treatment on people that day, go by its number: see `Condition`. One more day comes at the end, without events:
+    its `before` is the state in which the last one leaves everybody.
     """
     state = people.begin
     for number in range(days):
-        events, after = _day(people, state, stream(number), busy(number), effects(number))
+        events, after = _day(people, state, stream(number), busy(number), effects(number), evening)
         yield Day(number, state, *events)
         state = after
     nothing = np.empty(0, np.int64)
@@ -314,7 +319,7 @@ def live(
 
 
 def _day(
-    people: People, state: State, random: Random, busy: float, effects: Whole | int
+    people: People, state: State, random: Random, busy: float, effects: Whole | int, evening: float
 ) -> tuple[tuple[Whole, Whole, Whole, Whole], State]:
     r, kind = rates(people.process), people.kind
     drawn = random.random((5, len(kind)))
@@ -329,13 +334,24 @@ def _day(
     filled = visiting & (drawn[4] < r.form[effects, kind, after.click, after.warmth])
     found = _Events(random)
     at = _mails(found, sent, opened, clicked, random)
-    begins = np.where(clicked, at, random.integers(0, DAY - VISIT - MINUTE, len(kind)))
+    begins = np.where(clicked, at, _moved(random.integers(0, DAY - VISIT - MINUTE, len(kind)), evening))
     _visits(found, people, np.flatnonzero(visiting), begins, random)
     form = np.flatnonzero(filled)
     found.add(FORM, form, begins[form] + VISIT - random.integers(0, 5 * MINUTE, len(form)))
     seen = np.repeat(np.arange(len(kind)), random.poisson(people.process.ads, len(kind)))
     found.add(AD, seen, random.integers(0, DAY, len(seen)))
     return found.sorted(), after
+
+
+def _moved(times: Whole, evening: float) -> Whole:
+    """Return even times of a day so that the share *evening* of them is in the evening, and the others even still."""
+    if not evening:
+        return times
+    last = DAY - VISIT - MINUTE
+    bounds = np.array([0, *EVENING, last], np.float64)
+    reached = (1 - evening) * bounds / last + evening * np.array([0, 0, 1, 1])
+    found: Whole = np.interp(times / last, reached, bounds).astype(np.int64)
+    return found
 
 
 class _Events:

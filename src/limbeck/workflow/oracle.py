@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass
+from datetime import date, timedelta
+from math import cos, pi
 
 import numpy as np
 
@@ -13,6 +16,8 @@ from limbeck.workflow.treatment import Treatment
 
 SATURDAY = 5
 WEEK, WEEKEND = 7, 2
+YEAR, HEIGHT = 365.25, (12, 15)
+"""Days of a year, and month and day of its height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,16 @@ class Known:
 
 
 def busy(settings: Generator, number: int) -> float:
-    """Return the factor of visits on the day of this *number*; its mean over a week is 1."""
+    """Return the factor of visits on the day of this *number*; its mean over a week, a month and a year is 1."""
+    factor = 1 + settings.weekend * WEEKEND / (WEEK - WEEKEND)
     if (settings.start.weekday() + number) % WEEK >= SATURDAY:
-        return 1 - settings.weekend
-    return 1 + settings.weekend * WEEKEND / (WEEK - WEEKEND)
+        factor = 1 - settings.weekend
+    if not (settings.yearly or settings.monthly):
+        return factor
+    day = settings.start + timedelta(days=number)
+    from_height = (day - date(day.year, *HEIGHT)).days / YEAR
+    of_month = (day.day - 1) / monthrange(day.year, day.month)[1]
+    return factor * (1 + settings.yearly * cos(2 * pi * from_height)) * (1 + settings.monthly * cos(2 * pi * of_month))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from limbeck.propensity.evaluate import Measure
 from limbeck.propensity.planner import Reach
 from limbeck.workflow import pictures, planning
 from limbeck.workflow.page import moment, picture, section, table
@@ -15,39 +16,38 @@ from limbeck.workflow.planning import Planned
 def plan(summary: Mapping[str, Any], planned: Planned) -> str:
     """Return the section; *summary* tells of the audience and the delivery, once they are made."""
     found, chosen = planned.table, planned.chosen
+    known = _known(found)
     shown = [reach.shown() for reach in found]
     lines = [*planning.told(planned), *_made(summary)]
     return section(
         "Whom to choose",
         picture(pictures.reach(shown, chosen.shown()), "Propensity and reach")
         + "".join(f"<p>{escape(line)}</p>\n" for line in lines)
-        + table(_head(found[0]), [_row(reach) for reach in found], numbers=True)
+        + table(_head(known), [_row(reach, known) for reach in found], numbers=True)
         + '<p class="quiet">In brackets: the rate at which such people convert lies there 95 times in 100; so do the '
         "number of conversions and the profit, in which the chance of each person counts too.</p>\n",
     )
 
 
-def _head(reach: Reach) -> list[str]:
-    paid = {
-        "cost": reach.cost,
-        "profit": reach.profit,
-        "conversions that the contact adds": reach.incremental,
-        "profit of these": reach.incremental_profit,
-    }
-    known = [name for name, measure in paid.items() if measure is not None]
-    return [
-        "of all scored",
-        "people",
-        "lowest score",
-        "converters among them",
-        "of all converters",
-        "conversions",
-        *known,
-    ]
+PAID = {
+    "cost": "cost",
+    "profit": "profit",
+    "incremental": "conversions that the contact adds",
+    "incremental_profit": "profit of these",
+}
+"""What is known of a reach where money is named, or an experiment was made."""
 
 
-def _row(reach: Reach) -> list[str]:
-    counts = [m for m in (reach.profit, reach.incremental, reach.incremental_profit) if m is not None]
+def _known(found: Sequence[Reach]) -> list[str]:
+    return [name for name in PAID if any(getattr(reach, name) is not None for reach in found)]
+
+
+def _head(known: Sequence[str]) -> list[str]:
+    always = ["of all scored", "people", "lowest score", "converters among them", "of all converters", "conversions"]
+    return [*always, *(PAID[name] for name in known)]
+
+
+def _row(reach: Reach, known: Sequence[str]) -> list[str]:
     return [
         f"{reach.share:.1%}",
         f"{reach.people:,}",
@@ -55,9 +55,14 @@ def _row(reach: Reach) -> list[str]:
         _measured(reach.precision, ".3f"),
         "" if reach.recall is None else f"{reach.recall:.0%}",
         _measured(reach.conversions, ",.0f"),
-        *([] if reach.cost is None else [f"{reach.cost:,.0f}"]),
-        *(_measured(measure, ",.0f") for measure in counts),
+        *(_amount(getattr(reach, name)) for name in known),
     ]
+
+
+def _amount(measure: Measure | float | None) -> str:
+    if measure is None:
+        return "not known"
+    return f"{measure:,.0f}" if isinstance(measure, float) else _measured(measure, ",.0f")
 
 
 def _measured(measure: Mapping[str, float], form: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from limbeck import clock, crash
 from limbeck.client import Client, Dataset
 from limbeck.errors import Forbidden, InvalidInput
 from limbeck.lock import file_lock
+from limbeck.propensity import frames
 from limbeck.settings import Settings
 from limbeck.workflow import (
     activate,
@@ -51,6 +52,7 @@ from limbeck.workflow.overview import Overview
 from limbeck.workflow.planning import Planned
 from limbeck.workflow.question import Span
 from limbeck.workflow.tracking import Kept, Tracking
+from limbeck.workflow.trial import UpliftPart
 from limbeck.workflow.whole import PART, sweep, whole, whole_folder
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ FEATURIZE = ("aggregates", "attributes", "features", "featurize", "names", "rela
 """Modules whose code decides what a feature set holds."""
 
 SUMMARY, REPORT, SCORES, OVERVIEW = "summary.json", "report.html", "scores.parquet", "explore.html"
-UPLIFT, UPLIFT_PAGE = "uplift.json", "uplift.html"
+UPLIFT, UPLIFT_PAGE, UPLIFT_PEOPLE = "uplift.json", "uplift.html", "uplift.parquet"
 SYNTHETIC = ("newsletter", "treatment", "imperfections", "oracle", "synthetic")
 """The modules that make synthetic data."""
 TRUTH = "truth.parquet"
@@ -568,16 +570,32 @@ class Run:
         part = self.definition.uplift
         if part is None:
             return None
-        people, pipeline, path = self.monitoring(part.cutoff), self.pipeline, self._uplift_path
+        campaign, pipeline, path = self.monitoring(part.cutoff), self.pipeline, self._uplift_path
+        now, people = self.features["score"].files, path.with_suffix(".parquet")
         with self._step("uplift"):
             if not path.is_file():
-                with checks.conditions_named(self._client, self.definition, self.tables):
-                    found = uplift.judge(self._client, self.definition, part, people.files, self.tables, pipeline)
+                found = self._experiment(part, campaign, pipeline, now, people)
                 _write(path, json.dumps(found))
             loaded: Mapping[str, Any] = json.loads(path.read_text())
             uplift.write(loaded, self.output / UPLIFT_PAGE)
             _write(self.output / UPLIFT, json.dumps(loaded, indent=2) + "\n")
+            if loaded["now"]:
+                _write(self.output / UPLIFT_PEOPLE, self._result(people.name).read_bytes())
             return loaded
+
+    def _experiment(
+        self, part: UpliftPart, campaign: FeatureSet, model: Any, now: Sequence[Path], people: Path
+    ) -> dict[str, Any]:
+        """Return what the experiment tells; *people* gets the uplift of everybody of the files *now*."""
+        definition = self.definition
+        with checks.conditions_named(self._client, definition, self.tables):
+            frame, reached = uplift.people(self._client, definition, part, frames.read(campaign.files), self.tables)
+        found = uplift.judge(definition, part, frame, reached, model)
+        forecast = uplift.forecast(definition, part, frame, found, frames.read(now))
+        if forecast is not None:
+            with whole(people) as beside:
+                forecast[0].to_parquet(beside, index=False)
+        return {**found, "now": forecast[1] if forecast is not None else None}
 
     def uplift_kept(self) -> Mapping[str, Any] | None:
         """Return what `uplift` found before; None if it was not asked. Nothing is done for it."""
@@ -736,9 +754,11 @@ class Run:
         asked = self.definition.uplift if step in ("uplift", "activate", "run") else None
         if asked is not None and (everything or not self._uplift_path.is_file()):
             found.append(f"table and export of the people of the experiment as of {asked.cutoff}, and {UPLIFT_PAGE}")
-        outputs = {"run": (SCORES, REPORT, SUMMARY), "explore": (OVERVIEW,), "uplift": (UPLIFT, UPLIFT_PAGE)}.get(
-            step, (SCORES,) if step in ("score", "ingest", "activate") else ()
-        )
+        outputs = {
+            "run": (SCORES, REPORT, SUMMARY),
+            "explore": (OVERVIEW,),
+            "uplift": (UPLIFT, UPLIFT_PAGE, UPLIFT_PEOPLE),
+        }.get(step, (SCORES,) if step in ("score", "ingest", "activate") else ())
         return found + [f"file {self.output / name}" for name in outputs]
 
     def statements(self) -> dict[str, str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from limbeck.errors import InvalidInput
 from limbeck.workflow import newsletter
 from limbeck.workflow.definition import Generator
 from limbeck.workflow.imperfections import Accounts, untidy
@@ -111,6 +113,20 @@ def generate(settings: Generator, folder: Path, cutoffs: Sequence[datetime], wit
                 links.write_table(block.links())
 
 
+def truth(settings: Generator, cutoffs: Sequence[datetime], within: int) -> Iterator[pa.Table]:
+    """Yield the truth at any *cutoffs* for one block of people after the other, as `generate` writes it.
+
+    The people live once more up to the last of the cutoffs, as they did when the data were made, without events being
+    written; so it is what they are then that decides. Raise `InvalidInput` for a cutoff that is no midnight of theirs.
+    """
+    for cutoff in cutoffs:
+        if cutoff.time() != time() or not settings.start <= cutoff.date() <= settings.end.date():
+            wanted = f"a midnight from {settings.start} to {settings.end:%Y-%m-%d}, within the days of [generator]"
+            raise InvalidInput(f"the truth is asked for at {cutoff:%Y-%m-%d %H:%M}; wanted is {wanted}")
+    for number in range(-(-settings.people // BLOCK)):
+        yield _Block(settings, number).truth(sorted(set(cutoffs)), within)
+
+
 def truth_schema(settings: Generator) -> pa.Schema:
     """Return the columns of the truth of these *settings*."""
     more = (settings.identities, PERSON_SCHEMA), (settings.treated, UPLIFT_SCHEMA)
@@ -162,16 +178,26 @@ class _Block:
                 written += len(events) - sum(int(day.again.sum()) for day in some if day.again is not None)
         return pa.concat_tables(found)
 
-    def _days(self) -> Iterator[Day]:
-        settings, treatment = self._settings, self._treatment
-        days = newsletter.live(
+    def truth(self, cutoffs: Sequence[datetime], within: int) -> pa.Table:
+        """Return the truth at *cutoffs*, and write nothing."""
+        asked = {(cutoff.date() - self._settings.start).days: cutoff for cutoff in cutoffs}
+        days = islice(self._lives(), max(asked) + 1)
+        return pa.concat_tables([self._truth(day, asked[day.number], within) for day in days if day.number in asked])
+
+    def _lives(self) -> Iterator[Day]:
+        settings = self._settings
+        return newsletter.live(
             self._people,
             settings.days,
             lambda day: stream(settings.seed, self._number, day),
             lambda day: busy(settings, day),
-            treatment.effects,
+            self._treatment.effects,
+            settings.evening,
         )
-        for day in days:
+
+    def _days(self) -> Iterator[Day]:
+        settings, treatment = self._settings, self._treatment
+        for day in self._lives():
             treated = treatment.given(day, self._stream(day.number, TREATMENTS))
             yield untidy(settings, self._accounts, treated, self._stream)
 

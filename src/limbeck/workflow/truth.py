@@ -8,6 +8,7 @@ probabilities themselves, and no ranking is to be expected above it.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,20 @@ def told(client: Client, loaded: Definition, done: Done) -> Truth:
         "calibration": calibration(scores, chances),
         "audience": _audience(client, loaded, done, scores, chances, uplift),
     }
+
+
+def at(definition: Definition, cutoff: datetime, within: int | None = None) -> pa.Table:
+    """Return what is true of everybody at any midnight of the days of `[generator]`, whatever cutoffs were asked for.
+
+    Columns are those of `truth.parquet`: `entity_id`, `cutoff`, `probability` of the goal *within* some days (the
+    definition's own if None), and what `[generator]` brings. It is exact, and writes nothing. Raise `InvalidInput` for
+    a definition whose truth is not known, or another cutoff.
+    """
+    from limbeck.workflow import synthetic
+
+    _check(definition)
+    assert definition.generator is not None
+    return pa.concat_tables(synthetic.truth(definition.generator, [cutoff], within or definition.goal.days))
 
 
 def is_known(definition: Definition, done: Done) -> bool:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from limbeck.client import Client
 from limbeck.errors import InvalidInput
-from limbeck.propensity import frames
-from limbeck.propensity.experiment import GROUPS, experiment, points
+from limbeck.propensity.experiment import GROUPS, chances_of, experiment, name_groups, points
 from limbeck.propensity.fit import probability
+from limbeck.propensity.incremental import by_uplift
+from limbeck.propensity.money import Money
 from limbeck.propensity.planner import ByShare
-from limbeck.propensity.uplift import TREATED
+from limbeck.propensity.uplift import TREATED, fit
 from limbeck.workflow import ingest, pictures
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.names import literal
@@ -25,6 +28,11 @@ from limbeck.workflow.whole import whole
 if TYPE_CHECKING:
     import pandas as pd
 
+Judgement = Mapping[str, Any]
+"""What `judge` found."""
+Now: TypeAlias = "tuple[pd.DataFrame, list[dict[str, Any]]] | None"
+"""Each person's uplift, and what each reach by it would bring."""
+
 NAMES = {
     "two_model": "uplift, two models",
     "transformed_outcome": "uplift, transformed outcome",
@@ -34,39 +42,67 @@ NAMES = {
 """Rankings, for readers."""
 
 
-def judge(
-    client: Client, definition: Definition, part: UpliftPart, files: Sequence[Path], tables: Tables, model: Any
-) -> dict[str, Any]:
-    """Return what `experiment` finds in the experiment of *part*; *files* hold its people, with features and label.
+def judge(definition: Definition, part: UpliftPart, frame: pd.DataFrame, reached: float, model: Any) -> dict[str, Any]:
+    """Return what `experiment` finds in the experiment of *part*: of *frame* and *reached*, as `people` returns them.
 
     The scores of *model* are judged as a ranking if it has not seen these labels: if the campaign began at the test
-    cutoff or later. Raise `InvalidInput` if nobody, or everybody, was treated.
+    cutoff or later.
     """
-    frame = people(client, definition, part, frames.read(files), tables)
     unseen = part.cutoff >= definition.cutoffs.test
     scores = probability(model, frame.drop(columns=TREATED)) if unseen else None
-    money = definition.audience.money if definition.audience else None
+    money = _money(definition)
     least = (money.break_even or None) if money else None
     found = experiment(frame, part.learning, definition.seed, chance=part.chance, least=least, scores=scores)
-    return {"name": definition.name, "title": definition.title, "cutoff": part.cutoff.isoformat(), **found}
+    return {
+        "name": definition.name,
+        "title": definition.title,
+        "cutoff": part.cutoff.isoformat(),
+        "reached": reached,
+        **found,
+    }
+
+
+def _money(definition: Definition) -> Money | None:
+    return definition.audience.money if definition.audience else None
+
+
+def forecast(definition: Definition, part: UpliftPart, frame: pd.DataFrame, found: Judgement, now: pd.DataFrame) -> Now:
+    """Return the uplift of each of those who can be chosen *now*, and what choosing by it would bring.
+
+    The columns are `entity_id`, `uplift`, `treated` and `control` (the probabilities with and without contact) and
+    `group`; *found* is what `judge` found. None where there was too little to learn from, and where only those with
+    the highest scores took part: of the others nothing is known.
+    """
+    if "groups" not in found or part.least is not None:
+        return None
+    how, by_chance = part.learning, bool(found["balance"]["by_chance"])
+    chances = chances_of(frame, part.chance, how, definition.seed, by_chance=by_chance)
+    told = fit(frame, chances, how, definition.seed).forecast(now)
+    uplift = told.uplift[how.estimator]
+    names = np.array(GROUPS)[name_groups(told.control + uplift, told.control, found["least"], found["usual"])]
+    columns = {"uplift": uplift, "treated": told.treated, "control": told.control, "group": names}
+    ranked = found["rankings"][how.estimator]["by_share"]
+    return now[["entity_id"]].assign(**columns), by_uplift(uplift, ranked, _money(definition))
 
 
 def people(
     client: Client, definition: Definition, part: UpliftPart, known: pd.DataFrame, tables: Tables
-) -> pd.DataFrame:
-    """Return the people of the experiment: those of *known* who took part, with the column `treated`."""
+) -> tuple[pd.DataFrame, float]:
+    """Return the people of the experiment, those of *known* who took part, and which share of all who were scored.
+
+    They have the column `treated`. Raise `InvalidInput` if nobody, or everybody, was treated.
+    """
     if part.least is None:
         found = client.sql(_treated(client, definition, part, tables)).table()["entity_id"].to_pylist()
         frame = known.assign(**{TREATED: known["entity_id"].isin(found).astype(int)})
-        return _checked(frame, f"no event from {part.cutoff} on satisfies uplift.treated", "nobody")
+        return _checked(frame, f"no event from {part.cutoff} on satisfies uplift.treated", "nobody"), 1.0
     scored = ingest.scored(client, definition, part.cutoff)
     chosen = scored[scored["score"] >= part.least].set_index("entity_id")["group"]
     frame = known[known["entity_id"].isin(chosen.index)].reset_index(drop=True)
     groups = frame["entity_id"].map(chosen)
     frame = frame.assign(**{TREATED: (groups == ingest.TREATMENT).astype(int)})
-    return _checked(
-        frame, f"nobody was scored as of {part.cutoff} with at least uplift.audience.least", "no control group"
-    )
+    none = f"nobody was scored as of {part.cutoff} with at least uplift.audience.least"
+    return _checked(frame, none, "no control group"), len(chosen) / len(scored)
 
 
 def _treated(client: Client, definition: Definition, part: UpliftPart, tables: Tables) -> str:
@@ -86,9 +122,14 @@ def _checked(frame: pd.DataFrame, none: str, other: str) -> pd.DataFrame:
 
 
 def effects(found: Mapping[str, Any] | None) -> ByShare | None:
-    """Return the effect by share of the people with the highest scores, where the experiment tells it."""
+    """Return the effect by share of all with the highest scores, as far as those of the experiment reach.
+
+    None where the experiment does not tell it.
+    """
     ranked = None if found is None else found["rankings"].get("score")
-    return None if ranked is None else ranked["by_share"]
+    if found is None or ranked is None:
+        return None
+    return [{**row, "share": row["share"] * found["reached"]} for row in ranked["by_share"]]
 
 
 # -- the page -----------------------------------------------------------------------------------------------------
@@ -124,6 +165,8 @@ def _learnt(found: Mapping[str, Any]) -> Iterator[str]:
     if "groups" in found:
         yield section("By tenth of the people", picture(pictures.tenths(found["tenths"]), "Uplift by tenth"))
         yield section("The four groups", _groups(found))
+    if found.get("now"):
+        yield section("If people were chosen by uplift now", _now(found["now"]))
 
 
 def _groups(found: Mapping[str, Any]) -> str:
@@ -142,3 +185,27 @@ def _group(name: str, group: Mapping[str, Any]) -> list[str]:
         return [name, "0", "0.0%", "", "", ""]
     control, shown = f"{group['control']:.1%}", "yes" if group["shown"] else "no"
     return [name, f"{group['people']:,}", f"{group['share']:.1%}", control, points(group["effect"]), shown]
+
+
+def _now(rows: Sequence[Mapping[str, Any]]) -> str:
+    head = ["of all scored", "people", "least uplift", "conversions added", *(["cost"] if "cost" in rows[0] else [])]
+    head += ["profit of these", "pays"] if "pays" in rows[0] else []
+    return table(head, [_reach(row) for row in rows], numbers=True) + (
+        '<p class="quiet">Those with the highest predicted uplift first. What they add is what the experiment measured '
+        "among the same share of its people; whom it is, uplift.parquet says.</p>\n"
+    )
+
+
+def _reach(row: Mapping[str, Any]) -> list[str]:
+    cells = [
+        f"{row['share']:.1%}",
+        f"{row['people']:,}",
+        f"{100 * row['threshold']:+.1f} points",
+        _count(row["incremental"]),
+    ]
+    cells += [f"{row['cost']:,.0f}"] if "cost" in row else []
+    return cells + ([_count(row["incremental_profit"]), "yes" if row["pays"] else "no"] if "pays" in row else [])
+
+
+def _count(measure: Mapping[str, float]) -> str:
+    return "{value:,.0f} ({low:,.0f} to {high:,.0f})".format(**measure)
