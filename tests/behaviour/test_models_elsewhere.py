@@ -15,6 +15,7 @@ from limbeck.propensity import calibrate
 from limbeck.propensity.candidates import NAMES, candidates
 from limbeck.propensity.fit import inputs_of
 from limbeck.workflow import logged
+from tests.behaviour.test_tracking import people
 
 MODELS = [f"{name}-{method}" for name in NAMES for method in calibrate.METHODS]
 
@@ -32,17 +33,6 @@ except ImportError:
 """
 
 
-def people(seed: int, count: int = 300) -> pd.DataFrame:
-    """Features of all kinds, with gaps."""
-    draw = np.random.default_rng(seed)
-    visits = draw.normal(size=count)
-    frame = pd.DataFrame({"visits": visits, "spend": np.exp(draw.normal(size=count))})
-    frame.loc[draw.random(count) < 0.2, "spend"] = np.nan
-    frame["city"] = pd.Series(draw.choice(["Oslo", "Rome", "Riga"], count), dtype="str").where(visits > -1)
-    frame["label"] = (draw.random(count) < 1 / (1 + np.exp(-visits))).astype(int)
-    return frame
-
-
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("asked") / "asked.parquet"
@@ -53,7 +43,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory, asked: Path) -> dict[str, list[list[float]]]:
     """Each candidate with each calibration: where it was saved, and what it forecasts for those who are asked."""
-    folder, known, found = tmp_path_factory.mktemp("models"), people(1), {}
+    folder, known, found = tmp_path_factory.mktemp("models"), people(1, 300), {}
     inputs, labels = inputs_of(known), known["label"]
     raw = np.clip(labels * 0.4 + np.random.default_rng(3).random(len(known)) * 0.5, 0.01, 0.99).to_numpy()
     for candidate in candidates(NAMES, 5, str):

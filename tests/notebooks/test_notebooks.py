@@ -15,7 +15,7 @@ from tests import shop_definition
 from tests.notebooks import notebooks
 from tests.platforms import served
 
-PICTURES = {"2a_explore": 4, "2b_featurize": 1, "4_train": 9, "5_score": 1, "7_activate": 3, "end_to_end": 4}
+PICTURES = {"2a_explore": 4, "2b_featurize": 1, "4_train": 9, "5_score": 2, "7_activate": 3, "end_to_end": 4}
 """How many pictures each shows."""
 
 
