@@ -25,7 +25,7 @@ def test_a_notebook_begins_with_settings_and_ends_with_claims(name: str) -> None
     cells = notebooks.code(notebook)
     assert notebook.metadata["kernelspec"] == {"display_name": "Python 3", "language": "python", "name": "python3"}
     assert notebook.cells[0].cell_type == "markdown"
-    assert 6 <= len(cells) <= 14
+    assert 6 <= len(cells) <= 18
     found = notebooks.settings(cells[0])
     assert list(found)[:3] == ["DEFINITION", "HOME", "CONFIG"]
     assert (found["DEFINITION"], found["HOME"], found["CONFIG"]) == ("../examples/newsletter.toml", ".limbeck", None)
