@@ -62,6 +62,13 @@ def values(name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         "small": {"converters": int(labels.sum()), "half": 0.04, "wanted": 0.05, "further": 0},
         "validation": {"in_time": True, "folds": 2, "rows": 500},
         "calibration": {"method": "none", "log_loss": {"none": 0.4}},
+        "reasons": {
+            "unit": "log-odds",
+            "features": [
+                {"feature": name, "value": 0.2, "low": 0.1, "high": 0.3, "direction": "raises", "points": [[0.3, 0.5]]}
+            ],
+            "told": None,
+        },
         "base_rate": 0.2,
         "resamples": 100,
         "curves": {n: evaluate.curves(labels, s, probabilities=n == "model") for n, s in scores.items()},
@@ -78,6 +85,7 @@ def values(name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         "test": measures["model"],
         "baselines": {"rule": measures["rule"], "rfm": measures["rfm"]},
         "model": {"name": name, "version": "3", "run_id": "r1", "kind": name, "trained": "2026-01-02T03:04:05+00:00"},
+        "verdict": f"version 3 is the champion: {name}",
         "goal": {"event": name, "time": "within 60 days", "eligible": name},
         "cutoffs": {"train": ["2026-01-01T00:00:00"], "test": "2026-03-01T00:00:00", "score": "2026-05-01T12:00:00"},
         "snapshots": {name: {"id": "d1", "table": name, "version": "1.0.7", "rows": 1213}},
@@ -125,6 +133,7 @@ def test_a_browser_shows_every_picture_and_asks_nobody(page: str, tmp_path: Path
         "Forecast and outcome by group",
         "ROC-AUC by cutoff",
         "Importance of features",
+        "Reasons of the scores",
         "Funnel",
     ]
     assert all(width > 100 for _, width in seen["pictures"])

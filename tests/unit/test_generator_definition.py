@@ -62,7 +62,8 @@ def test_what_the_section_says(tmp_path: Path) -> None:
 def test_imperfections_are_shares_and_a_treatment_has_its_day(tmp_path: Path) -> None:
     asked = "seed = 9\nduplicates = 0.1\nlate = 1\nbots = 0.01\nidentities = 0.2\nweekend = 0.3\ntreated = 0.5\n"
     found = load(tmp_path, TEXT.replace("seed = 9\n", asked + "treatment = 2026-02-10\n")).generator
-    assert found == Generator(500, 60, date(2026, 1, 1), 9, 0.1, 1.0, 0.01, 0.2, 0.3, 0.5, date(2026, 2, 10))
+    shares = {"duplicates": 0.1, "late": 1.0, "bots": 0.01, "identities": 0.2, "weekend": 0.3, "treated": 0.5}
+    assert found == Generator(500, 60, date(2026, 1, 1), 9, **shares, treatment=date(2026, 2, 10))
 
 
 def test_a_preset_brings_its_numbers_and_they_can_be_others(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_the_example_says_what_it_shows() -> None:
     assert found.goal.event == "type = 'web.formFilledOut'"
     assert found.cutoffs.all == tuple(datetime(2026, *day) for day in ((2, 26), (3, 19), (4, 9), (5, 1)))
     windows = {f.window.whole_days for f in found.features if f.window is not None}
-    assert windows == {7, 14, 28, 56}
+    assert windows == {5, 7, 10, 14, 21, 28, 42, 56}
     assert {f.of for f in found.features if f.kind == "attribute"} == {"birth_year", "consent", "tier"}
 
 

@@ -15,6 +15,13 @@ from limbeck.workflow.whole import whole
 if TYPE_CHECKING:
     from limbeck.workflow.planning import Planned
 
+CALIBRATED = {
+    "none": "Its probabilities needed no correction.",
+    "sigmoid": "Its probabilities are corrected by a line through their log-odds (Platt).",
+    "isotonic": "Its probabilities are corrected by a rising staircase (isotonic regression).",
+}
+"""What was done to probabilities, by method."""
+
 
 def write(
     summary: Mapping[str, Any],
@@ -47,6 +54,7 @@ def write(
         judged.moments(evaluation["moments"], in_time=evaluation["validation"]["in_time"]),
         judged.achievable(truth) if truth else "",
         section("What it looks at", _looks(evaluation)),
+        section("How it was found", _found(evaluation)),
         section("How people come to the goal", picture(pictures.funnel(exploration["funnel"]), "Funnel")),
         section("What it is made of", _events(exploration)),
         section("How old every number is", _ages(summary, exploration)),
@@ -79,6 +87,17 @@ def _leaks(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _looks(evaluation: Mapping[str, Any]) -> str:
+    reasons = evaluation["reasons"]
+    moved = (
+        picture(pictures.reasons(reasons), "Reasons of the scores")
+        if reasons["features"]
+        else f"<p>{escape(reasons['told'])}</p>\n"
+    )
+    return picture(pictures.importance(evaluation["importance"]), "Importance of features") + moved
+
+
+def _found(evaluation: Mapping[str, Any]) -> str:
+    """Return which candidates there were, what chose among them, and how scores became probabilities."""
     head = ["candidate", "ROC-AUC in cross-validation", "settings"]
     rows = [
         [
@@ -88,8 +107,13 @@ def _looks(evaluation: Mapping[str, Any]) -> str:
         ]
         for name, found in evaluation["candidates"].items()
     ]
-    chosen = f"<p>Chosen, without a look at the test set: {escape(evaluation['champion'])}.</p>\n"
-    return picture(pictures.importance(evaluation["importance"]), "Importance of features") + table(head, rows) + chosen
+    judged_by = "later cutoffs" if evaluation["validation"]["in_time"] else "other people"
+    chosen = (
+        f"<p>Chosen, without a look at the test set: {escape(evaluation['champion'])}, the plainest of those that come "
+        f"within a standard error of the best. {judged_by.capitalize()} judged them. "
+        f"{CALIBRATED[evaluation['calibration']['method']]}</p>\n"
+    )
+    return table(head, rows) + chosen
 
 
 def _events(exploration: Mapping[str, Any]) -> str:
@@ -110,7 +134,7 @@ def _ages(summary: Mapping[str, Any], exploration: Mapping[str, Any]) -> str:
         ["training set", f"{summary['rows']['training']:,} rows, known before {trained_on}"],
         ["measures and curves", f"{summary['rows']['test']:,} people as of {_day(cutoffs['test'])}"],
         ["scores", f"{summary['rows']['scored']:,} people as of {_day(cutoffs['score'])}"],
-        ["model", _model(model)],
+        ["model", f"{_model(model)}; {escape(summary['verdict'])}"],
         ["this report", moment(summary["generated"])],
     ]
     return table(["number", "as of"], rows)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -65,6 +65,8 @@ FEATURIZE = ("aggregates", "attributes", "features", "featurize", "names", "rela
 
 SUMMARY, REPORT, SCORES, OVERVIEW = "summary.json", "report.html", "scores.parquet", "explore.html"
 UPLIFT, UPLIFT_PAGE, UPLIFT_PEOPLE = "uplift.json", "uplift.html", "uplift.parquet"
+OUTPUTS = (SUMMARY, REPORT, SCORES, OVERVIEW, UPLIFT, UPLIFT_PAGE, UPLIFT_PEOPLE)
+"""Files in the folder of the output."""
 SYNTHETIC = ("newsletter", "treatment", "imperfections", "oracle", "synthetic")
 """The modules that make synthetic data."""
 TRUTH = "truth.parquet"
@@ -166,36 +168,30 @@ class Run:
     ) -> None:
         self.definition = definition
         self.seconds: dict[str, float] = {}
-        self._client = client
+        self.client = client
+        """The platform."""
         self._progress = progress or Silent()
         settings = Settings.load(home)
         self.home = settings.home
         """Where working files and models are kept."""
-        self._folder = self.home / latest.WORKFLOW / definition.name
+        self.folder = self.home / latest.WORKFLOW / definition.name
+        """Where results are kept, each under the key of what it depends on."""
         self.output = Path(output) if output else self.home / "output" / definition.name
         """The folder of what a run leaves for its reader."""
-        self._tracking = Tracking(self.home, settings.mlflow_tracking_uri)
+        self.tracking = Tracking(self.home, settings.mlflow_tracking_uri)
+        """Where models are kept."""
         self._uses: set[str] = set()
 
     @contextmanager
     def working(self, *, yes_production: bool = False) -> Iterator[None]:
         """Hold what only one run of a definition may have; a second one waits, and finds the work done."""
-        if self._client.sandbox_type == "production" and not yes_production:
-            raise Forbidden(
-                f"sandbox {self._client.sandbox} is of type production; to write there say --yes-production"
-            )
-        _writable(self._folder)
+        if self.client.sandbox_type == "production" and not yes_production:
+            raise Forbidden(f"sandbox {self.client.sandbox} is of type production; to write there say --yes-production")
+        _writable(self.folder)
         _writable(self.output)
-        with file_lock(self._folder / latest.LOCK):
-            sweep(self._folder)
-            for name in (
-                SUMMARY,
-                REPORT,
-                SCORES,
-                OVERVIEW,
-                UPLIFT,
-                UPLIFT_PAGE,
-            ):  # the user may keep other things in that folder
+        with file_lock(self.folder / latest.LOCK):
+            sweep(self.folder)
+            for name in OUTPUTS:  # the user may keep other things in that folder
                 sweep(self.output, f"{name}.*")
             try:
                 yield
@@ -203,18 +199,16 @@ class Run:
                 self._remember()
 
     def _remember(self, *, whole_run: bool = False) -> None:
-        latest.write(self._folder, self.definition.path, self.output, self._uses, whole_run=whole_run)
+        latest.write(self.folder, self.definition.path, self.output, self._uses, whole_run=whole_run)
 
     def _result(self, name: str) -> Path:
         """Return where the result called *name* is kept, and note that it is in use."""
         self._uses.add(name)
-        return self._folder / name
+        return self.folder / name
 
     def look(self) -> Done:
         """Return what is done. Nothing is done for it, nor written."""
-        found = {
-            s.dataset: generate.find(self._client, s, self.source_keys[s.dataset]) for s in self.definition.sources
-        }
+        found = {s.dataset: generate.find(self.client, s, self.source_keys[s.dataset]) for s in self.definition.sources}
         datasets = {name: loaded for name, loaded in found.items() if loaded is not None}
         if len(datasets) < len(found):
             return Done({})
@@ -222,9 +216,9 @@ class Run:
         features, test = (
             tuple(sorted(self._result(f"{name}-{self.feature_key}").glob("*.parquet"))) for name in ("score", "test")
         )
-        truth = self._generated_folder / TRUTH if self.definition.generator is not None else None
-        kept = self._standing()
-        scores = self._scores_of(kept) if kept else None
+        truth = self.generated_folder / TRUTH if self.definition.generator is not None else None
+        kept = self.standing()
+        scores = self.scores_of(kept) if kept else None
         return Done(datasets, features, kept, _existing(scores), test, _existing(truth), self.uplift_kept())
 
     # -- step 1 ---------------------------------------------------------------------------------------------------
@@ -238,15 +232,15 @@ class Run:
 
     def _load(self, source: Source) -> Loaded:
         key_ = self.source_keys[source.dataset]
-        found = generate.find(self._client, source, key_)
+        found = generate.find(self.client, source, key_)
         if found is None:
             self._progress.note(f"loading {source.dataset}")
             found = generate.load(
-                self._client,
+                self.client,
                 self.definition,
                 source,
                 key_,
-                self._folder / f".{source.dataset}{PART}",
+                self.folder / f".{source.dataset}{PART}",
                 self.generated,
             )
             crash.point("workflow.source-loaded")
@@ -258,7 +252,7 @@ class Run:
         part = self.definition.generator
         if part is None:
             return None
-        folder = self._generated_folder
+        folder = self.generated_folder
         if not folder.is_dir():
             from limbeck.workflow import synthetic
 
@@ -269,7 +263,8 @@ class Run:
         return folder
 
     @property
-    def _generated_folder(self) -> Path:
+    def generated_folder(self) -> Path:
+        """Where synthetic data are kept, whether or not they are there."""
         return self._result(f"synthetic-{self.generated_key}")
 
     @cached_property
@@ -314,8 +309,8 @@ class Run:
         path = self._result(f"explore-{key('explore', modules, self.definition.rules, stages, self._inputs)}.json")
         with self._step("explore"):
             if not path.is_file():
-                with checks.conditions_named(self._client, self.definition, self.tables):
-                    found = explore.explore(self._client, self.definition, self.tables)
+                with checks.conditions_named(self.client, self.definition, self.tables):
+                    found = explore.explore(self.client, self.definition, self.tables)
                 _write(path, json.dumps(found))
             loaded: Exploration = json.loads(path.read_text())
             return loaded
@@ -327,7 +322,7 @@ class Run:
         path = self._result(f"overview-{key('overview', modules, self.definition.rules, self._inputs)}.json")
         with self._step("explore"):
             if not path.is_file():
-                found = overview.overview(self._client, self.definition, self.tables, exploration)
+                found = overview.overview(self.client, self.definition, self.tables, exploration)
                 _write(path, json.dumps(found))
             loaded: Overview = json.loads(path.read_text())
             overview.write(self.definition, exploration, loaded, self.output / OVERVIEW)
@@ -342,14 +337,14 @@ class Run:
     def feature_tables(self) -> dict[str, Dataset]:
         """The datasets of the training, the test and the scoring set."""
         tables, feature_key = self.tables, self.feature_key
-        with self._step("featurize"), checks.conditions_named(self._client, self.definition, tables):
+        with self._step("featurize"), checks.conditions_named(self.client, self.definition, tables):
             if not all(self._result(f"{name}-{feature_key}").is_dir() for name in SETS):
-                checks.check(self._client, self.definition, tables)
+                checks.check(self.client, self.definition, tables)
             if all(source.files for source in self.definition.sources):
                 return {name: self._feature_table(name, tables, feature_key) for name in SETS}
-            now, before = featurize.snapshots(self._client, tables), self._computed_before()
+            now, before = featurize.snapshots(self.client, tables), self._computed_before()
             found = {name: self._feature_table(name, tables, feature_key, before) for name in SETS}
-            if featurize.snapshots(self._client, tables) == now:  # else it is not known of which rows the sets are
+            if featurize.snapshots(self.client, tables) == now:  # else it is not known of which rows the sets are
                 _write(self._sets_note, json.dumps({"key": feature_key, "snapshots": now}))
             return found
 
@@ -359,9 +354,9 @@ class Run:
         earlier = None
         if before is not None and before["key"] != feature_key:
             table = featurize.table_name(self.definition, name, before["key"])
-            if self._client.dataset(table) is not None:
+            if self.client.dataset(table) is not None:
                 earlier = Earlier(table, before["snapshots"])
-        dataset = featurize.compute(self._client, self.definition, tables, name, feature_key, earlier)
+        dataset = featurize.compute(self.client, self.definition, tables, name, feature_key, earlier)
         crash.point("workflow.table-computed")
         return dataset
 
@@ -387,7 +382,7 @@ class Run:
                 files = self._exported(name, dataset, self.feature_key)
                 crash.point("workflow.exported")
                 found[name] = featurize.describe(name, dataset, files)
-            checks.check_sets(self._client, self.definition, self.tables, found)
+            checks.check_sets(self.client, self.definition, self.tables, found)
             return found
 
     def monitoring(self, cutoff: datetime | Span | None = None) -> FeatureSet:
@@ -400,16 +395,16 @@ class Run:
         asked = featurize.scored_at(self.definition, cutoff)
         rules = {**asked.rules, "seed": 0, "cutoffs": [asked.cutoffs.zone, str(featurize.when(asked, MONITOR))]}
         set_key = key("monitor", FEATURIZE, rules, self._inputs)
-        with self._step("featurize"), checks.conditions_named(self._client, asked, self.tables):
-            checks.check_outcome(self._client, asked, self.tables)
-            dataset = featurize.compute(self._client, asked, self.tables, MONITOR, set_key)
+        with self._step("featurize"), checks.conditions_named(self.client, asked, self.tables):
+            checks.check_outcome(self.client, asked, self.tables)
+            dataset = featurize.compute(self.client, asked, self.tables, MONITOR, set_key)
         with self._step("export"):
             return featurize.describe(MONITOR, dataset, self._exported(MONITOR, dataset, set_key))
 
     def _exported(self, name: str, dataset: Dataset, set_key: str) -> tuple[Path, ...]:
         path = f"limbeck/{self.definition.name}/features"
         folder, order = self._result(f"{name}-{set_key}"), self.definition.row_columns
-        return export.export(self._client, dataset, path, folder, order)
+        return export.export(self.client, dataset, path, folder, order)
 
     # -- steps 4 and 5 --------------------------------------------------------------------------------------------
 
@@ -445,11 +440,11 @@ class Run:
         features, model_key, name, part = self.features, self.model_key, self.definition.name, self.definition.model
         asked, test, seed = logged.question(self.definition), features["test"].files, self.definition.seed
         with self._step("train"):
-            trained = self._tracking.find(name, model_key) or self._train(features, model_key)
-            if (kept := champion.standing(self._tracking, trained, asked)) is None:
-                verdict = champion.judge(self._tracking, trained, asked, test, part.resamples, seed)
-                self._tracking.settle(trained, verdict)
-                trained, kept = self._tracking.version(name, trained.version), self._tracking.champion(name)
+            trained = self.tracking.find(name, model_key) or self._train(features, model_key)
+            if (kept := champion.standing(self.tracking, trained, asked)) is None:
+                verdict = champion.judge(self.tracking, trained, asked, test, part.resamples, seed)
+                self.tracking.settle(trained, verdict)
+                trained, kept = self.tracking.version(name, trained.version), self.tracking.champion(name)
             return trained, self._assessed(trained, kept)
 
     def _assessed(self, trained: Kept, kept: Kept) -> Kept:
@@ -460,7 +455,7 @@ class Run:
         if not path.is_file():
             from limbeck.workflow.train import Before, again
 
-            before, sets = Before(self._tracking.load(kept), kept.evaluation), self.features
+            before, sets = Before(self.tracking.load(kept), kept.evaluation), self.features
             found = again(before, sets["train"].files, sets["test"].files, self.definition.model, self.definition.seed)
             _write(path, json.dumps(found))
         return replace(kept, evaluation=json.loads(path.read_text()))
@@ -468,10 +463,10 @@ class Run:
     def _assessment(self, kept: Kept) -> Path:
         return self._result(f"evaluation-{key('evaluation', ('propensity', 'train'), self.model_key, kept.key)}.json")
 
-    def _standing(self) -> Kept | None:
+    def standing(self) -> Kept | None:
         """Return the champion if the version of this definition is trained and judged; nothing is done for it."""
-        trained = self._tracking.look(self.definition.name, self.model_key)
-        kept = champion.standing(self._tracking, trained, logged.question(self.definition)) if trained else None
+        trained = self.tracking.look(self.definition.name, self.model_key)
+        kept = champion.standing(self.tracking, trained, logged.question(self.definition)) if trained else None
         if trained is None or kept is None:
             return None
         is_known = kept.version == trained.version or self._assessment(kept).is_file()
@@ -483,13 +478,13 @@ class Run:
 
         definition, part, seed = self.definition, self.definition.model, self.definition.seed
         train_files, test_files = features["train"].files, features["test"].files
-        suspects = witnesses(self._client, definition, self.tables, features["score"].files)
+        suspects = witnesses(self.client, definition, self.tables, features["score"].files)
         found = train(train_files, test_files, part, seed, self._progress.note, definition.label_end, suspects)
         params = {"candidate": found.champion.candidate.name, **found.champion.settings, "seed": seed}
         record = logged.record(
-            definition, found.model, params, found.evaluation, (train_files, test_files), self._snapshots()
+            definition, found.model, params, found.evaluation, (train_files, test_files), self.snapshots()
         )
-        return self._tracking.keep(definition.name, model_key, found.model, record)
+        return self.tracking.keep(definition.name, model_key, found.model, record)
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -498,7 +493,7 @@ class Run:
 
     def load(self, kept: Kept) -> Pipeline:
         """Return the model of a version that is kept."""
-        return self._tracking.load(kept)
+        return self.tracking.load(kept)
 
     @property
     def scoring(self) -> Scoring:
@@ -521,7 +516,7 @@ class Run:
     def scores(self) -> Path:
         """The file of everybody's score."""
         kept, features = self.model, self.features
-        path = self._scores_of(kept)
+        path = self.scores_of(kept)
         with self._step("score"):
             if not path.is_file():
                 from limbeck.workflow.score import score
@@ -534,7 +529,8 @@ class Run:
             _write(self.output / SCORES, path.read_bytes())
             return self.output / SCORES
 
-    def _scores_of(self, kept: Kept) -> Path:
+    def scores_of(self, kept: Kept) -> Path:
+        """Return where the scores of a version are kept, whether or not they are there."""
         return self._result(f"scores-{self._file_key(kept)}.parquet")
 
     def _file_key(self, kept: Kept) -> str:
@@ -547,9 +543,10 @@ class Run:
     @property
     def score_key(self) -> str:
         """The key of the scores, and of what is done with them."""
-        return self._score_key(self.model)
+        return self.score_key_of(self.model)
 
-    def _score_key(self, kept: Kept) -> str:
+    def score_key_of(self, kept: Kept) -> str:
+        """Return the key of a version's scores on profiles."""
         control = self.definition.audience.control if self.definition.audience else 0.0
         return key("ingest", ("ingest",), self._file_key(kept), control)
 
@@ -560,7 +557,7 @@ class Run:
             raise InvalidInput("a profile has one score a person, and these are of pairs; they are in scores.parquet")
         scores = self.scores
         with self._step("ingest"):
-            found = ingest.ingest(self._client, self.definition, scores, self.score_key, self._folder)
+            found = ingest.ingest(self.client, self.definition, scores, self.score_key, self.folder)
             crash.point("workflow.scores-ingested")
             return found
 
@@ -570,7 +567,7 @@ class Run:
         part = self.definition.uplift
         if part is None:
             return None
-        campaign, pipeline, path = self.monitoring(part.cutoff), self.pipeline, self._uplift_path
+        campaign, pipeline, path = self.monitoring(part.cutoff), self.pipeline, self.uplift_path(self.model)
         now, people = self.features["score"].files, path.with_suffix(".parquet")
         with self._step("uplift"):
             if not path.is_file():
@@ -588,8 +585,8 @@ class Run:
     ) -> dict[str, Any]:
         """Return what the experiment tells; *people* gets the uplift of everybody of the files *now*."""
         definition = self.definition
-        with checks.conditions_named(self._client, definition, self.tables):
-            frame, reached = uplift.people(self._client, definition, part, frames.read(campaign.files), self.tables)
+        with checks.conditions_named(self.client, definition, self.tables):
+            frame, reached = uplift.people(self.client, definition, part, frames.read(campaign.files), self.tables)
         found = uplift.judge(definition, part, frame, reached, model)
         forecast = uplift.forecast(definition, part, frame, found, frames.read(now))
         if forecast is not None:
@@ -599,17 +596,18 @@ class Run:
 
     def uplift_kept(self) -> Mapping[str, Any] | None:
         """Return what `uplift` found before; None if it was not asked. Nothing is done for it."""
-        if self.definition.uplift is None or not self._uplift_path.is_file():
+        kept = self.standing() if self.definition.uplift is not None else None
+        if kept is None or not self.uplift_path(kept).is_file():
             return None
-        loaded: Mapping[str, Any] = json.loads(self._uplift_path.read_text())
+        loaded: Mapping[str, Any] = json.loads(self.uplift_path(kept).read_text())
         return loaded
 
-    @property
-    def _uplift_path(self) -> Path:
+    def uplift_path(self, kept: Kept) -> Path:
+        """Return where is kept what the experiment tells beside the scores of a champion."""
         part = [asdict(self.definition.uplift), self.definition.rules] if self.definition.uplift else []
         money = self.definition.audience and self.definition.audience.money
         modules = ("propensity", "uplift", *FEATURIZE)
-        return self._result(f"uplift-{key('uplift', modules, part, str(money), self._inputs, self.model_key)}.json")
+        return self._result(f"uplift-{key('uplift', modules, part, str(money), self._inputs, kept.key)}.json")
 
     @cached_property
     def planned_audience(self) -> Planned | None:
@@ -618,7 +616,7 @@ class Run:
         if part is None:
             return None
         known, effects = self.model.evaluation, uplift.effects(self.uplift)
-        return planning.plan(self.definition, part, self.scores, known, self._client.tenant, effects)
+        return planning.plan(self.definition, part, self.scores, known, self.client.tenant, effects)
 
     @cached_property
     def campaign(self) -> dict[str, Any]:
@@ -635,10 +633,10 @@ class Run:
             return {"audience": told, **self._activation(made, planned)}
 
     def _audience(self, part: AudiencePart, planned: Planned) -> dict[str, Any]:
-        path = self._result(_audience_name(part, planned, self.score_key))
-        if path.is_file() and activate.is_current(self._client, made := json.loads(path.read_text())):
+        path = self._result(audience_name(part, planned, self.score_key))
+        if path.is_file() and activate.is_current(self.client, made := json.loads(path.read_text())):
             return dict(made)
-        made = activate.audience(self._client, part.name, planned)
+        made = activate.audience(self.client, part.name, planned)
         _write(path, json.dumps(made))
         return made
 
@@ -646,7 +644,7 @@ class Run:
         part = self.definition.activation
         if part is None:
             return {}
-        found = activate.activate(self._client, self.definition, part, made, _delivery_key(part, made))
+        found = activate.activate(self.client, self.definition, part, made, delivery_key(part, made))
         return {"activation": {**found, "control": planned.control}}
 
     # -- what comes out -------------------------------------------------------------------------------------------
@@ -664,7 +662,7 @@ class Run:
         summary = self.summary()
         with self._step("report"):
             done = self.look()
-            known = truth.told(self._client, self.definition, done) if truth.is_known(self.definition, done) else None
+            known = truth.told(self.client, self.definition, done) if truth.is_known(self.definition, done) else None
             chosen = self._chosen_groups()
             report.write(
                 summary, kept.evaluation, exploration, planned, self.output / REPORT, truth=known, chosen=chosen
@@ -685,81 +683,20 @@ class Run:
         return [group for group in found if group["feature"] in names]
 
     def summary(self) -> dict[str, Any]:
-        """Return what `summary.json` says: counts, measures with their intervals, and the age of every number."""
-        definition, kept, features = self.definition, self.model, self.features
-        return {
-            "name": definition.name,
-            "title": definition.title,
-            "definition": str(definition.path.absolute()),
-            "rows": {
-                "events": sum(self.exploration["events"].values()),
-                "profiles": self.exploration["people"],
-                "training": features["train"].rows,
-                "test": features["test"].rows,
-                "scored": features["score"].rows,
-            },
-            "base_rate": kept.evaluation["base_rate"],
-            "test": kept.evaluation["test"],
-            "baselines": kept.evaluation["baselines"],
-            "candidates": kept.evaluation["candidates"],
-            "model": {
-                "name": kept.name,
-                "version": kept.version,
-                "run_id": kept.run_id,
-                "kind": kept.evaluation["champion"],
-                "trained": kept.trained.isoformat(timespec="seconds"),
-            },
-            "verdict": self.verdict,
-            "goal": {
-                "event": definition.goal.event,
-                "time": definition.goal.time,
-                "eligible": definition.goal.eligible,
-            },
-            "cutoffs": {
-                "train": [moment.isoformat() for moment in definition.cutoffs.train],
-                "test": definition.cutoffs.test.isoformat(),
-                "score": definition.cutoffs.score.isoformat(),
-            },
-            "seconds": {name: round(taken, 2) for name, taken in self.seconds.items()},
-            "snapshots": self._snapshots(),
-            **self.campaign,
-            "keys": {"featurize": self.feature_key, "train": self.model_key},
-            "generated": clock.now().astimezone(UTC).isoformat(timespec="seconds"),
-        }
+        """Return what `summary.json` says (`limbeck.workflow.summary`)."""
+        from limbeck.workflow.summary import summary
 
-    def _snapshots(self) -> dict[str, dict[str, Any]]:
+        return summary(self)
+
+    def snapshots(self) -> dict[str, dict[str, Any]]:
         """Return which version of each dataset is read."""
         return {name: _snapshot(loaded) for name, loaded in self.datasets.items()}
 
     def planned(self, step: str = "run") -> list[str]:
         """Return each write that *step*, and those before it that are not done, would make now."""
-        found = list(self._planned_sources())
-        if self.definition.generator is not None and not self._generated_folder.is_dir():
-            found.insert(0, f"folder {self._generated_folder} with the synthetic data")
-        everything = bool(found)
-        if step not in ("generate", "explore"):
-            found += self._planned_tables(everything)
-        if step not in ("generate", "explore", "featurize"):
-            found += self._planned_exports(everything)
-        late = step not in ("generate", "explore", "featurize", "export")
-        kept = self._standing() if late and not everything else None
-        if late and kept is None:
-            found.append(f"run and version of the model {self.definition.name} in {self._tracking.place}")
-        if step in ("ingest", "activate", "run") and self.definition.entity is None:
-            is_in = kept is not None and ingest.is_in(self._client, self.definition, self._score_key(kept))
-            if not is_in:
-                found.append(f"scores in the landing zone under limbeck/{self.definition.name}/scores, and on profiles")
-            if step != "ingest":
-                found += self._planned_campaign(kept if is_in else None)
-        asked = self.definition.uplift if step in ("uplift", "activate", "run") else None
-        if asked is not None and (everything or not self._uplift_path.is_file()):
-            found.append(f"table and export of the people of the experiment as of {asked.cutoff}, and {UPLIFT_PAGE}")
-        outputs = {
-            "run": (SCORES, REPORT, SUMMARY),
-            "explore": (OVERVIEW,),
-            "uplift": (UPLIFT, UPLIFT_PAGE, UPLIFT_PEOPLE),
-        }.get(step, (SCORES,) if step in ("score", "ingest", "activate") else ())
-        return found + [f"file {self.output / name}" for name in outputs]
+        from limbeck.workflow.dry_run import writes
+
+        return writes(self, step)
 
     def statements(self) -> dict[str, str]:
         """Return the SQL of each set, with comments. A source that is not loaded has the name of its dataset."""
@@ -767,58 +704,9 @@ class Run:
             name: loaded.dataset.table for name, loaded in self.look().datasets.items()
         }
         return {
-            name: featurize.statement(self.definition, tables, self._client.tenant, name, "explained", told=True)
+            name: featurize.statement(self.definition, tables, self.client.tenant, name, "explained", told=True)
             for name in SETS
         }
-
-    def _planned_tables(self, everything: bool) -> list[str]:
-        tables = {s.dataset: s.dataset for s in self.definition.sources} if everything else self.tables
-        feature_key, found = "…" if everything else self.feature_key, []
-        for name in SETS:
-            table = featurize.table_name(self.definition, name, feature_key)
-            if everything or self._client.dataset(table) is None:
-                text = featurize.statement(self.definition, tables, self._client.tenant, name, feature_key)
-                found.append(f"table {table} on the platform:\n{text}")
-        return found
-
-    def _planned_exports(self, everything: bool) -> list[str]:
-        place = f"limbeck/{self.definition.name}/features"
-        missing = [n for n in SETS if everything or not (self._folder / f"{n}-{self.feature_key}").is_dir()]
-        return [f"export of the {name} set to the landing zone under {place}" for name in missing]
-
-    def _planned_campaign(self, kept: Kept | None) -> Iterator[str]:
-        """Yield the writes of the last step; *kept* is the model whose scores profiles have, if they have them."""
-        part, delivery = self.definition.audience, self.definition.activation
-        if part is None:
-            return
-        made = None if kept is None else self._made_audience(part, kept)
-        if made is None:
-            yield f"audience {part.name}"
-        if delivery is not None and (
-            made is None or not activate.is_delivered(self._client, self.definition, _delivery_key(delivery, made))
-        ):
-            yield f"delivery to the landing zone under limbeck/{self.definition.name}/activation"
-
-    def _made_audience(self, part: AudiencePart, kept: Kept) -> dict[str, Any] | None:
-        """Return the audience as it was made and still is, from what was kept; None if there is none such."""
-        scores = self._scores_of(kept)
-        if not scores.is_file():
-            return None
-        effects = uplift.effects(self.uplift_kept())
-        planned = planning.plan(self.definition, part, scores, kept.evaluation, self._client.tenant, effects)
-        path = self._folder / _audience_name(part, planned, self._score_key(kept))
-        made = json.loads(path.read_text()) if path.is_file() else None
-        return made if made is not None and activate.is_current(self._client, made) else None
-
-    def _planned_sources(self) -> Iterator[str]:
-        for source in self.definition.sources:
-            if generate.find(self._client, source, self.source_keys[source.dataset]) is None:
-                identity = source.identity
-                paths = ", ".join(column.path for column in source.columns)
-                yield f"schema for {source.dataset} with the fields {paths}"
-                yield f"identity {identity.identity} at {identity.path}"
-                yield f"dataset {source.dataset}"
-                yield f"batch of {source.dataset} with the rows of {', '.join(source.files.values())}"
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -828,11 +716,11 @@ class Run:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
 
 
-def _audience_name(part: AudiencePart, planned: Planned, score_key: str) -> str:
+def audience_name(part: AudiencePart, planned: Planned, score_key: str) -> str:
     return f"audience-{key('audience', ('activate', 'propensity.planner'), part.name, planned.rule, score_key)}.json"
 
 
-def _delivery_key(part: ActivationPart, made: Mapping[str, Any]) -> str:
+def delivery_key(part: ActivationPart, made: Mapping[str, Any]) -> str:
     return key("activate", ("activate",), asdict(part), made["id"], made["rule"], made["evaluated"])
 
 
