@@ -149,7 +149,7 @@ def check_export(value: Any, folder: Path, home: Path) -> None:
 
 
 def check_train(value: Any, folder: Path, home: Path) -> None:
-    assert set(value) == {"model", "test", "baselines", "candidates", "base_rate"}
+    assert set(value) == {"model", "test", "baselines", "candidates", "base_rate", "verdict"}
     check_judged(value)
     model = value["model"]
     assert set(model) == {"name", "version", "run_id", "kind"}

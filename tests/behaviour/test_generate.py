@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from limbeck.client import Client, Dataset
+from limbeck.client import Batch, Client, Dataset
 from limbeck.errors import InvalidInput
-from limbeck.workflow import generate
+from limbeck.workflow import generate, sources
 from limbeck.workflow.definition import Definition, Source
 from limbeck.workflow.generate import KEY_TAG, Loaded
 from tests.platforms import embedded
@@ -249,6 +249,25 @@ def test_a_batch_that_ends_between_looking_and_loading_is_not_loaded_again(shop:
     made = shop.load("k1")
     assert same(shop.load("k1"), made)
     assert shop.count(made.dataset) == 3
+
+
+def test_a_batch_that_becomes_visible_while_one_looks_is_told_with_its_version(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, listed = shop.load("k1"), Client.batches
+
+    def late(client: Client, dataset: Dataset, status: str | None = None) -> list[Batch]:
+        monkeypatch.undo()
+        prepared = sources.prepare(shop.source, tmp_path, client.tenant, shop.work)
+        client.upload(dataset, *prepared.files)
+        return listed(client, dataset, status)
+
+    monkeypatch.setattr(Client, "batches", late)
+    found = shop.find("k1")
+
+    assert found is not None
+    assert found.rows == 2 * made.rows
+    assert found.dataset.version == shop.aep.datasets(shop.name)[0].version != made.dataset.version
 
 
 # -- datasets that are there --------------------------------------------------------------------------------------

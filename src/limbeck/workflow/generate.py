@@ -46,7 +46,7 @@ def find(client: Client, source: Source, key: str) -> Loaded | None:
     for dataset in _made_for(client, source, key):
         rows = [batch.rows for batch in client.batches(dataset) if batch.status in DONE]
         if rows:
-            return Loaded(dataset, sum(rows))
+            return Loaded(_again(client, dataset), sum(rows))
     return None
 
 
@@ -104,7 +104,13 @@ def _existing(client: Client, source: Source) -> Loaded:
             f"{source.where}: there is no dataset {source.dataset!r} in sandbox {client.sandbox}; name the files it is "
             "to be made from, or another dataset"
         )
-    return Loaded(dataset, sum(batch.rows for batch in client.batches(dataset) if batch.status in DONE))
+    rows = sum(batch.rows for batch in client.batches(dataset) if batch.status in DONE)
+    return Loaded(_again(client, dataset), rows)
+
+
+def _again(client: Client, dataset: Dataset) -> Dataset:
+    """Return a dataset as it is after its batches were read: one may have become visible since it was read first."""
+    return next(found for found in client.datasets(dataset.name) if found.id == dataset.id)
 
 
 def _made_for(client: Client, source: Source, key: str) -> list[Dataset]:
