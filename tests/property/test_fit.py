@@ -19,7 +19,7 @@ from limbeck.errors import InvalidInput
 from limbeck.propensity import calibrate, small
 from limbeck.propensity.candidates import NAMES, candidates
 from limbeck.propensity.fit import Fitted, Modelling, fit, inputs_of, probability, tune
-from limbeck.propensity.splits import LEAST, in_time, splits
+from limbeck.propensity.splits import LEAST, LabelEnd, in_time, splits
 
 START = datetime(2026, 1, 1)
 
@@ -43,13 +43,13 @@ def world(
     )
 
 
-def after(days: float) -> object:
+def after(days: float) -> LabelEnd:
     return lambda cutoff: cutoff + timedelta(days=days)
 
 
 def fitted(known: pd.DataFrame, **how: object) -> Fitted:
     heard: list[str] = []
-    return fit(known, Modelling(**{"folds": 3, **how}), 5, heard.append, after(30))  # type: ignore[arg-type]
+    return fit(known, Modelling(**{"folds": 3, **how}), 5, heard.append, after(30))
 
 
 # -- folds --------------------------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def test_a_fold_in_time_is_fitted_on_what_was_known_when_it_began(
 ) -> None:
     known = world(seed, 60, days)
     labels, times = known["label"].to_numpy(), known["cutoff"]
-    found = in_time(known, count, after(horizon))  # type: ignore[arg-type]
+    found = in_time(known, count, after(horizon))
     assert len(found) <= count
     judged_once: list[int] = []
     for fit_rows, judged in found:
@@ -81,9 +81,9 @@ def test_a_fold_in_time_is_fitted_on_what_was_known_when_it_began(
 
 def test_folds_are_of_people_where_time_says_too_little() -> None:
     known = world(1)
-    assert splits(known, 3, 5, after(30)).in_time  # type: ignore[arg-type]
+    assert splits(known, 3, 5, after(30)).in_time
     for label_end in (None, lambda _: None, after(90)):
-        found = splits(known, 3, 5, label_end)  # type: ignore[arg-type]
+        found = splits(known, 3, 5, label_end)
         assert not found.in_time
         people = known["entity_id"].to_numpy()
         assert all(not set(people[a]) & set(people[b]) for a, b in found.folds)
@@ -137,7 +137,7 @@ def test_a_candidate_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_search_is_never_worse_than_what_a_candidate_comes_with_and_repeats() -> None:
     known = world(7, 200)
-    found = splits(known, 2, 5, after(30))  # type: ignore[arg-type]
+    found = splits(known, 2, 5, after(30))
     (candidate,) = candidates(["lightgbm"], 5, str)
     plain = tune(known, candidate, found.folds)
     first, again = (tune(known, candidate, found.folds, trials=4, seed=5) for _ in range(2))
@@ -190,7 +190,7 @@ def test_probabilities_that_come_true_are_mostly_left_alone() -> None:
 def test_a_calibrated_model_ranks_as_its_pipeline_does_and_is_asked_for_by_name() -> None:
     known, later = world(8), world(9)
     found = {m: fitted(known, candidates=("logistic",), calibration=m) for m in calibrate.METHODS}
-    plain = found["none"].model.predict_proba(inputs_of(later))[:, 1]  # type: ignore[attr-defined]
+    plain = found["none"].model.predict_proba(inputs_of(later))[:, 1]
     for method, one in found.items():
         assert one.method == one.told["calibration"]["method"] == method
         assert one.pipeline.predict_proba(inputs_of(later))[:, 1] == pytest.approx(plain)
