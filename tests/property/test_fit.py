@@ -201,17 +201,17 @@ def test_a_calibrated_model_ranks_as_its_pipeline_does_and_is_asked_for_by_name(
 
 
 def test_rates_that_move_do_not_cost_the_order_of_people() -> None:
-    """What is high at one cutoff was low at the one before: pooled, forecasts say nothing, within a cutoff they do."""
-    known = world(11, 800, cutoffs=(0, 30, 60, 90), slope=0.5)
-    level = known["cutoff"].rank(method="dense").to_numpy()
-    known["visits"] += 3 * level
-    draw = np.random.default_rng(1)
-    chance = 1 / (1 + np.exp(-(0.8 * (known["visits"] - 3 * level) - 1.2 * (level - 2))))
-    known["label"] = (draw.random(len(known)) < chance).astype("int32")
-    found = fitted(known, candidates=("logistic", "lightgbm"), calibration="auto")
-    last = known[known["cutoff"] == known["cutoff"].max()]
-    raw = found.pipeline.predict_proba(inputs_of(last))[:, 1]
-    assert roc_auc_score(last["label"], probability(found.model, last)) > roc_auc_score(last["label"], raw) - 0.02
+    """Forecasts rise from fold to fold while rates fall: taken together they rank the wrong way round."""
+    draw, folds = np.random.default_rng(1), np.repeat([0, 1, 2], 1500)
+    merit = draw.normal(size=len(folds))
+    labels = (draw.random(len(folds)) < 1 / (1 + np.exp(-merit + 2 * (folds - 1)))).astype(float)
+    forecasts, people = 1 / (1 + np.exp(-merit - 2 * (folds - 1))), np.arange(len(folds)).astype(str)
+    pooled, _ = calibrate.choose(labels, forecasts, people)
+    spoilt = calibrate.by_others(pooled, labels, forecasts, people)
+    assert roc_auc_score(labels[folds == 1], spoilt[folds == 1]) < 0.6
+    apart, losses = calibrate.choose(labels, forecasts, people, folds)
+    assert apart == "none"
+    assert losses[pooled] < losses["none"]
 
 
 # -- few converters -----------------------------------------------------------------------------------------------

@@ -26,30 +26,45 @@ EDGE = 1e-6
 STEPS_NEED = (1000, 100)
 """Forecasts, and converters among them, from which on isotonic regression is tried: it follows whatever there is."""
 PARTS = 5
+ORDER = 0.01
+"""ROC-AUC that a method may cost at most."""
 
 
-def choose(labels: Numbers, forecasts: Numbers, people: NDArray[Any]) -> tuple[Method, Mapping[str, float]]:
+def choose(
+    labels: Numbers, forecasts: Numbers, people: NDArray[Any], folds: NDArray[Any] | None = None
+) -> tuple[Method, Mapping[str, float]]:
     """Return the method whose forecasts have the least log loss, and the log loss of each that was tried.
 
     Each is fitted on some people and judged on others. A method that does more is taken only if it is better by more
-    than one standard error of the difference.
+    than one standard error of the difference, and keeps the order of people within each of the *folds*: where rates
+    move much from one to the next, forecasts of all taken together may have none.
     """
     tried = ["none", "sigmoid"]
     if len(labels) >= STEPS_NEED[0] and STEPS_NEED[1] <= labels.sum() <= len(labels) - STEPS_NEED[1]:
         tried.append("isotonic")
-    losses = {method: _losses(method, labels, forecasts, people) for method in METHODS if method in tried}
-    best: Method = "none"
+    found = {method: by_others(method, labels, forecasts, people) for method in METHODS if method in tried}
+    losses = {method: _losses(labels, mended) for method, mended in found.items()}
+    apart = np.zeros(len(labels)) if folds is None else folds
+    area, best = _area(labels, forecasts, apart), METHODS[0]
     for method, loss in losses.items():
         gain = losses[best] - loss
-        if gain.mean() > gain.std() / np.sqrt(len(gain)):
+        better = gain.mean() > gain.std() / np.sqrt(len(gain))
+        if better and area - _area(labels, found[method], apart) <= ORDER:
             best = method
     return best, {method: float(loss.mean()) for method, loss in losses.items()}
 
 
-def _losses(method: Method, labels: Numbers, forecasts: Numbers, people: NDArray[Any]) -> Numbers:
-    found = np.clip(by_others(method, labels, forecasts, people), EDGE, 1 - EDGE)
+def _losses(labels: Numbers, forecasts: Numbers) -> Numbers:
+    found = np.clip(forecasts, EDGE, 1 - EDGE)
     loss: Numbers = -(labels * np.log(found) + (1 - labels) * np.log(1 - found))
     return loss
+
+
+def _area(labels: Numbers, forecasts: Numbers, folds: NDArray[Any]) -> float:
+    """Return the mean ROC-AUC within the folds."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(np.mean([roc_auc_score(labels[folds == fold], forecasts[folds == fold]) for fold in np.unique(folds)]))
 
 
 def by_others(method: Method, labels: Numbers, forecasts: Numbers, people: NDArray[Any]) -> Numbers:

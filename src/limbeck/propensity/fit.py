@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 DIGITS = 12
 """Of a probability: those beyond depend on the rows beside it."""
 
-ORDER = 0.01
-"""ROC-AUC that a calibration may cost at most."""
-
 
 @dataclass(frozen=True, slots=True)
 class Modelling:
@@ -214,23 +211,10 @@ def _validation(known: pd.DataFrame, champion: Tuned, found: Splits) -> pd.DataF
 def _method(asked: str, validation: pd.DataFrame) -> tuple[calibrate.Method, Mapping[str, float]]:
     """Return the calibration that was *asked* for, and what was found of all."""
     labels, people = validation["label"].to_numpy(float), validation["entity_id"].to_numpy()
-    best, losses = calibrate.choose(labels, validation["raw"].to_numpy(), people)
-    if best != "none" and _order_lost(best, validation) > ORDER:
-        best = "none"
+    folds = validation["fold"].to_numpy()
+    best, losses = calibrate.choose(labels, validation["raw"].to_numpy(), people, folds)
     chosen = next((method for method in calibrate.METHODS if method == asked), best)
     return chosen, losses
-
-
-def _order_lost(method: calibrate.Method, validation: pd.DataFrame) -> float:
-    """Return what ROC-AUC within the folds loses by *method*: where rates move much, it may learn them, not people."""
-    from sklearn.metrics import roc_auc_score
-
-    labels, people = validation["label"].to_numpy(float), validation["entity_id"].to_numpy()
-    mended = validation.assign(mended=calibrate.by_others(method, labels, validation["raw"].to_numpy(), people))
-    lost = [
-        roc_auc_score(f["label"], f["raw"]) - roc_auc_score(f["label"], f["mended"]) for _, f in mended.groupby("fold")
-    ]
-    return float(np.mean(lost))
 
 
 def _calibrated(
