@@ -190,7 +190,7 @@ def test_a_verdict_that_took_no_effect_does_so_as_it_was(
     found = tracking.find(name, "k2")
     assert found is not None
     assert champion.standing(tracking, found, ASKED) is None
-    assert judged(tracking, found, []) == Verdict(**verdict)  # type: ignore[arg-type]
+    assert judged(tracking, found, []) == Verdict(**verdict)
     assert tracking.champion(name).version == "2"
 
 

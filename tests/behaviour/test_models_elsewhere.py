@@ -52,7 +52,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory, asked: Path) -> dict[str, li
             model = pipeline
             if method != "none":
                 taught = calibrate.calibrator(method, labels.to_numpy(float), raw)
-                model = calibrate.calibrated(pipeline, taught, inputs, labels)  # type: ignore[assignment]
+                model = calibrate.calibrated(pipeline, taught, inputs, labels)
             path = folder / f"{candidate.name}-{method}"
             logged.save(model, inputs, path)
             found[str(path)] = model.predict_proba(pd.read_parquet(asked)).tolist()
