@@ -80,12 +80,13 @@ def table(
 ) -> str:
     """Return a table of cells that are HTML; with *numbers*, all but the first column stand at the right.
 
-    The first cell of a row names it; *marked* has the places of rows that are to be seen first.
+    The first cell of a row names it. Without texts in *head* nothing stands above. *marked* has the places of rows that
+    are to be seen first.
     """
     number = ' class="number"' if numbers else ""
     first, *others = head
     top = f'<th scope="col">{first}</th>' + "".join(f'<th scope="col"{number}>{cell}</th>' for cell in others)
-    lines = [f"<tr>{top}</tr>"]
+    lines = [f"<tr>{top}</tr>"] if any(head) else []
     for place, (named, *cells) in enumerate(rows):
         kind = ' class="marked"' if place in marked else ""
         found = "".join(f"<td{number}>{cell}</td>" for cell in cells)
