@@ -75,6 +75,7 @@ def reached(scores: Sequence[float], curve: Curve, threshold: float) -> dict[str
         else None,
         "forecast": sum(score for score in scores if score >= threshold),
         "contacted": people,
+        "by": "score",
     }
 
 

@@ -12,7 +12,7 @@ from limbeck.workflow.page import details, picture, section, table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from limbeck.propensity.planner import Reach
+    from limbeck.workflow.planning import Planned
 
 Found = Mapping[str, Any]
 
@@ -37,11 +37,12 @@ FEW = 12
 """Groups that are shown at once; a reader opens the others."""
 
 
-def short(evaluation: Found, chosen: Reach | None, truth: Found | None) -> str:
+def short(evaluation: Found, planned: Planned | None, truth: Found | None) -> str:
     """Return what is to be known first, as a list of sentences."""
+    chosen, doubts = (planned.chosen, planned.doubts) if planned else (None, ())
     items = "".join(
         f'<li class="{found.mark}"><b>{escape(found.head)}.</b> {escape(found.told)}</li>\n'
-        for found in verdicts.verdicts(evaluation, chosen, truth)
+        for found in verdicts.verdicts(evaluation, chosen, truth, doubts)
     )
     return f'<ul class="verdicts">\n{items}</ul>\n'
 

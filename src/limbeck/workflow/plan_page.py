@@ -23,10 +23,19 @@ def plan(summary: Mapping[str, Any], planned: Planned) -> str:
         "Whom to choose",
         picture(pictures.reach(shown, chosen.shown()), "Propensity and reach")
         + "".join(f"<p>{escape(line)}</p>\n" for line in lines)
-        + table(_head(known), [_row(reach, known) for reach in found], numbers=True)
+        + table(_head(chosen.by, known), [_row(reach, known) for reach in found], numbers=True)
         + '<p class="quiet">In brackets: the rate at which such people convert lies there 95 times in 100; so do the '
-        "number of conversions and the profit, in which the chance of each person counts too.</p>\n",
+        f"number of conversions and the profit, in which the chance of each person counts too.{MEASURED[chosen.by]}"
+        "</p>\n",
     )
+
+
+MEASURED = {
+    "score": "",
+    "uplift": " Those with the highest predicted uplift come first. Rates and conversions are of people who are "
+    "contacted, as the experiment measured them.",
+}
+"""What else is to be known of the rates, by what people are chosen by."""
 
 
 PAID = {
@@ -42,8 +51,8 @@ def _known(found: Sequence[Reach]) -> list[str]:
     return [name for name in PAID if any(getattr(reach, name) is not None for reach in found)]
 
 
-def _head(known: Sequence[str]) -> list[str]:
-    always = ["of all scored", "people", "lowest score", "converters among them", "of all converters", "conversions"]
+def _head(by: str, known: Sequence[str]) -> list[str]:
+    always = ["of all scored", "people", f"lowest {by}", "converters among them", "of all converters", "conversions"]
     return [*always, *(PAID[name] for name in known)]
 
 

@@ -44,7 +44,7 @@ def write(
     parts = [
         _head(summary),
         section("What may know the outcome", _leaks(evaluation["leaks"])) if evaluation.get("leaks") else "",
-        judged.short({**evaluation, "groups": groups}, planned.chosen if planned else None, truth),
+        judged.short({**evaluation, "groups": groups}, planned, truth),
         judged.tiles(evaluation),
         plan_page.plan(summary, planned) if planned else "",
         judged.quality(evaluation),

@@ -49,7 +49,7 @@ from limbeck.workflow.generate import Loaded
 from limbeck.workflow.ingest import Ingested
 from limbeck.workflow.keys import key
 from limbeck.workflow.overview import Overview
-from limbeck.workflow.planning import Planned
+from limbeck.workflow.planning import Known, Planned
 from limbeck.workflow.question import Span
 from limbeck.workflow.tracking import Kept, Tracking
 from limbeck.workflow.trial import UpliftPart
@@ -99,6 +99,15 @@ class Done:
     """What is true of synthetic people; None where that is not known."""
     uplift: Mapping[str, Any] | None = None
     """What the experiment told; None where there is none, or it was not asked."""
+    uplift_people: Path | None = None
+    """Everybody's uplift; None where nobody's is forecast."""
+
+    @property
+    def known(self) -> Known | None:
+        """What there is to plan with; None before people are scored."""
+        if self.model is None or self.scores is None:
+            return None
+        return Known(self.scores, self.model.evaluation, self.uplift, self.uplift_people)
 
 
 class Silent:
@@ -219,7 +228,8 @@ class Run:
         truth = self.generated_folder / TRUTH if self.definition.generator is not None else None
         kept = self.standing()
         scores = self.scores_of(kept) if kept else None
-        return Done(datasets, features, kept, _existing(scores), test, _existing(truth), self.uplift_kept())
+        people = self.uplift_people(kept) if kept and self.definition.uplift else None
+        return Done(datasets, features, kept, _existing(scores), test, _existing(truth), self.uplift_kept(), people)
 
     # -- step 1 ---------------------------------------------------------------------------------------------------
 
@@ -546,18 +556,25 @@ class Run:
         return self.score_key_of(self.model)
 
     def score_key_of(self, kept: Kept) -> str:
-        """Return the key of a version's scores on profiles."""
+        """Return the key of a version's scores on profiles, with the uplifts beside them."""
         control = self.definition.audience.control if self.definition.audience else 0.0
-        return key("ingest", ("ingest",), self._file_key(kept), control)
+        uplifts = self.uplift_path(kept).name if self._forecasts else None
+        return key("ingest", ("ingest",), self._file_key(kept), control, uplifts)
+
+    @property
+    def _forecasts(self) -> bool:
+        """Whether the definition's experiment may forecast everybody's uplift."""
+        return self.definition.uplift is not None and self.definition.uplift.forecasts
 
     @cached_property
     def ingested(self) -> Ingested:
-        """The dataset that brings the scores onto profiles."""
+        """The dataset that brings the scores onto profiles, and the uplifts where an experiment tells them."""
         if self.definition.entity is not None:
             raise InvalidInput("a profile has one score a person, and these are of pairs; they are in scores.parquet")
         scores = self.scores
+        uplifts = self.uplift_people(self.model) if self._forecasts and self.uplift else None
         with self._step("ingest"):
-            found = ingest.ingest(self.client, self.definition, scores, self.score_key, self.folder)
+            found = ingest.ingest(self.client, self.definition, scores, self.score_key, self.folder, uplifts)
             crash.point("workflow.scores-ingested")
             return found
 
@@ -568,16 +585,16 @@ class Run:
         if part is None:
             return None
         campaign, pipeline, path = self.monitoring(part.cutoff), self.pipeline, self.uplift_path(self.model)
-        now, people = self.features["score"].files, path.with_suffix(".parquet")
+        now = self.features["score"].files
         with self._step("uplift"):
             if not path.is_file():
-                found = self._experiment(part, campaign, pipeline, now, people)
+                found = self._experiment(part, campaign, pipeline, now, path.with_suffix(".parquet"))
                 _write(path, json.dumps(found))
             loaded: Mapping[str, Any] = json.loads(path.read_text())
             uplift.write(loaded, self.output / UPLIFT_PAGE)
             _write(self.output / UPLIFT, json.dumps(loaded, indent=2) + "\n")
-            if loaded["now"]:
-                _write(self.output / UPLIFT_PEOPLE, self._result(people.name).read_bytes())
+            if (people := self.uplift_people(self.model)) is not None:
+                _write(self.output / UPLIFT_PEOPLE, people.read_bytes())
             return loaded
 
     def _experiment(
@@ -602,12 +619,17 @@ class Run:
         loaded: Mapping[str, Any] = json.loads(self.uplift_path(kept).read_text())
         return loaded
 
+    def uplift_people(self, kept: Kept) -> Path | None:
+        """Return the file with everybody's uplift beside a champion's scores; None where nobody's is forecast."""
+        path = self.uplift_path(kept)
+        return _existing(self._result(path.with_suffix(".parquet").name)) if path.is_file() else None
+
     def uplift_path(self, kept: Kept) -> Path:
         """Return where is kept what the experiment tells beside the scores of a champion."""
         part = [asdict(self.definition.uplift), self.definition.rules] if self.definition.uplift else []
         money = self.definition.audience and self.definition.audience.money
-        modules = ("propensity", "uplift", *FEATURIZE)
-        return self._result(f"uplift-{key('uplift', modules, part, str(money), self._inputs, kept.key)}.json")
+        modules, seed = ("propensity", "uplift", *FEATURIZE), self.definition.seed
+        return self._result(f"uplift-{key('uplift', modules, part, seed, str(money), self._inputs, kept.key)}.json")
 
     @cached_property
     def planned_audience(self) -> Planned | None:
@@ -615,8 +637,9 @@ class Run:
         part = self.definition.audience
         if part is None:
             return None
-        known, effects = self.model.evaluation, uplift.effects(self.uplift)
-        return planning.plan(self.definition, part, self.scores, known, self.client.tenant, effects)
+        told = self.uplift
+        known = Known(self.scores, self.model.evaluation, told, self.uplift_people(self.model) if told else None)
+        return planning.plan(self.definition, part, known, self.client.tenant)
 
     @cached_property
     def campaign(self) -> dict[str, Any]:
@@ -629,7 +652,7 @@ class Run:
             made = self._audience(part, planned)
             crash.point("workflow.audience-made")
             opted_out = planned.chosen.people - planned.control - made["size"]
-            told = {**made, "planned": planned.chosen.shown(), "opted_out": opted_out}
+            told = {**made, "planned": planned.chosen.shown(), "opted_out": opted_out, "doubts": [*planned.doubts]}
             return {"audience": told, **self._activation(made, planned)}
 
     def _audience(self, part: AudiencePart, planned: Planned) -> dict[str, Any]:
@@ -654,11 +677,11 @@ class Run:
         from limbeck.workflow import report, truth
 
         exploration, kept = self.exploration, self.model
+        planned = self.planned_audience  # nobody is to be chosen? Then nothing comes onto profiles
         if self.definition.entity is None:
             self.ingested  # noqa: B018
         else:
             self.scores  # noqa: B018
-        planned = self.planned_audience
         summary = self.summary()
         with self._step("report"):
             done = self.look()
