@@ -51,17 +51,29 @@ def test_nothing_is_to_be_watched_before_anybody_is_scored(client: Client, folde
 def test_a_later_version_that_is_no_better_leaves_the_scores_as_they_are(client: Client, folder: Path) -> None:
     first, before, _ = scored(client, folder, "early.toml", EARLY)
     assert first.version == "1"
-    other = {**EARLY, 'candidates = ["logistic"]': 'candidates = ["logistic"]\ncalibration = "sigmoid"'}
+    other = {
+        **EARLY,
+        'candidates = ["logistic"]': 'candidates = ["logistic"]\ncalibration = "sigmoid"',
+        "test = 2026-04-20": "test = [2026-04-06, 2026-04-20]",
+    }
     kept, after, newest = scored(client, folder, "other.toml", other)
     assert (kept.version, newest.version, newest.verdict.promoted) == ("1", "2", False)
     assert newest.verdict.told.startswith("version 2 is the challenger")
-    assert after.equals(before)
+    assert "For the same 300 people of 2026-04-06 to 2026-04-20" in newest.verdict.told
+    assert after.drop(columns="time").equals(before.drop(columns="time"))
     assert kept.evaluation["test"].keys() == first.evaluation["test"].keys()
     assert kept.evaluation["champion"] == first.evaluation["champion"]
+    *once, alone = first.evaluation["moments"]
+    *trained, earlier, last = kept.evaluation["moments"]  # at both cutoffs of the later definition
+    assert trained == once
+    assert [moment["since"][:10] for moment in (earlier, last)] == ["2026-04-06", "2026-04-20"]
+    assert last["measures"] == alone["measures"]
+    assert kept.evaluation["test"]["roc_auc"] != first.evaluation["test"]["roc_auc"]
+    assert "beside" in last
 
     again, once_more, _ = scored(client, folder, "other.toml", other)
     assert (again, len(models(folder / "home"))) == (kept, 2)
-    assert once_more.equals(before)
+    assert once_more.equals(after)
 
 
 def test_what_is_promoted_by_hand_scores_and_stays(client: Client, folder: Path) -> None:

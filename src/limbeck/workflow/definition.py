@@ -440,14 +440,15 @@ def _check_days(generator: Generator, definition: Definition, top: Table) -> Non
         inner = top.table("goal")
         raise inner.error("within", f"is {inner.raw('within')!r}", "whole days, by which [generator] goes")
     span = f"a midnight after {generator.start} and until {generator.end:%Y-%m-%d}, when the days of [generator] end"
-    for key, moments in {"train": cutoffs.train, "test": (cutoffs.test,), "score": (cutoffs.score,)}.items():
+    for key, moments in {"train": cutoffs.train, "test": cutoffs.test, "score": (cutoffs.score,)}.items():
         for moment in moments:
             if moment.time() != time() or not generator.start < moment.date() <= generator.end.date():
                 raise table.error(key, f"is {moment:%Y-%m-%d %H:%M}", span)
     latest = generator.end - timedelta(days=goal.days + 1)
-    if cutoffs.test > latest:
+    if (last := cutoffs.test[-1]) > latest:
         wanted = f"{latest:%Y-%m-%d} or earlier, so that its label is known on the last day of [generator]"
-        raise table.error("test", f"is {cutoffs.test:%Y-%m-%d}", wanted)
+        told = "is" if len(cutoffs.test) == 1 else "ends with"
+        raise table.error("test", f"{told} {last:%Y-%m-%d}", wanted)
 
 
 def _check_activation(definition: Definition, top: Table) -> None:
