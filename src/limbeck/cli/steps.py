@@ -11,7 +11,8 @@ from limbeck.client import Client
 from limbeck.errors import InvalidInput
 from limbeck.workflow import planning
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.run import OVERVIEW, UPLIFT_PAGE, Run
+from limbeck.workflow.run import Run
+from limbeck.workflow.workspace import OVERVIEW, UPLIFT_PAGE
 
 MEASURES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "lift_at_10": "lift at 10 %", "brier": "Brier score"}
 

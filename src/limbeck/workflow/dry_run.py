@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from limbeck.workflow import activate, featurize, generate, ingest, planning, uplift
 from limbeck.workflow.featurize import SETS
-from limbeck.workflow.run import (
-    OVERVIEW,
-    REPORT,
-    SCORES,
-    SUMMARY,
-    UPLIFT,
-    UPLIFT_PAGE,
-    UPLIFT_PEOPLE,
-    audience_name,
-    delivery_key,
-)
+from limbeck.workflow.run import audience_name, delivery_key
+from limbeck.workflow.workspace import OVERVIEW, REPORT, SCORES, SUMMARY, UPLIFT, UPLIFT_PAGE, UPLIFT_PEOPLE
 
 if TYPE_CHECKING:
     from limbeck.workflow.campaign import AudiencePart
