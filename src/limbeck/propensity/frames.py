@@ -48,15 +48,42 @@ def of(table: pa.Table) -> pd.DataFrame:
     """Return *table* as a data frame.
 
     Flags are 0, 1 or missing; dates and times are days since 1970. Numbers are rounded to single precision, so that the
-    order in which an engine adds up does not show.
+    order in which an engine adds up does not show; what is infinite then is missing.
     """
     import pandas as pd
 
     frame: pd.DataFrame = _numeric(table).to_pandas()
     for name in features_of(frame):
         if pd.api.types.is_numeric_dtype(frame[name]) or pd.api.types.is_bool_dtype(frame[name]):
-            frame[name] = frame[name].astype("float32").astype("float64")
+            frame[name] = _finite(frame[name].astype("float32").astype("float64"))
     return frame
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a feature set of somebody's own with columns as `of` makes them; one of `of` stays as it is.
+
+    Flags and nullable numbers become doubles, categories texts, times days since 1970; what is infinite is missing.
+    """
+    return frame.assign(**{name: _plain(frame[name]) for name in features_of(frame)})
+
+
+def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
+    from pandas import CategoricalDtype
+    from pandas.api.types import is_datetime64_any_dtype
+
+    if is_datetime64_any_dtype(column):
+        days = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
+        return days.astype("datetime64[ms]").astype("int64").where(column.notna()) / DAY_MS
+    if is_numeric(column):
+        return _finite(column.astype("float64"))
+    return column.astype("object") if isinstance(column.dtype, CategoricalDtype) else column
+
+
+def _finite(numbers: pd.Series[Any]) -> pd.Series[Any]:
+    import numpy as np
+
+    infinite = np.isinf(numbers)
+    return numbers.mask(infinite) if infinite.any() else numbers
 
 
 def _numeric(table: pa.Table) -> pa.Table:

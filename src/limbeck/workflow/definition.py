@@ -215,6 +215,15 @@ class Definition:
         return tuple(s for s in self.sources if s.kind == "history")
 
     @property
+    def conditions(self) -> tuple[str, ...]:
+        """Return each SQL text over an event that is a condition."""
+        goal, aggregates = self.goal, [f for f in self.features if f.kind in families.AGGREGATES]
+        found = [goal.event, goal.eligible, goal.excluded, *(stage.condition for stage in self.funnel)]
+        found += [text for f in aggregates for text in (f.condition, f.of if f.kind == "share" else "")]
+        found += [self.entity.where] if self.entity else []
+        return tuple(text for text in dict.fromkeys(found) if text)
+
+    @property
     def row_columns(self) -> tuple[str, ...]:
         """Return the columns that tell the rows of a set apart."""
         return ("entity_id", "object_id", "cutoff") if self.entity else ("entity_id", "cutoff")

@@ -62,7 +62,7 @@ def tiles(evaluation: Found) -> str:
 def quality(evaluation: Found) -> str:
     """Return the measures of the model beside those of what comes without one."""
     baselines = evaluation["baselines"]
-    head = ["", *(escape(_ranked_by(evaluation, name)) for name in ("model", *baselines))]
+    head = ["measure", *(escape(_ranked_by(evaluation, name)) for name in ("model", *baselines))]
     rows = []
     for name, told in RANKS.items():
         cells = [measured(evaluation["test"][name])]
@@ -127,7 +127,7 @@ def calibration(evaluation: Found) -> str:
     told = f"<p>{escape(found.head)}. {escape(found.told)} {made}</p>\n"
     return section(
         "Can the probabilities be trusted?",
-        told + _pictures(drawn) + table(["", "the model"], rows, numbers=True),
+        told + _pictures(drawn) + table(["measure", "the model"], rows, numbers=True),
     )
 
 
@@ -155,7 +155,7 @@ def groups(found: Sequence[Found]) -> str:
         if small
         else ""
     )
-    head = ["group", "people", "reached the goal", "forecast", "came", "ROC-AUC", ""]
+    head = ["group", "people", "reached the goal", "forecast", "came", "ROC-AUC", "beyond chance"]
     rows = table(head, [_group(group, group in outside) for group in found], numbers=True)
     drawn = picture(pictures.groups(shown), "Forecast and outcome by group") if shown else ""
     listed = rows if len(found) <= FEW else details(f"All {len(found)} groups", rows)

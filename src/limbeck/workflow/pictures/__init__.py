@@ -1,9 +1,9 @@
 """Pictures of a forecast, as matplotlib figures: a notebook shows them, the report embeds them."""
 
-from limbeck.workflow.pictures.canvas import data_uri, svg
+from limbeck.workflow.pictures.canvas import data_uri, svg, told
 from limbeck.workflow.pictures.choice import distribution, reach, thresholds
 from limbeck.workflow.pictures.curves import gains, lift, precision_recall, roc
-from limbeck.workflow.pictures.events import funnel, timeline
+from limbeck.workflow.pictures.events import funnel, recency, timeline
 from limbeck.workflow.pictures.features import importance, reasons
 from limbeck.workflow.pictures.forecasts import calibration, expected, expected_actual, groups, moments
 from limbeck.workflow.pictures.heat import cohorts, correlations, surface, together
@@ -27,6 +27,7 @@ __all__ = [
     "qini",
     "reach",
     "reasons",
+    "recency",
     "roc",
     "surface",
     "svg",
@@ -34,4 +35,5 @@ __all__ = [
     "thresholds",
     "timeline",
     "together",
+    "told",
 ]

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 BLANK = "#ffffff"
 COLOURS = {"model": "#0b6e74", "rule": "#c2703d", "rfm": "#8a8f98"}
-GUIDE = "#c9ccd1"
+GUIDE = "#8f959c"
+"""Of lines that others are read by."""
+PALE = "#c9ccd1"
+INK = "#22262b"
 WIDTH, HEIGHT = 4.6, 3.4
 """Inches of one picture."""
 DPI = 110
@@ -66,6 +69,21 @@ def styled() -> Any:
     from matplotlib import rc_context
 
     return rc_context(STYLE)
+
+
+def told(figure: Figure) -> str:
+    """Return in words what a figure shows: its axes, and the names of what is drawn."""
+    drawn = figure.axes[0]
+    along = [text for text in (drawn.get_ylabel(), drawn.get_xlabel()) if text]
+    legends = [*figure.legends, drawn.get_legend()]
+    names = [text.get_text() for legend in legends if legend is not None for text in legend.get_texts()]
+    bars = [axes.get_ylabel() for axes in figure.axes[1:]]
+    return "; ".join([" by ".join(along), *bars, *([", ".join(names)] if names else [])])
+
+
+def beside(drawn: Axes, text: str, place: tuple[float, float], colour: str = INK) -> None:
+    """Write a text at the right of a place."""
+    drawn.annotate(text, place, (4, 0), textcoords="offset points", va="center", color=colour)
 
 
 def axes(title: str, x: str = "", y: str = "", width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Axes]:

@@ -17,7 +17,7 @@ def reach(table: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None =
     """Draw precision, with its range, against how many people are chosen (`people`, `precision`); mark *chosen*."""
     with canvas.styled():
         figure, axes = canvas.axes(
-            "Propensity and reach", "people chosen, best first", "converters among them", 2 * WIDTH
+            "Propensity and reach", "people chosen, highest scores first", "converters among them", 2 * WIDTH
         )
         axes.xaxis.set_major_formatter("{x:,.0f}")
         canvas.percent(axes.yaxis)
@@ -27,7 +27,7 @@ def reach(table: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None =
         axes.plot(people, value, color=COLOURS["model"], linewidth=2.0)
         if chosen is not None:
             axes.axvline(chosen["people"], color=COLOURS["rule"], linestyle="--")
-            axes.annotate(f" {chosen['people']:,} chosen", (chosen["people"], max(high)), color=COLOURS["rule"])
+            canvas.beside(axes, f"{chosen['people']:,} chosen", (chosen["people"], max(high)), COLOURS["rule"])
         axes.set_ylim(0, None)
         return figure
 
@@ -48,7 +48,7 @@ def thresholds(table: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | N
         if chosen is not None:
             place = (chosen["threshold"], chosen["people"])
             axes.axvline(place[0], color=COLOURS["rule"], linestyle="--")
-            axes.annotate(f" {chosen['people']:,} chosen", place, color=COLOURS["rule"])
+            canvas.beside(axes, f"{chosen['people']:,} chosen", place, COLOURS["rule"])
         axes.set_yscale("symlog", linthresh=10)
         axes.set_ylim(0, None)
         axes.yaxis.set_major_formatter("{x:,.0f}")

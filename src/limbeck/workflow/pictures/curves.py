@@ -20,6 +20,11 @@ Numbers = NDArray[np.float64]
 Curves = Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
 """Curves by model (`model` and the baselines), then by kind: what `evaluate.curves` gives."""
 
+NAMED = {"model": "model", "rule": "rule: one feature", "rfm": "rfm: recency, frequency, money"}
+LINES = {"model": "-", "rule": (0, (7, 1.5)), "rfm": (0, (2, 1))}
+"""How lines are drawn, for those who see no colours."""
+FIRST = 0.01
+"""Share of the people up to which lift is mere chance, and may leave the picture."""
 FINE = 200
 """Points of a line that is bent between those of a curve."""
 
@@ -27,9 +32,9 @@ FINE = 200
 def roc(curves: Curves) -> Figure:
     """Draw the share of converters found against the share of others taken along."""
     with canvas.styled():
-        figure, axes = canvas.axes("ROC", "others taken along", "converters found")
+        figure, axes = canvas.axes("ROC", "others taken along (false positives)", "converters found (true positives)")
         canvas.percent(axes.xaxis, axes.yaxis)
-        axes.plot([0, 1], [0, 1], color=GUIDE, linestyle="--")
+        axes.plot([0, 1], [0, 1], color=GUIDE, linestyle=":", label="guessing")
         return _lines(figure, axes, curves, "roc")
 
 
@@ -40,7 +45,7 @@ def precision_recall(curves: Curves, base_rate: float) -> Figure:
             "Precision and recall", "converters found (recall)", "converters among chosen (precision)"
         )
         canvas.percent(axes.xaxis, axes.yaxis)
-        axes.axhline(base_rate, color=GUIDE, linestyle="--")
+        axes.axhline(base_rate, color=GUIDE, linestyle=":", label="guessing: the base rate")
         axes.set_ylim(0, 1.02)
         for name, shares, found in _finely(curves):
             _line(axes, name, found, base_rate * found / shares)
@@ -54,7 +59,7 @@ def gains(curves: Curves) -> Figure:
     with canvas.styled():
         figure, axes = canvas.axes("Gains", "people chosen, best first", "converters found")
         canvas.percent(axes.xaxis, axes.yaxis)
-        axes.plot([0, 1], [0, 1], color=GUIDE, linestyle="--")
+        axes.plot([0, 1], [0, 1], color=GUIDE, linestyle=":", label="guessing")
         return _lines(figure, axes, curves, "gains")
 
 
@@ -63,16 +68,20 @@ def lift(curves: Curves) -> Figure:
     with canvas.styled():
         figure, axes = canvas.axes("Lift", "people chosen, best first", "times the base rate")
         canvas.percent(axes.xaxis)
-        axes.axhline(1, color=GUIDE, linestyle="--")
+        axes.axhline(1, color=GUIDE, linestyle=":", label="guessing")
+        most = 1.0
         for name, shares, found in _finely(curves):
             _line(axes, name, shares, found / shares)
+            most = max(most, float((found / shares)[shares >= FIRST].max()))
         axes.legend(frameon=False)
         axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1.1 * most)
         return figure
 
 
 def _line(axes: Axes, name: str, x: Sequence[float] | Numbers, y: Sequence[float] | Numbers) -> None:
-    axes.plot(x, y, label=name, color=COLOURS.get(name), linewidth=2.0 if name == "model" else 1.2)
+    width, style = 2.0 if name == "model" else 1.3, LINES.get(name, "-")
+    axes.plot(x, y, label=NAMED.get(name, name), color=COLOURS.get(name), linewidth=width, linestyle=style)
 
 
 def _lines(figure: Figure, axes: Axes, curves: Curves, kind: str) -> Figure:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from limbeck.workflow.pictures import canvas
-from limbeck.workflow.pictures.canvas import COLOURS, GUIDE, WIDTH
+from limbeck.workflow.pictures.canvas import COLOURS, GUIDE, INK, PALE, WIDTH
 
 
 def importance(features: Sequence[Mapping[str, Any]], most: int = 15) -> Figure:
@@ -19,7 +19,7 @@ def importance(features: Sequence[Mapping[str, Any]], most: int = 15) -> Figure:
         shown = features[:most]
         figure, axes = canvas.axes("What the model looks at", width=2 * WIDTH, height=0.9 + 0.24 * len(shown))
         values, errors = canvas.whiskers(shown)
-        axes.barh([f["feature"] for f in shown], values, xerr=errors, color=COLOURS["model"], ecolor=GUIDE)
+        axes.barh([f["feature"] for f in shown], values, xerr=errors, color=COLOURS["model"], ecolor=INK)
         axes.invert_yaxis()
         axes.set_xlabel("ROC-AUC lost when the feature is shuffled, and its 95 % interval")
         return figure
@@ -36,7 +36,7 @@ def reasons(overall: Mapping[str, Any]) -> Figure:
     with canvas.styled():
         shown = [feature for feature in overall["features"] if feature["points"]]
         figure, axes = canvas.axes("What moves the scores", width=2 * WIDTH, height=1.1 + 0.3 * len(shown))
-        scale = LinearSegmentedColormap.from_list("value", [COLOURS["rule"], GUIDE, COLOURS["model"]])
+        scale = LinearSegmentedColormap.from_list("value", [COLOURS["rule"], PALE, COLOURS["model"]])
         axes.axvline(0, color=GUIDE, linestyle="--")
         image = None
         for line, feature in enumerate(shown):

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from limbeck.workflow.pictures import canvas
-from limbeck.workflow.pictures.canvas import COLOURS, GUIDE, WIDTH
+from limbeck.workflow.pictures.canvas import COLOURS, GUIDE, PALE, WIDTH
 
 NAMED = 50
 """Letters of a group's name, at most."""
@@ -23,13 +23,16 @@ def calibration(points: Mapping[str, Sequence[float]]) -> Figure:
     Where `low` and `high` are given, the interval of each outcome is drawn too.
     """
     with canvas.styled():
-        figure, axes = canvas.axes("Calibration", "forecast", "outcome")
+        figure, axes = canvas.axes("Calibration", "forecast", "reach the goal")
         canvas.percent(axes.xaxis, axes.yaxis)
         end = max(*points["predicted"], *points["observed"], *points.get("high", ()), 0.01) * 1.08
-        axes.plot([0, end], [0, end], color=GUIDE, linestyle="--")
+        axes.plot([0, end], [0, end], color=GUIDE, linestyle=":", label="as forecast")
         if "low" in points:
             axes.vlines(points["predicted"], points["low"], points["high"], color=COLOURS["model"], alpha=0.5)
-        axes.plot(points["predicted"], points["observed"], color=COLOURS["model"], marker="o", markersize=4)
+        axes.plot(
+            points["predicted"], points["observed"], color=COLOURS["model"], marker="o", markersize=4, label="came"
+        )
+        axes.legend(frameon=False, loc="upper left")
         axes.set(xlim=(0, end), ylim=(0, end))
         return figure
 
@@ -41,7 +44,7 @@ def expected(tenths: Sequence[Mapping[str, Any]]) -> Figure:
         canvas.percent(axes.yaxis)
         places = np.arange(1, len(tenths) + 1)
         forecasts = [tenth["expected"] for tenth in tenths]
-        axes.bar(places, forecasts, color=GUIDE, label="forecast")
+        axes.bar(places, forecasts, color=PALE, label="forecast")
         values, errors = canvas.whiskers([tenth["observed"] for tenth in tenths])
         axes.errorbar(places, values, yerr=errors, fmt="o", markersize=4, color=COLOURS["model"], label="came")
         axes.set_xticks(places)
@@ -72,7 +75,7 @@ def groups(rows: Sequence[Mapping[str, Any]], most: int = 30) -> Figure:
 def moments(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw ROC-AUC, with its interval, at each cutoff (`since`, `set`, `measures`)."""
     with canvas.styled():
-        figure, axes = canvas.axes("The same at every time?", "cutoff", "ROC-AUC", 2 * WIDTH)
+        figure, axes = canvas.axes("The same at every time?", "cutoff", "ROC-AUC", 2 * WIDTH, 2.6)
         for name, colour in (("validation", COLOURS["rfm"]), ("test", COLOURS["model"])):
             found = [row for row in rows if row["set"] == name]
             if not found:
@@ -81,7 +84,7 @@ def moments(rows: Sequence[Mapping[str, Any]]) -> Figure:
             values, errors = canvas.whiskers([row["measures"]["roc_auc"] for row in found])
             axes.errorbar(canvas.times(days), values, yerr=errors, fmt="o", color=colour, label=name)
         axes.xaxis_date()
-        axes.axhline(0.5, color=GUIDE, linestyle="--")
+        axes.axhline(0.5, color=GUIDE, linestyle=":", label="guessing")
         axes.legend(frameon=False)
         return figure
 

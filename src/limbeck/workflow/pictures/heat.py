@@ -21,6 +21,8 @@ CELL = 0.3
 """Inches of a cell."""
 LETTER = 0.07
 """Inches of a letter beside or below one, about."""
+SHORT = 4
+"""Letters of the names of columns up to which they are written level."""
 WRITTEN = 12
 """Columns up to which values stand in the cells."""
 
@@ -90,14 +92,22 @@ def _heat(
     scale = LinearSegmentedColormap.from_list(title, list(colours))
     values = table.to_numpy(float)
     image = axes.imshow(values, scale, vmin=limits[0], vmax=limits[1], aspect="auto")
-    axes.set_xticks(range(len(table.columns)), list(map(str, table.columns)), rotation=90)
+    names = list(map(str, table.columns))
+    axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > SHORT else 0)
     axes.set_yticks(range(len(table)), list(map(str, table.index)))
     figure.colorbar(image, label=told)
+    shades = image.to_rgba(values)
     for row, line in enumerate(texts if few else ()):
         for column, text in enumerate(line):
-            light = abs(values[row, column]) < 0.6 * limits[1]
+            light = _light(shades[row, column].tolist())
             axes.annotate(text, (column, row), ha="center", va="center", color="black" if light else "white")
     return figure
+
+
+def _light(colour: Sequence[float]) -> bool:
+    """Return whether black is read better than white on a colour (relative luminance and contrast of WCAG 2.1)."""
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3])
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179
 
 
 def _texts(table: pd.DataFrame, form: str) -> Texts:

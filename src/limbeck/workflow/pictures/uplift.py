@@ -8,7 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from limbeck.workflow.pictures import canvas
-from limbeck.workflow.pictures.canvas import COLOURS, GUIDE, WIDTH
+from limbeck.workflow.pictures.canvas import COLOURS, GUIDE, INK, WIDTH
+
+LINES = (*zip(COLOURS.values(), ("-", (0, (7, 1.5)), (0, (2, 1))), strict=True), ("#5b5f97", (0, (7, 1.5, 1.5, 1.5))))
+"""How the rankings are drawn."""
 
 
 def qini(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
@@ -21,12 +24,13 @@ def qini(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
             "Qini", "people contacted, best first", "conversions added per 100 people", 2 * WIDTH
         )
         canvas.percent(axes.xaxis)
-        first, colours = next(iter(curves.values())), (*COLOURS.values(), "#5b5f97")
-        axes.plot(first["share"], 100 * np.array(first["random"]), color=GUIDE, linestyle="--")
+        first = next(iter(curves.values()))
+        axes.plot(first["share"], 100 * np.array(first["random"]), color=GUIDE, linestyle=":", label="at random")
         low, high = (100 * np.array(first[end]) for end in ("low", "high"))
         axes.fill_between(first["share"], low, high, color=COLOURS["model"], alpha=0.15, linewidth=0)
-        for (name, curve), colour in zip(curves.items(), colours, strict=False):
-            axes.plot(curve["share"], 100 * np.array(curve["gain"]), label=name, color=colour, linewidth=1.5)
+        for (name, curve), (colour, style) in zip(curves.items(), LINES, strict=False):
+            gain = 100 * np.array(curve["gain"])
+            axes.plot(curve["share"], gain, label=name, color=colour, linewidth=1.5, linestyle=style)
         axes.legend(frameon=False)
         return figure
 
@@ -34,10 +38,12 @@ def qini(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
 def tenths(found: Sequence[Mapping[str, float]]) -> Figure:
     """Draw the measured effect by tenth of the people, those of the highest uplift first (`value`, `low`, `high`)."""
     with canvas.styled():
-        figure, axes = canvas.axes("Uplift by tenth", "tenth of the people, highest uplift first", "points", 2 * WIDTH)
+        figure, axes = canvas.axes(
+            "Uplift by tenth", "tenth of the people, highest uplift first", "change of the rate, points", 2 * WIDTH
+        )
         value, low, high = (100 * np.array([tenth[end] for tenth in found]) for end in ("value", "low", "high"))
         places = np.arange(1, len(found) + 1)
-        axes.bar(places, value, color=COLOURS["model"], yerr=[value - low, high - value], ecolor=COLOURS["rfm"])
-        axes.axhline(0, color=COLOURS["rfm"], linewidth=0.8)
+        axes.bar(places, value, color=COLOURS["model"], yerr=[value - low, high - value], ecolor=INK)
+        axes.axhline(0, color=GUIDE, linewidth=0.8)
         axes.set_xticks(places)
         return figure
