@@ -165,7 +165,7 @@ def test_groups_may_be_wrong_by_chance_and_small_ones_are_not_asked() -> None:
 
 
 def test_the_audience_is_what_is_to_be_done() -> None:
-    chosen = Reach(0.5, 120, 0.1, measure(0.4, 0.3, 0.5), 0.4, measure(48, 36, 60), 50.0, 110)
+    chosen = Reach(0.5, 120, 0.1, measure(0.4, 0.3, 0.5), measure(0.4, 0.3, 0.5), measure(48, 36, 60), 50.0, 110)
     found = verdicts.verdicts(evaluation(), chosen, None)[-1]
     assert found.head == "Address the 120 people who are chosen"
     assert "48 of them" in found.told
