@@ -15,18 +15,24 @@ from limbeck.workflow.planning import Planned
 
 def plan(summary: Mapping[str, Any], planned: Planned) -> str:
     """Return the section; *summary* tells of the audience and the delivery, once they are made."""
-    found, chosen = planned.table, planned.chosen
+    found, chosen = _with_chosen(planned), planned.chosen
     known = _known(found)
-    shown = [reach.shown() for reach in found]
-    lines = [*planning.told(planned), *_made(summary)]
+    rows = [_row(reach, known) for reach in found]
     return section(
         "Whom to choose",
-        picture(pictures.reach(shown, chosen.shown()), "Propensity and reach")
-        + "".join(f"<p>{escape(line)}</p>\n" for line in lines)
-        + table(_head(known), [_row(reach, known) for reach in found], numbers=True)
-        + '<p class="quiet">In brackets: the rate at which such people convert lies there 95 times in 100; so do the '
-        "number of conversions and the profit, in which the chance of each person counts too.</p>\n",
+        "".join(f"<p>{escape(line)}</p>\n" for line in planning.told(planned))
+        + picture(pictures.reach([reach.shown() for reach in found], chosen.shown()), "Propensity and reach")
+        + table(_head(known), rows, numbers=True, marked=[found.index(chosen)])
+        + '<p class="quiet">Marked: the choice. In brackets: the rate at which such people convert lies there 95 times '
+        "in 100; so do the number of conversions and the profit, in which the chance of each person counts too.</p>\n"
+        + "".join(f"<p class='quiet'>{escape(line)}</p>\n" for line in _made(summary)),
     )
+
+
+def _with_chosen(planned: Planned) -> list[Reach]:
+    """Return the usual reaches, and the choice among them."""
+    others = (reach for reach in planned.table if reach.people != planned.chosen.people)
+    return sorted([*others, planned.chosen], key=lambda reach: reach.people)
 
 
 PAID = {
@@ -52,7 +58,7 @@ def _row(reach: Reach, known: Sequence[str]) -> list[str]:
         f"{reach.share:.1%}",
         f"{reach.people:,}",
         f"{reach.threshold:.4f}",
-        _measured(reach.precision, ".3f"),
+        _measured(reach.precision, ".1%"),
         "" if reach.recall is None else _measured(reach.recall, ".0%"),
         _measured(reach.conversions, ",.0f"),
         *(_amount(getattr(reach, name)) for name in known),
