@@ -170,7 +170,7 @@ def test_forecasts_are_watched_until_their_outcomes_are_known(client: Client, fo
     assert found["verdict"] in ("fine", "recalibrate", "retrain")
     page = Path(found["page"]).read_text()
     assert found["told"] in page
-    assert all(f"<td>{name}</td>" in page for name in kept.question["features"])
+    assert all(f'<th scope="row">{name}</th>' in page for name in kept.question["features"])
 
 
 def test_newer_scores_are_compared_with_training_and_older_ones_with_outcomes(client: Client, folder: Path) -> None:
