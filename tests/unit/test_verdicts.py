@@ -201,6 +201,15 @@ def test_the_largest_numbers_are_what_the_choice_brings() -> None:
     assert "times in 100 the right one first 52 (48 to 56); 50 is guessing" in guessing
 
 
+def test_the_audience_is_contacted_for_what_that_changes() -> None:
+    """A model that ranks no better than chance says nothing of those who are chosen by uplift."""
+    rate, added = measure(0.4, 0.3, 0.5), measure(6, -1, 13)
+    chosen = Reach(0.025, 120, 0.1, rate, 0.4, measure(48, 36, 60), 50.0, 110, incremental=added, by="uplift")
+    found = verdicts.advice(evaluation(roc_auc=measure(0.5, 0.4, 0.6)), chosen, ["No evidence."])
+    assert found.head == "Address 110 of the 120 people who are chosen by uplift"
+    assert "2.5 points or more. Contacting them adds 6 conversions (-1 to 13), by the experiment. No" in found.told
+
+
 def test_what_is_possible_is_told_where_it_is_known() -> None:
     for share, mark in ((0.93, "good"), (0.6, "fair")):
         found = verdicts.achieved({"roc_auc": {"model": 0.7, "oracle": 0.72, "share": share}})

@@ -12,7 +12,7 @@ from limbeck.workflow.page import details, picture, section, table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from limbeck.propensity.planner import Reach
+    from limbeck.workflow.planning import Planned
 
 Found = Mapping[str, Any]
 
@@ -37,9 +37,10 @@ FEW = 12
 """Groups that are shown at once; a reader opens the others."""
 
 
-def short(evaluation: Found, chosen: Reach | None, truth: Found | None) -> str:
+def short(evaluation: Found, planned: Planned | None, truth: Found | None) -> str:
     """Return what is to be done, and what is to be known before, as a list of sentences."""
-    *known, to_do = verdicts.verdicts(evaluation, chosen, truth)
+    chosen, doubts = (planned.chosen, planned.doubts) if planned else (None, ())
+    *known, to_do = verdicts.verdicts(evaluation, chosen, truth, doubts)
     items = "".join(
         f'<li class="{found.mark}"><b>{escape(found.head)}.</b> {escape(found.told)}</li>\n'
         for found in (to_do, *known)

@@ -22,11 +22,19 @@ def plan(summary: Mapping[str, Any], planned: Planned) -> str:
         "Whom to choose",
         "".join(f"<p>{escape(line)}</p>\n" for line in planning.told(planned))
         + picture(pictures.reach([reach.shown() for reach in found], chosen.shown()), "Propensity and reach")
-        + table(_head(known), rows, numbers=True, marked=[found.index(chosen)])
+        + table(_head(chosen.by, known), rows, numbers=True, marked=[found.index(chosen)])
         + '<p class="quiet">Marked: the choice. In brackets: the rate at which such people convert lies there 95 times '
-        "in 100; so do the number of conversions and the profit, in which the chance of each person counts too.</p>\n"
-        + "".join(f"<p class='quiet'>{escape(line)}</p>\n" for line in _made(summary)),
+        "in 100; so do the number of conversions and the profit, in which the chance of each person counts too."
+        f"{MEASURED[chosen.by]}</p>\n" + "".join(f"<p class='quiet'>{escape(line)}</p>\n" for line in _made(summary)),
     )
+
+
+MEASURED = {
+    "score": "",
+    "uplift": " Those with the highest predicted uplift come first. Rates and conversions are of people who are "
+    "contacted, as the experiment measured them.",
+}
+"""What else is to be known of the rates, by what people are chosen by."""
 
 
 def _with_chosen(planned: Planned) -> list[Reach]:
@@ -48,8 +56,8 @@ def _known(found: Sequence[Reach]) -> list[str]:
     return [name for name in PAID if any(getattr(reach, name) is not None for reach in found)]
 
 
-def _head(known: Sequence[str]) -> list[str]:
-    always = ["of all scored", "people", "lowest score", "converters among them", "of all converters", "conversions"]
+def _head(by: str, known: Sequence[str]) -> list[str]:
+    always = ["of all scored", "people", f"lowest {by}", "converters among them", "of all converters", "conversions"]
     return [*always, *(PAID[name] for name in known)]
 
 

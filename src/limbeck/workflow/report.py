@@ -45,7 +45,7 @@ def write(
         _head(summary),
         section("What may know the outcome", _leaks(evaluation["leaks"])) if evaluation.get("leaks") else "",
         tiles.tiles(evaluation, planned, summary),
-        judged.short({**evaluation, "groups": groups}, planned.chosen if planned else None, truth),
+        judged.short({**evaluation, "groups": groups}, planned, truth),
         plan_page.plan(summary, planned) if planned else "",
         judged.quality(evaluation),
         judged.ranking(evaluation),

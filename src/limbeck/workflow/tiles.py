@@ -16,9 +16,9 @@ Measure = Mapping[str, float]
 
 
 def tiles(evaluation: Mapping[str, Any], planned: Planned | None, summary: Mapping[str, Any]) -> str:
-    """Return the numbers that decide, large: of those who are *planned*, if the scores are more than guessing."""
+    """Return the numbers that decide, large: of those who are *planned*, if they are not chosen by guessed scores."""
     area = evaluation["test"]["roc_auc"]
-    if planned is None or area["low"] <= 0.5:
+    if planned is None or (planned.chosen.by == "score" and area["low"] <= 0.5):
         found = _of_the_ranking(evaluation)
     else:
         found = _of_the_choice(planned, evaluation["base_rate"], summary.get("audience"))
@@ -36,8 +36,12 @@ def _of_the_choice(planned: Planned, base: float, audience: Mapping[str, Any] | 
     out = f"; {audience['opted_out']:,} have opted out" if audience and audience["opted_out"] else ""
     yield "people to contact", f"{chosen.contacted:,}", f"of {chosen.people:,} chosen{held}{out}"
     value, low, high = (chosen.conversions[end] for end in ("value", "low", "high"))
-    yield "expected to reach the goal", f"{value:,.0f}", f"({low:,.0f} to {high:,.0f}) of the {chosen.people:,} chosen"
-    if base:
+    yield (
+        f"expected to reach the goal{' if contacted' if chosen.by == 'uplift' else ''}",
+        f"{value:,.0f}",
+        f"({low:,.0f} to {high:,.0f}) of the {chosen.people:,} chosen",
+    )
+    if base and chosen.by == "score":
         more = {end: rate / base for end, rate in chosen.precision.items() if end in ("value", "low", "high")}
         yield "times as many as at random", f"{more['value']:.1f}", f"({more['low']:.1f} to {more['high']:.1f})"
     yield from _of_money(planned, chosen)

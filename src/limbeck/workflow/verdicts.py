@@ -30,13 +30,18 @@ class Verdict:
     told: str
 
 
-def verdicts(evaluation: Evaluation, chosen: Reach | None, truth: Mapping[str, Any] | None) -> list[Verdict]:
-    """Return what is to be known before anything else, and at the end what is to be done."""
+def verdicts(
+    evaluation: Evaluation, chosen: Reach | None, truth: Mapping[str, Any] | None, doubts: Sequence[str] = ()
+) -> list[Verdict]:
+    """Return what is to be known before anything else, and at the end what is to be done.
+
+    *doubts* speak against choosing by uplift, if that is how people are *chosen*.
+    """
     found = [ranking(evaluation), compared(evaluation), trusted(evaluation), sure(evaluation)]
     right = found[2].mark != "bad"  # else it is not the groups' fault
     groups = among_groups(evaluation["groups"]) if right else None
     more = (stable(evaluation["moments"]), groups, achieved(truth) if truth else None)
-    return [*found, *(verdict for verdict in more if verdict is not None), advice(evaluation, chosen)]
+    return [*found, *(verdict for verdict in more if verdict is not None), advice(evaluation, chosen, doubts)]
 
 
 def ranking(evaluation: Evaluation) -> Verdict:
@@ -201,8 +206,10 @@ def achieved(truth: Mapping[str, Any]) -> Verdict:
     return Verdict(mark, f"It goes {areas['share']:.0%} of the way from guessing to what is possible", told)
 
 
-def advice(evaluation: Evaluation, chosen: Reach | None) -> Verdict:
+def advice(evaluation: Evaluation, chosen: Reach | None, doubts: Sequence[str] = ()) -> Verdict:
     """Say what is to be done."""
+    if chosen is not None and chosen.by == "uplift":
+        return _contact(chosen, doubts)
     if evaluation["test"]["roc_auc"]["low"] <= 0.5:
         told = "More people, other features or a longer time after the cutoff may help."
         return Verdict("todo", "Do not choose by these scores", told)
@@ -220,6 +227,18 @@ def advice(evaluation: Evaluation, chosen: Reach | None) -> Verdict:
         head = f"{chosen.contacted:,} of {head}"
         told += f" The other {held:,} are held out by chance, to see afterwards what the contact did."
     return Verdict("todo", f"Address {head}", told)
+
+
+def _contact(chosen: Reach, doubts: Sequence[str]) -> Verdict:
+    """Say whom to contact, of people who are chosen by what a contact changes."""
+    head, told = f"{chosen.contacted:,} of the {chosen.people:,} people who are chosen by uplift", ""
+    if (added := chosen.incremental) is not None:
+        told = (
+            f"{chosen.share:.0%} of all, with a predicted uplift of {100 * chosen.threshold:.1f} points or more. "
+            f"Contacting them adds {added['value']:,.0f} conversions ({added['low']:,.0f} to {added['high']:,.0f}), by "
+            "the experiment."
+        )
+    return Verdict("todo", f"Address {head}", " ".join([told, *doubts]))
 
 
 def day(moment: str) -> str:
