@@ -170,6 +170,7 @@ class Definition:
         cutoffs = question.cutoffs(top.table("cutoffs"), goal, entity)
         features = tuple(families.features(top.table("features"), entity))
         report = top.table("report", optional=True)
+        audience = campaign.audience(top.table("audience"), name) if "audience" in top else None
         definition = cls(
             path=Path(path),
             name=name,
@@ -186,8 +187,8 @@ class Definition:
             declared={f.name: _declared(top.table("features"), f.name) for f in features},
             entity=entity,
             generator=_generator(top.table("generator")) if "generator" in top else None,
-            audience=campaign.audience(top.table("audience"), name) if "audience" in top else None,
-            activation=campaign.activation(top.table("activation")) if "activation" in top else None,
+            audience=audience,
+            activation=_activation(top, audience),
             uplift=trial.uplift(top.table("uplift"), cutoffs.clock) if "uplift" in top else None,
         )
         report.close()
@@ -195,8 +196,8 @@ class Definition:
         _check(definition, top)
         _check_entity(definition, top)
         _check_generator(definition, top)
-        _check_activation(definition, top)
         _check_uplift(definition, top)
+        _check_chosen_by_uplift(definition, top)
         return definition
 
     @property
@@ -243,6 +244,14 @@ class Definition:
         seed = self.seed if self.cutoffs.drawn else 0
         parts = {part: whole[part] for part in ("entity", "goal", "cutoffs", "features")}
         return {"sources": shapes, "seed": seed, **parts}
+
+
+def _activation(top: Table, audience: campaign.AudiencePart | None) -> campaign.ActivationPart | None:
+    if "activation" not in top:
+        return None
+    if audience is None:
+        raise top.error("activation", "has nobody to deliver", "a section [audience] with top = 0.1")
+    return campaign.activation(top.table("activation"), audience.by)
 
 
 def _generator(table: Table) -> Generator:
@@ -459,11 +468,6 @@ def _check_days(generator: Generator, definition: Definition, top: Table) -> Non
         raise table.error("test", f"is {cutoffs.test:%Y-%m-%d}", wanted)
 
 
-def _check_activation(definition: Definition, top: Table) -> None:
-    if definition.activation is not None and definition.audience is None:
-        raise top.error("activation", "has nobody to deliver", "a section [audience] with top = 0.1")
-
-
 def _check_uplift(definition: Definition, top: Table) -> None:
     part = definition.uplift
     if part is None:
@@ -473,6 +477,22 @@ def _check_uplift(definition: Definition, top: Table) -> None:
     if part.least is not None and not (definition.audience and definition.audience.control):
         told, wanted = "takes the audience's control group", "audience.control, as it was for that campaign"
         raise top.table("uplift").error("audience", told, wanted)
+
+
+def _check_chosen_by_uplift(definition: Definition, top: Table) -> None:
+    """Everybody's uplift is known only where an experiment tells it."""
+    part, audience, activation = definition.uplift, definition.audience, definition.activation
+    wanted = "a section [uplift] with treated, a campaign of the past whose recipients were chosen by chance"
+    if audience is not None and audience.by == campaign.UPLIFT:
+        table, other = top.table("audience"), f'{wanted}; or by = "score"'
+        if part is None:
+            raise table.error("by", "is 'uplift', but no experiment tells it", other)
+        if not part.forecasts:
+            told = "is 'uplift', but uplift.audience tells of those only who were chosen then"
+            raise table.error("by", told, other)
+    asked = next((c for c in activation.columns if c.source == campaign.UPLIFT), None) if activation else None
+    if asked is not None and not (part and part.forecasts):
+        raise top.table("activation").table("columns").error(asked.name, "is 'uplift', which nothing tells", wanted)
 
 
 def _check_unique(top: Table, key: str, names: Sequence[str], what: str) -> None:

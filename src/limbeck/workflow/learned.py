@@ -167,16 +167,16 @@ class Learned(Prepared):
         if part is None:
             return None
         campaign, pipeline, path = self.monitoring(part.cutoff), self.pipeline, self.uplift_path(self.model)
-        now, people = self.features["score"].files, path.with_suffix(".parquet")
+        now = self.features["score"].files
         with self._step("uplift"):
             if not path.is_file():
-                found = self._experiment(part, campaign, pipeline, now, people)
+                found = self._experiment(part, campaign, pipeline, now, path.with_suffix(".parquet"))
                 write(path, json.dumps(found))
             loaded: Mapping[str, Any] = json.loads(path.read_text())
             uplift.write(loaded, self.output / UPLIFT_PAGE)
             write(self.output / UPLIFT, json.dumps(loaded, indent=2) + "\n")
-            if loaded["now"]:
-                write(self.output / UPLIFT_PEOPLE, self._result(people.name).read_bytes())
+            if (people := self.uplift_people(self.model)) is not None:
+                write(self.output / UPLIFT_PEOPLE, people.read_bytes())
             return loaded
 
     def _experiment(
@@ -201,9 +201,15 @@ class Learned(Prepared):
         loaded: Mapping[str, Any] = json.loads(self.uplift_path(kept).read_text())
         return loaded
 
+    def uplift_people(self, kept: Kept) -> Path | None:
+        """Return the file with everybody's uplift beside a champion's scores; None where nobody's is forecast."""
+        path = self.uplift_path(kept)
+        people = self._result(path.with_suffix(".parquet").name)
+        return people if path.is_file() and people.is_file() else None
+
     def uplift_path(self, kept: Kept) -> Path:
         """Return where is kept what the experiment tells beside the scores of a champion."""
         part = [asdict(self.definition.uplift), self.definition.rules] if self.definition.uplift else []
         money = self.definition.audience and self.definition.audience.money
-        modules = ("propensity", "uplift", *FEATURIZE)
-        return self._result(f"uplift-{key('uplift', modules, part, str(money), self._inputs, kept.key)}.json")
+        modules, seed = ("propensity", "uplift", *FEATURIZE), self.definition.seed
+        return self._result(f"uplift-{key('uplift', modules, part, seed, str(money), self._inputs, kept.key)}.json")

@@ -24,7 +24,6 @@ from limbeck.workflow import (
     generate,
     ingest,
     planning,
-    uplift,
 )
 from limbeck.workflow.campaign import ActivationPart, AudiencePart
 from limbeck.workflow.definition import Definition
@@ -33,7 +32,7 @@ from limbeck.workflow.generate import Loaded
 from limbeck.workflow.ingest import Ingested
 from limbeck.workflow.keys import key
 from limbeck.workflow.learned import Learned
-from limbeck.workflow.planning import Planned
+from limbeck.workflow.planning import Known, Planned
 from limbeck.workflow.prepared import TRUTH
 from limbeck.workflow.tracking import Kept
 from limbeck.workflow.workspace import REPORT, SUMMARY, Progress, write
@@ -55,6 +54,15 @@ class Done:
     """What is true of synthetic people; None where that is not known."""
     uplift: Mapping[str, Any] | None = None
     """What the experiment told; None where there is none, or it was not asked."""
+    uplift_people: Path | None = None
+    """Everybody's uplift; None where nobody's is forecast."""
+
+    @property
+    def known(self) -> Known | None:
+        """What there is to plan with; None before people are scored."""
+        if self.model is None or self.scores is None:
+            return None
+        return Known(self.scores, self.model.evaluation, self.uplift, self.uplift_people)
 
 
 def run(
@@ -115,7 +123,8 @@ class Run(Learned):
         truth = self.generated_folder / TRUTH if self.definition.generator is not None else None
         kept = self.standing()
         scores = self.scores_of(kept) if kept else None
-        return Done(datasets, features, kept, _existing(scores), test, _existing(truth), self.uplift_kept())
+        people = self.uplift_people(kept) if kept and self.definition.uplift else None
+        return Done(datasets, features, kept, _existing(scores), test, _existing(truth), self.uplift_kept(), people)
 
     # -- steps 6 and 7 --------------------------------------------------------------------------------------------
 
@@ -125,18 +134,25 @@ class Run(Learned):
         return self.score_key_of(self.model)
 
     def score_key_of(self, kept: Kept) -> str:
-        """Return the key of a version's scores on profiles."""
+        """Return the key of a version's scores on profiles, with the uplifts beside them."""
         control = self.definition.audience.control if self.definition.audience else 0.0
-        return key("ingest", ("ingest",), self._file_key(kept), control)
+        uplifts = self.uplift_path(kept).name if self._forecasts else None
+        return key("ingest", ("ingest",), self._file_key(kept), control, uplifts)
+
+    @property
+    def _forecasts(self) -> bool:
+        """Whether the definition's experiment may forecast everybody's uplift."""
+        return self.definition.uplift is not None and self.definition.uplift.forecasts
 
     @cached_property
     def ingested(self) -> Ingested:
-        """The dataset that brings the scores onto profiles."""
+        """The dataset that brings the scores onto profiles, and the uplifts where an experiment tells them."""
         if self.definition.entity is not None:
             raise InvalidInput("a profile has one score a person, and these are of pairs; they are in scores.parquet")
         scores = self.scores
+        uplifts = self.uplift_people(self.model) if self._forecasts and self.uplift else None
         with self._step("ingest"):
-            found = ingest.ingest(self.client, self.definition, scores, self.score_key, self.folder)
+            found = ingest.ingest(self.client, self.definition, scores, self.score_key, self.folder, uplifts)
             crash.point("workflow.scores-ingested")
             return found
 
@@ -146,8 +162,9 @@ class Run(Learned):
         part = self.definition.audience
         if part is None:
             return None
-        known, effects = self.model.evaluation, uplift.effects(self.uplift)
-        return planning.plan(self.definition, part, self.scores, known, self.client.tenant, effects)
+        told = self.uplift
+        known = Known(self.scores, self.model.evaluation, told, self.uplift_people(self.model) if told else None)
+        return planning.plan(self.definition, part, known, self.client.tenant)
 
     @cached_property
     def campaign(self) -> dict[str, Any]:
@@ -160,7 +177,7 @@ class Run(Learned):
             made = self._audience(part, planned)
             crash.point("workflow.audience-made")
             opted_out = planned.chosen.people - planned.control - made["size"]
-            told = {**made, "planned": planned.chosen.shown(), "opted_out": opted_out}
+            told = {**made, "planned": planned.chosen.shown(), "opted_out": opted_out, "doubts": [*planned.doubts]}
             return {"audience": told, **self._activation(made, planned)}
 
     def _audience(self, part: AudiencePart, planned: Planned) -> dict[str, Any]:
@@ -185,11 +202,11 @@ class Run(Learned):
         from limbeck.workflow import report, truth
 
         exploration, kept = self.exploration, self.model
+        planned = self.planned_audience  # nobody is to be chosen? Then nothing comes onto profiles
         if self.definition.entity is None:
             self.ingested  # noqa: B018
         else:
             self.scores  # noqa: B018
-        planned = self.planned_audience
         summary = self.summary()
         with self._step("report"):
             done = self.look()

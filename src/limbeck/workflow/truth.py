@@ -14,18 +14,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, NotFound
 from limbeck.propensity.evaluate import Ranking
 from limbeck.propensity.intervals import ENDS, Numbers, Resamples
+from limbeck.propensity.planner import times
 from limbeck.settings import Settings
 from limbeck.workflow import planning
 from limbeck.workflow.definition import GENERATED, Definition
 from limbeck.workflow.run import Done, Run
 from limbeck.workflow.tracking import Kept
-from limbeck.workflow.uplift import effects
 
 TENTHS = 10
 DRAWS = 200
@@ -42,8 +43,9 @@ def truth(client: Client, definition: Definition | Path | str, home: Path | str 
     many standard errors their number lies from what the truth says; `calibration` the `tenths` of the people by score,
     each with mean `score`, mean `true` probability and `error`, and the mean `error` of them all; `audience` the
     planned precision beside the true one (None if nobody is chosen), and, where people are treated, the mean true
-    `uplift` of the chosen. No step is run: raise `NotFound` for what is not
-    done yet, `InvalidInput` for a definition whose truth is not known.
+    `uplift` of the chosen beside the one that was `planned`. Of people who are chosen `by` uplift the truth knows no
+    precision: theirs is that of the contacted. No step is run: raise `NotFound` for what is not done yet,
+    `InvalidInput` for a definition whose truth is not known.
     """
     loaded = definition if isinstance(definition, Definition) else Definition.load(definition)
     _check(loaded)
@@ -72,7 +74,7 @@ def told(client: Client, loaded: Definition, done: Done) -> Truth:
         "roc_auc": areas(scores, chances),
         "test": _tested(loaded, done.model, done.test, done.truth),
         "calibration": calibration(scores, chances),
-        "audience": _audience(client, loaded, done, scores, chances, uplift),
+        "audience": _audience(client, loaded, done, scored["entity_id"], chances, uplift),
     }
 
 
@@ -217,27 +219,40 @@ def _tenth(scores: Numbers, chances: Numbers) -> dict[str, float]:
 
 
 def _audience(
-    client: Client, definition: Definition, done: Done, scores: Numbers, chances: Numbers, uplift: Numbers | None
+    client: Client,
+    definition: Definition,
+    done: Done,
+    people: pa.ChunkedArray,
+    chances: Numbers,
+    uplift: Numbers | None,
 ) -> dict[str, Any] | None:
-    """Return the planned precision of the chosen beside the true one, and that of as many chosen by the oracle."""
+    """Return the planned precision of the chosen beside the true one, and that of as many chosen by the oracle.
+
+    *chances* and *uplift* are true of *people*, in their order.
+    """
     part = definition.audience
-    if part is None or done.scores is None or done.model is None:
+    if part is None or done.known is None:
         return None
-    known, told = done.model.evaluation, effects(done.uplift)
-    planned = planning.plan(definition, part, done.scores, known, client.tenant, told).chosen
+    table = pq.read_table(planning.basis_of(definition, part, done.known).people, columns=["entity_id", part.by])
+    worth = table[part.by].take(pc.index_in(people, table["entity_id"].combine_chunks())).to_numpy()
+    reach = planning.plan(definition, part, done.known, client.tenant).chosen
+    added = reach.incremental and times(1 / max(1, reach.contacted), reach.incremental)
     return {
         "name": part.name,
-        "people": planned.people,
-        "share": planned.share,
-        "threshold": planned.threshold,
-        "planned": dict(planned.precision),
-        **chosen(scores, chances, planned.threshold),
-        "uplift": None if uplift is None else chosen(scores, uplift, planned.threshold) | {"all": float(uplift.mean())},
+        "by": part.by,
+        "people": reach.people,
+        "share": reach.share,
+        "threshold": reach.threshold,
+        "planned": dict(reach.precision),
+        **chosen(worth, chances, reach.threshold),
+        "uplift": None
+        if uplift is None
+        else {"planned": added, **chosen(worth, uplift, reach.threshold), "all": float(uplift.mean())},
     }
 
 
 def chosen(scores: Numbers, worth: Numbers, threshold: float) -> dict[str, float]:
-    """Return the mean *worth* of those with at least the score *threshold* as `true`, and the `oracle`'s.
+    """Return the mean *worth* of those with at least the score, or uplift, *threshold* as `true`, and the `oracle`'s.
 
     The oracle chooses as many people, those of most worth: true probability, or true uplift.
     """
