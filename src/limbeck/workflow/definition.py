@@ -12,7 +12,7 @@ from limbeck.errors import DefinitionError, nearest
 from limbeck.workflow import campaign, families, modelling, question, trial
 from limbeck.workflow.families import NAME, Feature
 from limbeck.workflow.modelling import ModelPart
-from limbeck.workflow.question import Cutoffs, Entity, Goal
+from limbeck.workflow.question import Cutoffs, Entity, Goal, Span
 from limbeck.workflow.toml_text import Document, Table
 
 TYPES = ("string", "boolean", "int", "long", "number", "date", "date-time")
@@ -235,6 +235,12 @@ class Definition:
         return None if within is None else within.after(cutoff, self.cutoffs.clock)
 
     @property
+    def spans(self) -> tuple[Span, ...]:
+        """Return the time of the goal after each cutoff; nothing for pairs whose event says it."""
+        ends = ((cutoff, self.label_end(cutoff)) for cutoff in self.cutoffs.all)
+        return tuple(Span(cutoff, end) for cutoff, end in ends if end is not None)
+
+    @property
     def rules(self) -> Mapping[str, Any]:
         """Return what labels and features depend on, as values that JSON can write."""
         shapes = [
@@ -452,18 +458,19 @@ def _generated(definition: Definition, top: Table) -> Iterator[tuple[str, str, T
 
 
 def _check_days(generator: Generator, definition: Definition, top: Table) -> None:
-    """Synthetic data go by days, and the truth is known at midnights within them only."""
-    goal, cutoffs, table = definition.goal, definition.cutoffs, top.table("cutoffs")
-    if not goal.days:
-        inner = top.table("goal")
-        raise inner.error("within", f"is {inner.raw('within')!r}", "whole days, by which [generator] goes")
-    span = f"a midnight after {generator.start} and until {generator.end:%Y-%m-%d}, when the days of [generator] end"
+    """The truth is known within the days of synthetic people, of a goal whose time is known."""
+    within, cutoffs, table = definition.goal.within, definition.cutoffs, top.table("cutoffs")
+    if within is None:
+        raise top.table("goal").error("until", f"is {definition.goal.until!r}", "within beside [generator]")
+    begin = datetime.combine(generator.start, time())
+    span = f"a time after {generator.start} and until {generator.end:%Y-%m-%d}, when the days of [generator] end"
     for key, moments in {"train": cutoffs.train, "test": (cutoffs.test,), "score": (cutoffs.score,)}.items():
         for moment in moments:
-            if moment.time() != time() or not generator.start < moment.date() <= generator.end.date():
-                raise table.error(key, f"is {moment:%Y-%m-%d %H:%M}", span)
-    latest = generator.end - timedelta(days=goal.days + 1)
-    if cutoffs.test > latest:
+            if not begin < moment <= generator.end or moment.microsecond % 1000:
+                raise table.error(key, f"is {moment:%Y-%m-%d %H:%M}", f"{span}, in whole milliseconds")
+    last = generator.end - timedelta(days=1)
+    if within.after(cutoffs.test, cutoffs.clock) > last:
+        latest = within.before(last, cutoffs.clock)
         wanted = f"{latest:%Y-%m-%d} or earlier, so that its label is known on the last day of [generator]"
         raise table.error("test", f"is {cutoffs.test:%Y-%m-%d}", wanted)
 

@@ -26,7 +26,7 @@ from limbeck.workflow.workspace import OVERVIEW, Workspace, write
 
 FEATURIZE = ("aggregates", "attributes", "features", "featurize", "names", "relations", "times")
 """Modules whose code decides what a feature set holds."""
-SYNTHETIC = ("newsletter", "treatment", "imperfections", "oracle", "synthetic")
+SYNTHETIC = ("newsletter", "treatment", "imperfections", "today", "oracle", "synthetic")
 """The modules that make synthetic data."""
 TRUTH = "truth.parquet"
 """In the folder of synthetic data."""
@@ -72,7 +72,7 @@ class Prepared(Workspace):
 
             self._progress.note(f"generating {part.people:,} people and their {part.days} days")
             with whole_folder(folder) as beside:
-                synthetic.generate(part, beside, self.definition.cutoffs.all, self.definition.goal.days)
+                synthetic.generate(part, beside, self.definition.spans)
                 crash.point("workflow.data-generated")
         return folder
 
@@ -87,7 +87,7 @@ class Prepared(Workspace):
         definition = self.definition
         if definition.generator is None:
             return ""
-        asked = [*map(str, definition.cutoffs.all), definition.goal.days]
+        asked = [[str(span.first), str(span.until)] for span in definition.spans]
         return key("synthetic", SYNTHETIC, asdict(definition.generator), asked)
 
     @cached_property

@@ -8,7 +8,7 @@ probabilities themselves, and no ranking is to be expected above it.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ from limbeck.propensity.planner import times
 from limbeck.settings import Settings
 from limbeck.workflow import planning
 from limbeck.workflow.definition import GENERATED, Definition
+from limbeck.workflow.question import WANTED, Span
 from limbeck.workflow.run import Done, Run
+from limbeck.workflow.times import Duration
 from limbeck.workflow.tracking import Kept
 
 TENTHS = 10
@@ -78,18 +80,24 @@ def told(client: Client, loaded: Definition, done: Done) -> Truth:
     }
 
 
-def at(definition: Definition, cutoff: datetime, within: int | None = None) -> pa.Table:
-    """Return what is true of everybody at any midnight of the days of `[generator]`, whatever cutoffs were asked for.
+def at(definition: Definition, cutoff: datetime, within: str | None = None) -> pa.Table:
+    """Return what is true of everybody at any time of the days of `[generator]`, whatever cutoffs were asked for.
 
-    Columns are those of `truth.parquet`: `entity_id`, `cutoff`, `probability` of the goal *within* some days (the
-    definition's own if None), and what `[generator]` brings. It is exact, and writes nothing. Raise `InvalidInput` for
-    a definition whose truth is not known, or another cutoff.
+    Columns are those of `truth.parquet`: `entity_id`, `cutoff` (UTC, as the given one is unless it says otherwise),
+    `probability` of the goal *within* a time such as "21 days" (the definition's own if None), and what `[generator]`
+    brings. It is exact, given the state at the cutoff and what was done on its day before, and writes nothing. Raise
+    `InvalidInput` for a definition whose truth is not known, another cutoff, or what is no time.
     """
     from limbeck.workflow import synthetic
 
     _check(definition)
     assert definition.generator is not None
-    return pa.concat_tables(synthetic.truth(definition.generator, [cutoff], within or definition.goal.days))
+    asked = definition.goal.within if within is None else Duration.parse(within)
+    if asked is None:
+        raise InvalidInput(f"the truth is asked for within {within!r}; wanted is {WANTED}")
+    moment = cutoff if cutoff.tzinfo is None else cutoff.astimezone(UTC).replace(tzinfo=None)
+    span = Span(moment, asked.after(moment, definition.cutoffs.clock))
+    return pa.concat_tables(synthetic.truth(definition.generator, [span]))
 
 
 def is_known(definition: Definition, done: Done) -> bool:
