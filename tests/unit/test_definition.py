@@ -204,6 +204,7 @@ MISTAKES = {
     ),
     "no such window": ('"7 days"', '"0 days"', "", ["features.views.windows", "'0 days'", "'28 days'"]),
     "wrong class": ('"profile"', '"profil"', "", ["sources[1].class", "'profil'", 'did you mean "profile"?']),
+    "no candidate": ('["logistic"]', "[]", "", ["model.candidates is empty", "lightgbm"]),
     "wrong candidate": ('["logistic"]', '["logistik"]', "", ["model.candidates", "'logistik'", "lightgbm"]),
     "wrong group": (
         "[model]",

@@ -40,6 +40,8 @@ def model(table: Table, features: Sequence[Feature]) -> ModelPart:
     """Read `[model]`."""
     names, plain = [f.name for f in features], Modelling()
     candidates = table.texts("candidates", plain.candidates)
+    if not candidates:
+        raise table.error("candidates", "is empty", f"one or more of {', '.join(NAMES)}")
     for candidate in candidates:
         if candidate not in NAMES and not OWN.fullmatch(candidate):
             wanted = f"one or more of {', '.join(NAMES)}, or your own as package.module:factory"
