@@ -14,7 +14,14 @@ from limbeck.workflow.definition import Definition
 from limbeck.workflow.run import Run
 from limbeck.workflow.workspace import OVERVIEW, UPLIFT_PAGE
 
-MEASURES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "lift_at_10": "lift at 10 %", "brier": "Brier score"}
+MEASURES = {
+    "roc_auc": "ROC-AUC",
+    "pr_auc": "PR-AUC",
+    "lift_at_10": "lift at 10 %",
+    "calibration_error": "calibration error",
+    "observed_to_expected": "came ÷ forecast",
+}
+"""Who is ranked above whom, and whether scores are probabilities."""
 
 
 def go(
@@ -183,7 +190,7 @@ def _model_text(value: Mapping[str, Any]) -> str:
     for measure, told in MEASURES.items():
         found = value["test"][measure]
         others = ", ".join(f"{name} {baselines[name][measure]['value']:.3f}" for name in baselines)
-        lines.append(f"{told:>14}  {found['value']:.3f}  ({found['low']:.3f} to {found['high']:.3f})   {others}")
+        lines.append(f"{told:>17}  {found['value']:.3f}  ({found['low']:.3f} to {found['high']:.3f})   {others}")
     return "\n".join([*lines, value["verdict"]])
 
 
