@@ -172,13 +172,17 @@ def _campaign_text(value: Mapping[str, Any]) -> str:
 
 
 def _plan_text(value: Mapping[str, Any]) -> str:
-    by = value["plan"]["chosen"]["by"]
-    lines = [f"{'share':>8} {'people':>10} {by:>8} {'precision':>10} {'conversions':>12}"]
+    chosen = value["plan"]["chosen"]
+    added = "" if chosen["incremental"] is None else "added"
+    lines = [
+        f"{'share':>8} {'people':>10} {chosen['by']:>8} {'precision':>10} {'conversions':>12} {added:>8}".rstrip(),
+    ]
     for reach in value["plan"]["table"]:
+        added = "" if reach["incremental"] is None else f"{reach['incremental']['value']:,.0f}"
         precision, conversions = reach["precision"]["value"], reach["conversions"]["value"]
         lines.append(
             f"{reach['share']:>8.1%} {reach['people']:>10,} {reach['threshold']:>8.4f} {precision:>10.1%} "
-            f"{conversions:>12,.0f}"
+            f"{conversions:>12,.0f} {added:>8}".rstrip()
         )
     told = [line for line in value["plan"]["told"] if line not in value["audience"]["doubts"]]  # these come below
     return "\n".join([*lines, *told, _campaign_text(value)])
