@@ -49,7 +49,7 @@ print(f"{ingested.rows:,} scores in the dataset {ingested.dataset.name}, table {
 # same scores are not sent again, however often this notebook runs.
 
 # %%
-print(*aep.landing_zone("upload").list(f"limbeck/{definition.name}/scores"), sep="\n")
+print(*aep.landing_zone("upload").list(ingested.folder), sep="\n")
 runs = aep.flow_runs(aep.find_flow(f"limbeck pick-up of {ingested.dataset.table}"))
 pd.DataFrame([{"status": r.status, "rows": r.rows, "files": r.files, "ended": r.completed} for r in runs])
 

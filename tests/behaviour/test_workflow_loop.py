@@ -12,13 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import limbeck
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, LandingZoneError
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.ingest import CONTROL, TREATMENT, groups
+from limbeck.workflow.ingest import place as home_folder
 from tests import shop
 from tests.behaviour.test_run_crashes import DEFINITION
 from tests.commands import limbeck as command
@@ -74,6 +77,7 @@ class Shop:
         """Run a definition of this text, and look."""
         (self.folder / "shop.toml").write_text(text)
         summary = limbeck.run(self.folder / "shop.toml", self.aep, self.home, self.folder / "out")
+        uploaded = home_folder(self.aep, Definition.load(self.folder / "shop.toml"))
         assert summary == json.loads((self.folder / "out" / "summary.json").read_text())
         place = self.home / "landing-zone" / "dlz-destination" / DELIVERED
         found = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in place.iterdir()} if place.is_dir() else {}
@@ -81,7 +85,7 @@ class Shop:
             summary=summary,
             scores=pq.read_table(self.folder / "out" / "scores.parquet").to_pylist(),
             files=found,
-            uploads=self.aep.landing_zone("upload").list("limbeck/shop/scores"),
+            uploads=self.aep.landing_zone("upload").list(uploaded),
             flow_runs=[r["id"] for r in self._get("/data/foundation/flowservice/runs")["items"]],
             jobs=[j["id"] for j in self._get("/data/core/ups/segment/jobs")["children"]],
         )
@@ -102,6 +106,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("shop")
     shop.write(folder)
     with limbeck.connect(folder / "home") as aep:
+        earlier = folder / "earlier.parquet"  # scores as an earlier version brought them home: other columns
+        pq.write_table(pa.table({"identity": ["c1"], "score": [0.5]}), earlier)
+        aep.landing_zone("upload").write("limbeck/shop/scores", earlier.name, earlier)
         yield Shop(folder, aep)
 
 

@@ -39,7 +39,8 @@ def writes(run: Run, step: str) -> list[str]:
     if step in ("ingest", "activate", "run") and run.definition.entity is None:
         is_in = kept is not None and ingest.is_in(run.client, run.definition, run.score_key_of(kept))
         if not is_in:
-            found.append(f"scores in the landing zone under limbeck/{run.definition.name}/scores, and on profiles")
+            place = ingest.place(run.client, run.definition)
+            found.append(f"scores in the landing zone under {place}, and on profiles")
         if step != "ingest":
             found += _campaign(run, kept if is_in else None)
     outputs = {

@@ -61,6 +61,8 @@ class Ingested:
 
     dataset: Dataset
     rows: int
+    folder: str
+    """Where the files lie in the landing zone."""
 
 
 def path_of(definition: Definition, what: str, tenant: str) -> str:
@@ -94,7 +96,12 @@ def ingest(
         file = folder / f"scores-{key}-{int(count) + 1}.parquet"
         _deliver(client, definition, schema, dataset, rows, file)
         client.set_tag(dataset, SCORES_TAG, [key, str(int(count) + 1)])
-    return Ingested(dataset, rows.num_rows)
+    return Ingested(dataset, rows.num_rows, place(client, definition))
+
+
+def place(client: Client, definition: Definition) -> str:
+    """Return the folder of the landing zone through which scores come home: one for each form that they have."""
+    return f"limbeck/{definition.name}/scores-{_form(client, definition)}"
 
 
 def is_in(client: Client, definition: Definition, key: str) -> bool:
@@ -108,7 +115,7 @@ def _deliver(
 ) -> None:
     import pyarrow.parquet as pq
 
-    path = f"limbeck/{definition.name}/scores"
+    path = place(client, definition)
     name = f"limbeck pick-up of {dataset.table}"
     flow = client.find_flow(name)
     if flow is None:
@@ -182,8 +189,13 @@ def _schema(client: Client, definition: Definition) -> Schema:
 
 
 def _title(client: Client, definition: Definition) -> str:
+    return f"{definition.name} scores {_form(client, definition)}"
+
+
+def _form(client: Client, definition: Definition) -> str:
+    """Return a fingerprint of the identity and the fields of scores."""
     at, namespace = _identity_path(client, definition), str(definition.event_sources[0].identity.identity)
-    return f"{definition.name} scores {digest(f'{at} {namespace} {TYPES}'.encode())}"
+    return digest(f"{at} {namespace} {TYPES}".encode())
 
 
 def _chance(person: str, seed: int) -> int:
