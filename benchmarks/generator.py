@@ -16,11 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-START, DAYS, WITHIN = date(2026, 1, 1), 60, 21
+START, DAYS, WITHIN = date(2026, 1, 1), 60, timedelta(days=21)
 CUTOFFS = [datetime(2026, 1, 29), datetime(2026, 2, 8)]
 UNTIDY = {"duplicates": 0.02, "late": 0.05, "bots": 0.001, "identities": 0.2, "weekend": 0.3, "treated": 0.5}
 PARTS = ("generate", "copy")
@@ -30,9 +30,11 @@ def generate(folder: Path, people: int, untidy: bool) -> None:
     """Make the people and their events."""
     from limbeck.workflow import synthetic
     from limbeck.workflow.definition import Generator
+    from limbeck.workflow.question import Span
 
+    spans = [Span(cutoff, cutoff + WITHIN) for cutoff in CUTOFFS]
     more: dict[str, Any] = {**UNTIDY, "treatment": date(2026, 2, 8)} if untidy else {}
-    synthetic.generate(Generator(people, DAYS, START, 1, preset="tutorial", **more), folder, CUTOFFS, WITHIN)
+    synthetic.generate(Generator(people, DAYS, START, 1, preset="tutorial", **more), folder, spans)
 
 
 def copy(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Scores of a million people beside LightGBM's own predict on the same file: by the clock, by processor, and peak memory.
+"""Scores of a million people beside LightGBM's own predict on the same file: by clock, by processor, and peak memory.
 
     python benchmarks/score.py [--people 1000000] [--features 30] [--runs 3] [--threads 2] [--reasons]
 

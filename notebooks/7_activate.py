@@ -58,6 +58,7 @@ definition = replace(
     audience=definition.audience or AudiencePart(f"Best of {definition.name}", Choice("top", TOP), CONTROL),
     activation=definition.activation or ActivationPart(),
 )
+assert definition.audience.by == "score", "this notebook looks at scores; for uplifts see limbeck plan, docs/uplift.md"
 aep = limbeck.connect(HOME, CONFIG)
 with limbeck.steps(definition, aep, HOME) as steps:
     planned = steps.planned_audience

@@ -133,7 +133,8 @@ assert {k: v for k, v in again.items() if k not in passing} == {k: v for k, v in
 assert files["scores.parquet"].read_bytes() == before["scores.parquet"]
 assert "<img" in files["report.html"].read_text()
 columns = {c.source: c.name for c in definition.activation.columns} if definition.activation else {}
-if steps.generated is not None and delivered and "identity" in columns and definition.activation.format == "csv":
+by_score = planned is not None and planned.chosen.by == "score"  # by uplift the plan tells of the contacted
+if steps.generated is not None and by_score and "identity" in columns and definition.activation.format == "csv":
     zone = aep.landing_zone("export")
     parts = []
     for name in delivered["files"]:

@@ -11,6 +11,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from limbeck.workflow.question import Span
+
 Numbers = NDArray[np.float64]
 
 START = date(2026, 1, 1)
@@ -21,6 +23,11 @@ WITHIN = 21
 def day(number: int) -> datetime:
     """The midnight at which the day of this number begins."""
     return datetime(START.year, START.month, START.day) + timedelta(days=number)
+
+
+def spans(cutoffs: Sequence[datetime], within: int = WITHIN) -> list[Span]:
+    """So many days from each cutoff on."""
+    return [Span(cutoff, cutoff + timedelta(days=within)) for cutoff in sorted(set(cutoffs))]
 
 
 def ask(folder: Path, sql: str) -> list[tuple[Any, ...]]:

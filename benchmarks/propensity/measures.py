@@ -27,9 +27,10 @@ class Task:
     anchor: Mapping[str, float]
     """By measure: the better of the untuned models that the data set's protocol was tried with."""
     half: float
-    """Half of the 95 % interval of the anchor's ROC-AUC."""
+    """Half of the 95 % interval of the anchor's measure that it is judged by."""
     published: Mapping[str, str] = field(default_factory=dict)
+    judged_by: str = "roc_auc"
 
     def passed(self, measured: Measured) -> bool:
         """Whether ours is not below the anchor by more than its half-interval."""
-        return measured.values["roc_auc"]["value"] >= self.anchor["roc_auc"] - self.half
+        return measured.values[self.judged_by]["value"] >= self.anchor[self.judged_by] - self.half

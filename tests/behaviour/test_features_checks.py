@@ -175,9 +175,20 @@ def test_rows_in_another_order_and_in_more_files_are_the_same_file(tmp_path: Pat
         ({"train": "[2026-01-01, 2026-02-01]"}, ["cutoffs.train is 2026-01-01", "before which nothing happened"]),
         ({"test": "2026-06-15", "score": "2026-07-01"}, ["cutoffs.test is 2026-06-15", "after which nothing"]),
         ({"test": "2026-05-25"}, ["cutoffs.test is 2026-05-25", "its label is known on 2026-06-08 only"]),
+        (
+            {"eligible": '"true"\neligible_within = "400 days"'},
+            ["goal.eligible_within looks back 400 days, but the events"],
+        ),
         ({"event": "\"kind = 'refund'\""}, ["goal.event", "kind = 'refund'", "nobody ever reaches the goal"]),
     ],
-    ids=["train before the data", "train at the first day", "test after the data", "label unknown", "no goal"],
+    ids=[
+        "train before the data",
+        "train at the first day",
+        "test after the data",
+        "label unknown",
+        "eligible before the data",
+        "no goal",
+    ],
 )
 def test_what_the_events_cannot_tell(
     aep: Client, folder: Path, tables: dict[str, str], changes: dict[str, str], named: list[str]
@@ -194,8 +205,10 @@ def test_what_the_events_cannot_tell(
         ({"event": "\"amount > 99.9 and number < 'e000200'\""}, "nobody reaches the goal .* cutoffs.train"),
         ({"event": '"true"', "within": '"44 days"', "eligible": "\"kind = 'purchase' and amount > 90\""}, "everybody"),
         ({"eligible": '"amount > 1000"'}, "nobody is eligible at cutoffs.train; goal.eligible asks too much"),
+        ({"eligible": '"true"\nexcluded = "true"'}, "nobody is eligible at .* or goal.excluded takes out too much"),
+        ({"within": '"14 days"\ncount = 100'}, "nobody reaches the goal .*ask for less by goal.count and goal.value"),
     ],
-    ids=["nobody", "everybody", "nobody eligible"],
+    ids=["nobody", "everybody", "nobody eligible", "everybody excluded", "too many"],
 )
 def test_labels_that_teach_nothing(
     aep: Client,
@@ -227,10 +240,22 @@ def test_labels_that_teach_nothing(
             "late is 0 for everybody.*its events begin on 2026-03-10, after the last training cutoff",
         ),
         ('stolen = { count = true, where = "customer IN (SELECT customer FROM x)" }', "features.stolen is .*a query"),
-        ('peeks = { max = "label_end" }', "features.peeks is 'label_end'; label_end is no column of an event"),
-        ("hides = { max = '\"label_end\"' }", "features.hides is .*; label_end is no column of an event"),
+        ('peeks = { max = "label_end" }', "features.peeks is 'label_end'.* label_end is none of them"),
+        ("hides = { max = '\"label_end\"' }", "features.hides is .* label_end is none of them"),
         ('looks = { sum = "sum(amount) OVER (PARTITION BY customer)" }', "features.looks is .*a window"),
         ('two = { sum = "1); DROP TABLE x; SELECT (1" }', "features.two"),
+        ('told = { expression = "label + views" }', "features.told is .*over features above: label is none of them"),
+        ('others = { expression = "avg(views) OVER ()" }', "features.others is .*a query or a window"),
+        ('ratio = { expression = "spend / vews" }', 'features.ratio is .*column "vews" does not exist.*mean "views"'),
+        ("select = { count = true }", "features.select is called 'select', which SQL takes for something else"),
+        ('nested = { max = "sum(amount)" }', "features.nested is .*cannot be nested"),
+        ('every = { count_distinct = "*" }', "features.every is .*star is not served"),
+        ('odd = { count = true, where = "amount + 1" }', "features.odd is .*which is no condition.*type boolean"),
+        (
+            "clock = { count = true, where = \"at > now() - interval '9 days'\" }",
+            "features.clock is .*now says something",
+        ),
+        ('luck = { sum = "rand()" }', "features.luck is .*rand says something else each time"),
     ],
     ids=[
         "window",
@@ -243,6 +268,15 @@ def test_labels_that_teach_nothing(
         "reserved and quoted",
         "window of SQL",
         "statements",
+        "label",
+        "window over rows",
+        "unknown feature",
+        "keyword",
+        "nested",
+        "star",
+        "no condition",
+        "clock",
+        "chance",
     ],
 )
 def test_features_that_teach_nothing_or_know_too_much(

@@ -374,7 +374,7 @@ def test_a_killed_run_leaves_no_half_made_data(tmp_path: Path) -> None:
     assert not [entry.name for entry in folder.iterdir() if entry.name.startswith(".")]
     definition = Definition.load(path)
     assert definition.generator is not None
-    synthetic.generate(definition.generator, tmp_path / "again", definition.cutoffs.all, definition.goal.days)
+    synthetic.generate(definition.generator, tmp_path / "again", definition.spans)
     assert {f.name: f.read_bytes() for f in made.iterdir()} == {
         f.name: f.read_bytes() for f in (tmp_path / "again").iterdir()
     }

@@ -25,6 +25,7 @@ CHROMIUM = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--window-size=500,900",
 )
 NASTY = """a <script>document.title = "taken over"</script> & $x_1$ "quoted" name"""
 PROBE = """<script>addEventListener("load", () => { document.body.dataset.seen = JSON.stringify({
@@ -32,6 +33,7 @@ PROBE = """<script>addEventListener("load", () => { document.body.dataset.seen =
     pictures: [...document.images].map(i => [i.alt, i.naturalWidth]),
     asked: performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith("data:")),
     scripts: document.scripts.length,
+    fits: document.documentElement.scrollWidth <= window.innerWidth,
 }) })</script>"""
 
 
@@ -122,7 +124,7 @@ def test_a_browser_shows_every_picture_and_asks_nobody(page: str, tmp_path: Path
     assert found is not None
     seen = json.loads(unescape(found[1]))
 
-    names = [name for name, _ in seen["pictures"]]
+    names = [name.split(": ")[0] for name, _ in seen["pictures"]]
     assert names == [
         "ROC curve",
         "Precision-recall curve",
@@ -137,6 +139,8 @@ def test_a_browser_shows_every_picture_and_asks_nobody(page: str, tmp_path: Path
         "Funnel",
     ]
     assert all(width > 100 for _, width in seen["pictures"])
+    assert "converters found (true positives) by others taken along" in seen["pictures"][0][0]
+    assert seen["fits"]
     assert seen["asked"] == []
     assert (seen["title"], seen["scripts"]) == (NASTY, 1)  # the one script is the probe
 

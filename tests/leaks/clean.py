@@ -50,7 +50,7 @@ class _Platform:
         if definition.generator is not None:
             generated = self.folder / f"generated-{next(self._numbers)}"
             generated.mkdir()
-            synthetic.generate(definition.generator, generated, definition.cutoffs.all, definition.goal.days)
+            synthetic.generate(definition.generator, generated, definition.spans)
         found = {}
         for source in definition.sources:
             key = repr((source.files, source.sql, source.columns))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from limbeck.errors import InvalidInput
 from limbeck.propensity import calibrate, small
-from limbeck.propensity.candidates import NAMES, candidates
+from limbeck.propensity.candidates import MOST, NAMES, candidates
 from limbeck.propensity.fit import Fitted, Modelling, fit, inputs_of, probability, tune
 from limbeck.propensity.splits import LEAST, LabelEnd, in_time, splits
 
@@ -122,17 +123,101 @@ def test_a_candidate_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "of_my_own.py").write_text(
         "from sklearn.ensemble import ExtraTreesClassifier\n"
         "def trees(): return ExtraTreesClassifier(30, min_samples_leaf=10)\n"
+        "from sklearn.linear_model import LogisticRegression\n"
         "def nothing(): return object()\n"
+        "def wanting(more): return more\n"
+        "def unlucky(): raise RuntimeError('no licence')\n"
+        "class Flat(LogisticRegression):\n"
+        "    def predict_proba(self, X): return super().predict_proba(X)[:, 1]\n"
+        "class Odds(LogisticRegression):\n"
+        "    def predict_proba(self, X): return 1 + super().predict_proba(X)\n"
+        "class Unable(LogisticRegression):\n"
+        "    def fit(self, X, y): raise ValueError('cannot learn')\n"
     )
+    (tmp_path / "of_no_one.py").write_text("raise RuntimeError('not here')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     known = world(6).assign(city=["Oslo", "Rome", None] * 400)
     first, again = (fitted(known, candidates=("of_my_own:trees",)) for _ in range(2))
     assert roc_auc_score(known["label"], probability(first.model, known)) > 0.8
     assert (probability(first.model, known) == probability(again.model, known)).all()
-    for name, told in (("nothing", "no fit and predict_proba"), ("absent", "cannot be imported")):
+    for name, told in (
+        ("of_my_own:nothing", "no fit and predict_proba"),
+        ("of_my_own:absent", "cannot be imported"),
+        ("of_no_one:trees", "cannot be imported: not here"),
+        ("of_my_own:wanting", "failed: TypeError.*takes no arguments"),
+        ("of_my_own:unlucky", "failed: RuntimeError: no licence"),
+        ("of_my_own:Unable", "failed: ValueError: cannot learn"),
+        ("of_my_own:Flat", "a column for each outcome"),
+        ("of_my_own:Odds", "no probability from 0 to 1"),
+    ):
         with pytest.raises(InvalidInput, match=told):
-            fitted(known, candidates=(f"of_my_own:{name}",))
+            fitted(known, candidates=(name,))
     sys.modules.pop("of_my_own")
+
+
+# -- training sets of one's own -----------------------------------------------------------------------------------
+
+
+UNUSABLE: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "no label": (lambda f: f.drop(columns="label"), "no column label"),
+    "no features": (lambda f: f[["entity_id", "cutoff", "label"]], "no features"),
+    "no rows": (lambda f: f.iloc[:0], "is empty"),
+    "words": (lambda f: f.assign(label="yes"), "label has 'yes'; wanted is 1"),
+    "twos": (lambda f: f.assign(label=2 * f["label"]), "label has 2;"),
+    "open labels": (
+        lambda f: f.assign(label=f["label"].where(f["visits"] < 2)),
+        "rows of the training set have no label",
+    ),
+    "nobody": (lambda f: f.assign(label=0), "nobody reaches the goal"),
+    "everybody": (lambda f: f.assign(label=1), "everybody reaches the goal"),
+    "no times": (lambda f: f.assign(cutoff=1), "cutoff is int64; wanted are times"),
+    "nobody's rows": (lambda f: f.assign(entity_id=None), "have no entity_id"),
+    "mixed": (lambda f: f.assign(code=pd.Series([1, "x"] * 600, dtype=object)), "the feature code mixes int and str"),
+    "twice": (lambda f: pd.concat([f, f[["visits"]]], axis=1), "column visits 2 times"),
+    "numbers for names": (lambda f: f.rename(columns={"visits": 3}), "a column called 3"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_a_training_set_that_teaches_nothing_is_refused_in_words(case: str) -> None:
+    spoil, told = UNUSABLE[case]
+    with pytest.raises(InvalidInput, match=told):
+        fitted(spoil(world(1)))
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [({"folds": 1}, "folds is 1"), ({"trials": -1}, "trials is -1"), ({"candidates": ()}, "candidates is"),
+     ({"candidates": "logistic"}, "candidates is"), ({"calibration": "platt"}, "one of auto, none, sigmoid")],
+)  # fmt: skip
+def test_a_way_of_modelling_that_is_none_is_refused(how: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        Modelling(**how)
+
+
+@pytest.mark.parametrize("name", ["logistic", "hist_gradient_boosting"])
+def test_columns_of_pandas_kinds_are_taken_as_those_of_a_platform(name: str) -> None:
+    """Infinite is missing, flags and nullable numbers are numbers, categories texts, times days."""
+    known, times = world(11), pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(1200) % 90, unit="D")
+    odd = known["visits"] > 1.5
+    cities = pd.Series(["Oslo", "Rome", None] * 400, dtype="object")
+    usual = known.assign(
+        spend=known["spend"].mask(odd), high=odd.astype(float), since=(np.arange(1200) % 90) + 20454.0, city=cities
+    )
+    own = known.assign(
+        label=known["label"].astype(bool),
+        spend=known["spend"].mask(odd, np.inf),
+        high=odd.astype("boolean"),
+        since=times,
+        city=cities.astype("category"),
+    )
+    first, second = (probability(fitted(f, candidates=(name,)).model, f) for f in (usual, own))
+    assert second.tolist() == first.tolist()
+
+
+def test_texts_of_many_values_make_a_bounded_number_of_flags() -> None:
+    known = world(12, 700).assign(zip=[f"{n % 170:03d}" for n in range(2100)])
+    assert fitted(known, candidates=("logistic",)).pipeline[0].transform(inputs_of(known)).shape[1] == 2 + MOST
 
 
 def test_a_search_is_never_worse_than_what_a_candidate_comes_with_and_repeats() -> None:

@@ -93,7 +93,9 @@ def test_no_reach_brings_more_than_the_most_profitable(
     most = max(worth(planner.at(score)) for score, _ in people)
     if most <= 1e-12:
         if most < -1e-12:
-            with pytest.raises(InvalidInput, match=r"max_profit chooses nobody: by the test, no reach brings more"):
+            with pytest.raises(
+                InvalidInput, match=r"max_profit chooses nobody: by the (test|experiment), no reach brings more"
+            ):
                 planner.choose(Choice("max_profit"))
         return
     assert worth(planner.choose(Choice("max_profit"))) == pytest.approx(most)
@@ -154,6 +156,23 @@ def test_scores_that_add_up_to_something_else_are_no_probabilities() -> None:
     planner = Planner(np.full(100, 0.25), flat(0.25, 0.2, 0.3))
     assert planner.at(0.0).is_calibrated
     assert not Planner(np.full(100, 0.5), flat(0.25, 0.2, 0.3)).at(0.0).is_calibrated
+
+
+@SOME
+@given(st.lists(st.integers(-8, 8).map(lambda n: n / 16), min_size=1, max_size=40), CENTS.filter(bool), st.booleans())
+def test_uplifts_are_chosen_as_scores_are(uplifts: list[float], value: float, high: bool) -> None:
+    """What they add up to is compared with what the experiment says that a contact adds."""
+    paying = [uplift for uplift in uplifts if uplift >= 0.5 / value]
+    effect = 0.5 if high else 0.0625
+    effects = flat(effect, effect - 0.0625, effect + 0.0625)
+    planner = Planner(uplifts, flat(0.9, 0.9, 0.9), Money(0.5, value=value), effects=effects, by="uplift")
+    if not paying:
+        with pytest.raises(InvalidInput, match=r"a contact pays from an uplift of .* the highest uplift is"):
+            planner.choose(Choice("break_even"))
+        return
+    found = planner.choose(Choice("break_even"))
+    assert (found.people, found.by, found.forecast) == (len(paying), "uplift", sum(paying))
+    assert found.is_calibrated == (abs(sum(paying) / len(paying) - effect) <= 0.0625)
 
 
 def test_the_ranges_hold_as_often_as_they_say() -> None:

@@ -75,6 +75,7 @@ def reached(scores: Sequence[float], curve: Curve, threshold: float) -> dict[str
         else None,
         "forecast": sum(score for score in scores if score >= threshold),
         "contacted": people,
+        "by": "score",
     }
 
 
@@ -239,10 +240,11 @@ ODD = [0.0, 5e-324, 2.2250738585072014e-308, 1e-300, 1e-7, 1e-5, 0.1, 0.1 + 0.2,
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(ODD) | st.floats(0, 1), st.lists(st.floats(0, 1), max_size=6))
+@given(st.sampled_from(ODD) | st.floats(-1, 1), st.lists(st.floats(-1, 1), max_size=6))
 @example(1.0, [])
 @example(1e-05, [])
-def test_the_rule_finds_exactly_those_with_the_score(
+@example(-1e-05, [-1.0])
+def test_the_rule_finds_exactly_those_with_the_score_or_uplift(
     connection: duckdb.DuckDBPyConnection, threshold: float, others: list[float]
 ) -> None:
     near = [threshold, math.nextafter(threshold, 2), math.nextafter(threshold, -1), None, *others, *ODD]

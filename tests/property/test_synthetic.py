@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from limbeck.workflow import newsletter, synthetic
 from limbeck.workflow.definition import PRESETS, SHARES, Generator
+from tests.synthetic import spans
 
 
 @st.composite
@@ -47,7 +48,7 @@ def test_whatever_is_asked(request: tuple[Generator, list[datetime], int]) -> No
     asked, cutoffs, within = request
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        synthetic.generate(asked, folder, cutoffs, within)
+        synthetic.generate(asked, folder, spans(cutoffs, within))
         blocks = -(-asked.people // 40)
         assert [len(list(folder.glob(f"{part}-*"))) for part in ("events", "profiles")] == [blocks, blocks]
         events, profiles, truth = (read(folder, part) for part in ("events", "profiles", "truth"))
@@ -74,8 +75,8 @@ def test_blocks_and_days_that_were_there_stay_as_they_are(
     larger = Generator(asked.people + more_people, asked.days + more_days, asked.start, asked.seed)
     with tempfile.TemporaryDirectory() as name:
         few, many = Path(name) / "few", Path(name) / "many"
-        synthetic.generate(asked, few, cutoffs, within)
-        synthetic.generate(larger, many, cutoffs, within)
+        synthetic.generate(asked, few, spans(cutoffs, within))
+        synthetic.generate(larger, many, spans(cutoffs, within))
         for block in range(asked.people // 40):
             part = f"{block:05d}.parquet"
             assert (few / f"profiles-{part}").read_bytes() == (many / f"profiles-{part}").read_bytes()
@@ -116,7 +117,7 @@ def test_whatever_imperfections_are_asked(request: tuple[Generator, list[datetim
     asked, cutoffs, within = request
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        synthetic.generate(asked, folder, cutoffs, within)
+        synthetic.generate(asked, folder, spans(cutoffs, within))
         events, profiles, truth = (read(folder, part) for part in ("events", "profiles", "truth"))
         links = read(folder, "links").to_pylist() if asked.identities else []
 
@@ -130,7 +131,7 @@ def test_whatever_imperfections_are_asked(request: tuple[Generator, list[datetim
     treated = [row for row in events.to_pylist() if row["type"] == "treatment"]
     assert {row["timestamp"].date() for row in treated} <= {asked.treatment}
 
-    assert pa.concat_tables(synthetic.truth(asked, cutoffs, within)).equals(truth)
+    assert pa.concat_tables(synthetic.truth(asked, spans(cutoffs, within))).equals(truth)
     rows = truth.to_pylist()
     known = {row["entity_id"] for row in rows}
     assert len(rows) == len(known) * len(set(cutoffs))

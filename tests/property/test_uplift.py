@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.errors import InvalidInput
-from limbeck.propensity.experiment import GROUPS, SIGNIFICANT, experiment, name_groups
+from limbeck.propensity.experiment import GROUPS, SIGNIFICANT, doubts, experiment, name_groups
 from limbeck.propensity.incremental import by_uplift
 from limbeck.propensity.money import Money
-from limbeck.propensity.qini import SHARES, Judged, detectable, effect_scores, needed
+from limbeck.propensity.qini import SHARES, Judged, detectable, effect_scores, needed, outcome_scores
 from limbeck.propensity.uplift import ESTIMATORS, LEAST, Learning, cross_fit, fit, folds, within_folds
 
 SOME = settings(max_examples=60, deadline=None)
@@ -72,13 +72,15 @@ def test_over_all_that_chance_can_decide_scores_are_the_effects(
 ) -> None:
     """Whatever the forecasts say: with and without treatment, the chance of it, and two forecasts a person."""
     with_it, without, chance, forecast, other = (np.array(column, float) for column in zip(*people, strict=True))
-    mean = np.zeros(len(people))
+    mean, outcome = np.zeros((2, len(people)))
     for drawn in itertools.product([0.0, 1.0], repeat=len(people)):
         treated = np.array(drawn)
         seen = np.where(treated == 1, with_it, without)
         weight = np.prod(np.where(treated == 1, chance, 1 - chance))
         mean += weight * effect_scores(seen, treated, chance, forecast, other)
+        outcome += weight * outcome_scores(seen, treated, chance, forecast)
     assert mean == pytest.approx(with_it - without)
+    assert outcome == pytest.approx(with_it)
 
 
 # -- curves -------------------------------------------------------------------------------------------------------
@@ -105,7 +107,7 @@ def slow_gains(rows: Sequence[tuple[float, int]]) -> list[Fraction]:
 @given(RANKED)
 def test_the_curve_is_what_the_best_so_many_gain(rows: list[tuple[float, int]]) -> None:
     ranking, effects = (np.array(column, float) for column in zip(*rows, strict=True))
-    ranked = Judged(np.arange(len(rows)), effects, 5, 0).ranked(ranking, cross_fitted=False)
+    ranked = Judged(np.arange(len(rows)), effects, 5, 0).gains(ranking, cross_fitted=False).shown()
     gains = [float(g) for g in slow_gains(rows)]
     assert ranked["curve"]["gain"] == pytest.approx(gains)
     assert ranked["curve"]["random"] == pytest.approx([n / 100 * gains[-1] for n in range(101)])
@@ -122,9 +124,21 @@ def test_the_curve_is_what_the_best_so_many_gain(rows: list[tuple[float, int]]) 
 def test_the_other_way_round_the_area_is_below_the_line(rows: list[tuple[float, int]]) -> None:
     ranking, effects = (np.array(column, float) for column in zip(*rows, strict=True))
     judged = Judged(np.arange(len(rows)), effects, 5, 0)
-    ahead, back = (judged.ranked(order, cross_fitted=False)["qini"]["value"] for order in (ranking, -ranking))
+    ahead, back = (judged.gains(order, cross_fitted=False).shown()["qini"]["value"] for order in (ranking, -ranking))
     assert ahead == pytest.approx(-back)
-    assert judged.ranked(np.zeros(len(rows)), cross_fitted=False)["qini"]["value"] == pytest.approx(0)
+    assert judged.gains(np.zeros(len(rows)), cross_fitted=False).shown()["qini"]["value"] == pytest.approx(0)
+
+
+@SOME
+@given(RANKED, st.randoms(use_true_random=False))
+def test_a_ranking_is_beyond_another_by_the_difference_of_their_areas(rows: list[tuple[float, int]], draw: Any) -> None:
+    ranking, effects = (np.array(column, float) for column in zip(*rows, strict=True))
+    judged, other = Judged(np.arange(len(rows)), effects, 9, 0), np.array([draw.random() for _ in rows])
+    mine, theirs = judged.gains(ranking, cross_fitted=True), judged.gains(other, cross_fitted=False)
+    ahead, back = mine.beyond(theirs), theirs.beyond(mine)
+    assert ahead["value"] == pytest.approx(mine.shown()["qini"]["value"] - theirs.shown()["qini"]["value"])
+    assert (ahead["low"], ahead["high"]) == pytest.approx((-back["high"], -back["low"]))
+    assert mine.beyond(mine)["p"] == 1.0
 
 
 @SOME
@@ -144,7 +158,8 @@ def test_ranges_are_of_people_not_of_rows() -> None:
     once = Judged(np.arange(200), effects, 200, 0)
     twice = Judged(np.tile(np.arange(200), 2), np.tile(effects, 2), 200, 0)
     assert twice.average() == pytest.approx(once.average())
-    one, other = (j.ranked(r, cross_fitted=False)["qini"] for j, r in ((once, ranking), (twice, np.tile(ranking, 2))))
+    both = ((once, ranking), (twice, np.tile(ranking, 2)))
+    one, other = (judged.gains(order, cross_fitted=False).shown()["qini"] for judged, order in both)
     assert other["high"] - other["low"] == pytest.approx(one["high"] - one["low"], rel=0.02)
 
 
@@ -199,6 +214,29 @@ def test_who_is_likely_to_convert_is_not_whom_it_changes(found: dict[str, Any]) 
     for name in ("propensity", "score"):
         assert found["rankings"][name]["qini"]["value"] < found["rankings"]["two_model"]["qini"]["value"]
     assert found["rankings"]["score"]["qini"]["low"] < 0 < found["rankings"]["score"]["qini"]["high"]
+    assert all(found["beyond"][name]["p"] < SIGNIFICANT for name in ("score", "propensity"))
+    assert not list(doubts(found))
+
+
+def test_how_many_convert_if_treated_is_told_by_share(strong: pd.DataFrame, found: dict[str, Any]) -> None:
+    rows, rate = found["if_treated"], strong[strong["treated"] == 1]["label"].mean()
+    assert rows[-1]["low"] < rate < rows[-1]["high"]
+    assert rows[-1]["value"] == pytest.approx(rate, abs=0.02)
+    assert rows[29]["value"] > rows[-1]["value"]
+    assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in rows)
+
+
+def test_whoever_is_changed_most_is_whoever_converts_most() -> None:
+    """Then there is a difference between people, and the score finds it as well."""
+    draw, frame = np.random.default_rng(3), made(3, 3000)
+    chances = 0.1 + 0.3 * (frame["want"] > 0) * (1 + frame["treated"])
+    frame["label"] = (draw.random(3000) < chances).astype(int)
+    found = experiment(frame, QUICK, scores=frame["want"].to_numpy())
+    assert found["rankings"]["two_model"]["qini"]["p"] < SIGNIFICANT
+    assert found["beyond"]["score"]["p"] >= SIGNIFICANT
+    (doubt,) = doubts(found)
+    assert doubt.startswith("No evidence that choosing by uplift is better than choosing by the score")
+    assert doubt in found["told"]
 
 
 def test_the_four_groups_are_those_of_the_forecasts(strong: pd.DataFrame, found: dict[str, Any]) -> None:
@@ -275,7 +313,7 @@ def test_no_difference_between_people_is_seldom_taken_for_one(candidate: str, ro
         judged = Judged(frame["entity_id"].to_numpy(), scores, how.resamples, seed)
         for name in ESTIMATORS:
             ranking = within_folds(forecasts.uplift[name], forecasts.fold)
-            wrong[name] += judged.ranked(ranking, cross_fitted=True)["qini"]["p"] < SIGNIFICANT
+            wrong[name] += judged.gains(ranking, cross_fitted=True).shown()["qini"]["p"] < SIGNIFICANT
     assert max(wrong.values()) <= most, wrong
 
 

@@ -319,6 +319,22 @@ def test_a_file_that_is_no_definition(tmp_path: Path) -> None:
         Definition.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("again", "named"),
+    [
+        ("[features.more]\ncount = true\ncount = true", "features.more.count"),
+        ("[model]", "model"),
+        ("[report]\ntitle = 'a'\n'title' = 'b'", "report.title"),
+    ],
+)
+def test_a_name_that_stands_twice(tmp_path: Path, again: str, named: str) -> None:
+    text = f"{SHOP}\n{again}"
+    with pytest.raises(DefinitionError) as caught:
+        load(tmp_path, text)
+    line = text.count("\n") + 1
+    assert str(caught.value) == f"shop.toml, line {line}: {named} stands twice; wanted is names that differ."
+
+
 # What may stand between two lines of TOML. The last two are line ends to some, but not to TOML.
 BETWEEN = st.sampled_from(["", "# note", "    # folds = 7", "# ''' not a text", "# [goal]", "# a\u2028b", "# a\x85b"])
 

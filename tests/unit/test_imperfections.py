@@ -14,7 +14,7 @@ from limbeck.workflow import imperfections, synthetic
 from limbeck.workflow.definition import Generator
 from limbeck.workflow.oracle import busy
 from limbeck.workflow.treatment import EFFECTS
-from tests.synthetic import START, WITHIN, Numbers, ask, day
+from tests.synthetic import START, WITHIN, Numbers, ask, day, spans
 
 PEOPLE, DAYS, CUTOFF = 40_000, 50, 26
 SIGMAS = 4.0
@@ -30,7 +30,7 @@ def settings(people: int = 700, days: int = 30, **asked: float) -> Generator:
 
 def events(folder: Path, asked: Generator) -> pa.Table:
     """All events that come of these settings, in the order of the parts."""
-    synthetic.generate(asked, folder, [day(10), day(25)], 5)
+    synthetic.generate(asked, folder, spans([day(10), day(25)], 5))
     return pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("events-*"))])
 
 
@@ -44,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything at once, of people enough to compare rates; the treatment is given on the day of the first cutoff."""
     folder = tmp_path_factory.mktemp("made")
     asked = Generator(PEOPLE, DAYS, START, 7, **EVERYTHING, treatment=TREATMENT)
-    synthetic.generate(asked, folder, [day(CUTOFF), day(CUTOFF + 2)], WITHIN)
+    synthetic.generate(asked, folder, spans([day(CUTOFF), day(CUTOFF + 2)]))
     return folder
 
 

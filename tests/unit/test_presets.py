@@ -13,7 +13,7 @@ from limbeck.errors import InvalidInput
 from limbeck.workflow import newsletter, synthetic
 from limbeck.workflow.definition import PRESETS, Generator
 from limbeck.workflow.oracle import busy
-from tests.synthetic import START, WITHIN, ask, day, outcomes, roc_auc
+from tests.synthetic import START, ask, day, outcomes, roc_auc, spans
 
 PEOPLE = 40_000
 CUTOFF = 35
@@ -25,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tutorial's days, with fewer people."""
     folder = tmp_path_factory.mktemp("tutorial")
     asked = Generator(PEOPLE, int(PRESETS["tutorial"]["days"]), START, 1, preset="tutorial")
-    synthetic.generate(asked, folder, [day(CUTOFF)], WITHIN)
+    synthetic.generate(asked, folder, spans([day(CUTOFF)]))
     return folder
 
 
@@ -65,7 +65,7 @@ def test_the_realistic_preset_has_seasons_in_which_the_truth_stays_true(tmp_path
     asked = Generator(10_000, 45, date(2026, 11, 10), 3, preset="realistic", **seasons)
     begin = datetime.combine(asked.start, time())
     cutoff = begin + timedelta(days=20)
-    synthetic.generate(asked, tmp_path, [cutoff], WITHIN)
+    synthetic.generate(asked, tmp_path, spans([cutoff]))
 
     ((chances, outcome),) = outcomes(tmp_path).values()
     for tenth in (np.arange(len(chances)), *np.array_split(np.argsort(chances), 10)):
@@ -76,12 +76,12 @@ def test_the_realistic_preset_has_seasons_in_which_the_truth_stays_true(tmp_path
     ((evening,),) = ask(tmp_path, f"select avg((hour(timestamp) between 17 and 21)::int) {pages}")
     assert 0.35 < evening < 0.6  # 5 of 24 hours are 0.21
 
-    (again,) = synthetic.truth(asked, [cutoff], WITHIN)
+    (again,) = synthetic.truth(asked, spans([cutoff]))
     assert again.equals(pq.read_table(tmp_path / "truth.parquet"))
-    (earlier,) = synthetic.truth(asked, [begin, begin + timedelta(days=7)], WITHIN)
+    (earlier,) = synthetic.truth(asked, spans([begin, begin + timedelta(days=7)]))
     assert len(earlier) == 2 * asked.people
-    with pytest.raises(InvalidInput, match="a midnight from 2026-11-10 to 2026-12-25"):
-        list(synthetic.truth(asked, [cutoff + timedelta(hours=1)], WITHIN))
+    with pytest.raises(InvalidInput, match="a time from 2026-11-10 to 2026-12-25"):
+        list(synthetic.truth(asked, spans([asked.end + timedelta(hours=1)])))
 
 
 def test_seasons_even_out() -> None:

@@ -114,7 +114,7 @@ def test_many_rows_become_parts_in_their_order_and_the_same_ones_each_time(tmp_p
 def test_sql_brings_the_rows_of_several_files_together(tmp_path: Path) -> None:
     (tmp_path / "sent.csv").write_text("id,who\n1,a\n2,b\n")
     (tmp_path / "days.json").write_text('{"id": 1, "day": "2026-01-01"}\n{"id": 2, "day": "2026-01-02"}\n')
-    sql = "select who as customer, day as at, 'sent' as kind from sent join days using (id) order by id desc"
+    sql = "select who as customer, day as at, 'sent' as kind from sent join days using (id) order by id desc;\n"
 
     found = made(tmp_path, source({"sent": "sent.csv", "days": "days.json"}, sql=sql))
 
@@ -214,6 +214,18 @@ def test_sql_that_does_not_run(tmp_path: Path) -> None:
     file = write(tmp_path, customer=["a"], at=[MOMENT], kind=["x"])
     refused(tmp_path, source(file, sql="select nobody from rows"), "nobody", kind=InvalidFile)
     refused(tmp_path, source(file, sql="selct 1"), "selct", kind=InvalidFile)
+
+
+def test_sql_reads_the_files_of_its_source_alone_and_writes_none(tmp_path: Path) -> None:
+    file = write(tmp_path, customer=["a"], at=[MOMENT], kind=["x"])
+    secret, copy = tmp_path / "secret.csv", tmp_path / "copy.csv"
+    secret.write_text("customer\nb\n")
+    wanted = "wanted is a SELECT over rows, the files that the source names"
+    for read in (f"'{secret}'", f"read_text('{secret}')", "'https://example.org/rows.csv'", f"glob('{tmp_path}/*')"):
+        refused(tmp_path, source(file, sql=f"select * from {read}"), "sql reads what it may not", wanted)
+    both = f"select * from rows; copy (select 1) to '{copy}'"
+    refused(tmp_path, source(file, sql=both), "sql is more than one statement; wanted is one SELECT")
+    assert not copy.exists()
 
 
 def test_an_unknown_column(tmp_path: Path) -> None:

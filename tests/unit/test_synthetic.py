@@ -14,7 +14,7 @@ import pytest
 from limbeck.workflow import newsletter, synthetic
 from limbeck.workflow.definition import Generator
 from limbeck.workflow.newsletter import People, State
-from tests.synthetic import START, WITHIN, Numbers, ask, day, outcomes, roc_auc
+from tests.synthetic import START, Numbers, ask, day, outcomes, roc_auc, spans
 
 PEOPLE, DAYS = 45_000, 85
 CUTOFFS = [day(21), day(42), day(63)]
@@ -26,7 +26,7 @@ SIGMAS = 4.0
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two full blocks of people, and a part of one."""
     folder = tmp_path_factory.mktemp("made")
-    synthetic.generate(Generator(PEOPLE, DAYS, START, 3), folder, CUTOFFS, WITHIN)
+    synthetic.generate(Generator(PEOPLE, DAYS, START, 3), folder, spans(CUTOFFS))
     return folder
 
 
@@ -37,7 +37,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def generate(folder: Path, people: int = 700, days: int = 30, seed: int = 3) -> dict[str, bytes]:
     """The files that come of these settings, by name."""
-    synthetic.generate(Generator(people, days, START, seed), folder, [day(10), day(25)], 5)
+    synthetic.generate(Generator(people, days, START, seed), folder, spans([day(10), day(25)], 5))
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
@@ -263,7 +263,7 @@ def test_probabilities_come_true_on_the_whole_and_among_the_likely_and_the_unlik
 def test_they_come_true_on_the_next_day_whatever_the_last_one_brought(tmp_path: Path) -> None:
     """One day more or less in the truth's state or in its horizon would show here."""
     cutoffs = [day(n) for n in range(4, 25, 2)]
-    synthetic.generate(Generator(20_000, 26, START, 6), tmp_path, cutoffs, 1)
+    synthetic.generate(Generator(20_000, 26, START, 6), tmp_path, spans(cutoffs, 1))
     yesterday = "userid = entity_id and timestamp >= cutoff - interval 1 day and timestamp < cutoff"
     today = "userid = entity_id and timestamp >= cutoff and timestamp < cutoff + interval 1 day"
     rows = ask(

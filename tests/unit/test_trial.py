@@ -24,6 +24,45 @@ def load(folder: Path, text: str) -> Definition:
     return Definition.load(path)
 
 
+EXPERIMENT = "[uplift]\ncutoff = 2026-04-20\ntreated = \"kind = 'mail'\"\n"
+
+
+def test_people_are_chosen_and_delivered_by_uplift(tmp_path: Path) -> None:
+    found = load(tmp_path, f'[audience]\nby = "uplift"\ntop = 0.1\n[activation]\n{EXPERIMENT}')
+    assert found.audience is not None
+    assert found.activation is not None
+    assert found.audience.by == "uplift"
+    assert [(c.name, c.source) for c in found.activation.columns] == [("identity", "identity"), ("uplift", "uplift")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            'by = "uplift"\ntop = 0.1',
+            r"audience\.by is 'uplift', but no experiment tells it; wanted is a section \[upl",
+        ),
+        (
+            'by = "uplift"\ntop = 0.1\ncontrol = 0.1\n[uplift]\ncutoff = 2026-04-20\naudience = { least = 0.2 }',
+            r"audience\.by is 'uplift', but uplift\.audience tells of those only who were chosen then",
+        ),
+        (
+            f'by = "uplift"\nprecision = 0.2\n{EXPERIMENT}',
+            r"audience\.precision is a share of converters, and by = \"uplift\" .* one of top, budget, break_even, m",
+        ),
+        (f'by = "uplifts"\ntop = 0.1\n{EXPERIMENT}', r"audience\.by is 'uplifts'; wanted is one of score, uplift"),
+        ("by = 1\ntop = 0.1", r"audience\.by is 1; wanted is a text"),
+        (
+            'top = 0.1\n[activation.columns]\ngain = "uplift"',
+            r"activation\.columns\.gain is 'uplift', which nothing tells; wanted is a section \[uplift\]",
+        ),
+    ],
+)
+def test_by_an_uplift_that_nothing_tells_nobody_is_chosen(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(DefinitionError, match=rf"shop\.toml, line \d+: {said}"):
+        load(tmp_path, f"[audience]\n{text}")
+
+
 def test_none_is_needed(tmp_path: Path) -> None:
     assert load(tmp_path, "").uplift is None
 
@@ -37,6 +76,7 @@ def test_none_is_needed(tmp_path: Path) -> None:
             UpliftPart(WHEN, "kind = 'mail'", Duration.parse("2 days"), chance=0.25),
         ),
         ("audience = { least = 0.2 }", UpliftPart(WHEN, least=0.2)),
+        ('audience = { by = "uplift", least = 0.01 }', UpliftPart(WHEN, least=0.01, by="uplift")),
         (
             'treated = "true"\nestimator = "transformed_outcome"\ncandidate = "lightgbm"\nfolds = 3\nresamples = 100',
             UpliftPart(WHEN, "true", learning=Learning("transformed_outcome", "lightgbm", 3, 100)),
@@ -66,6 +106,10 @@ def test_what_is_meant(tmp_path: Path, text: str, expected: UpliftPart) -> None:
         ('cutoff = 2026-04-20\ntreated = "true"\nwithn = "1 day"', r"uplift\.withn is not known here.*\"within\""),
         ("cutoff = 2026-04-20\naudience = {}", r"uplift\.audience lacks the key 'least'"),
         ("cutoff = 2026-04-20\naudience = { least = -1 }", r"uplift\.audience\.least is -1"),
+        (
+            'cutoff = 2026-04-20\naudience = { least = 0, by = "rank" }',
+            r"uplift\.audience\.by is 'rank'; wanted is one of",
+        ),
     ],
 )
 def test_what_cannot_be_meant(tmp_path: Path, text: str, said: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 
-from limbeck.propensity.planner import Reach
-from limbeck.workflow import verdicts
+from limbeck.propensity.money import Choice, Money
+from limbeck.propensity.planner import Planner, Reach
+from limbeck.workflow import tiles, verdicts
+from limbeck.workflow.planning import Planned
 
 
 def measure(value: float, low: float, high: float) -> dict[str, float]:
@@ -57,7 +61,7 @@ def test_a_good_model_is_called_good_and_its_numbers_are_told() -> None:
         "40% (35% to 45%)",
         "4.0 times",
         "80 (75 to 85) times in 100",
-        "than visits by +10.0 times",
+        "10.0 times in 100 more often than visits alone (+5.0 to +15.0)",
         "204 came",
     ):
         assert number in told
@@ -142,9 +146,43 @@ def test_groups_may_be_wrong_by_chance_and_small_ones_are_not_asked() -> None:
 def test_the_audience_is_what_is_to_be_done() -> None:
     chosen = Reach(0.5, 120, 0.1, measure(0.4, 0.3, 0.5), 0.4, measure(48, 36, 60), 50.0, 110)
     found = verdicts.verdicts(evaluation(), chosen, None)[-1]
-    assert found.head == "Address the 120 people who are chosen"
+    assert found.head == "Address 110 of the 120 people who are chosen"
     assert "48 of them" in found.told
     assert "(36 to 60); of as many taken at random, about 12" in found.told
+    assert "The other 10 are held out" in found.told
+
+
+def test_the_largest_numbers_are_what_the_choice_brings() -> None:
+    rate, profit = measure(0.4, 0.3, 0.5), measure(500, 400, 600)
+    chosen = Reach(0.5, 120, 0.1, rate, 0.4, measure(48, 36, 60), 50.0, 110, cost=55.0, profit=profit)
+    planner = Planner(np.array([0.5]), [{"share": 1.0, **measure(0.4, 0.3, 0.5)}])
+    planned = Planned(planner, chosen, Choice("top", 0.1), 10, "score >= 0.5", Money(cost=0.5, currency="EUR"))
+
+    def told(found: dict[str, Any]) -> str:
+        page = tiles.tiles(found, planned, {"audience": {"opted_out": 3}})
+        return " ".join(re.sub("<[^>]*>", " ", page).split())
+
+    text = told(evaluation())
+    for number in (
+        "people to contact 110 of 120 chosen, 10 held out; 3 have opted out",
+        "expected to reach the goal 48 (36 to 60) of the 120 chosen",
+        "times as many as at random 4.0 (3.0 to 5.0)",
+        "cost 55 EUR for 110 contacts",
+        "500 EUR (400 EUR to 600 EUR)",
+    ):
+        assert number in text
+    guessing = told(evaluation(roc_auc=measure(0.52, 0.48, 0.56)))
+    assert "people to contact" not in guessing  # whom such scores choose is nobody's business
+    assert "times in 100 the right one first 52 (48 to 56); 50 is guessing" in guessing
+
+
+def test_the_audience_is_contacted_for_what_that_changes() -> None:
+    """A model that ranks no better than chance says nothing of those who are chosen by uplift."""
+    rate, added = measure(0.4, 0.3, 0.5), measure(6, -1, 13)
+    chosen = Reach(0.025, 120, 0.1, rate, 0.4, measure(48, 36, 60), 50.0, 110, incremental=added, by="uplift")
+    found = verdicts.advice(evaluation(roc_auc=measure(0.5, 0.4, 0.6)), chosen, ["No evidence."])
+    assert found.head == "Address 110 of the 120 people who are chosen by uplift"
+    assert "2.5 points or more. Contacting them adds 6 conversions (-1 to 13), by the experiment. No" in found.told
 
 
 def test_what_is_possible_is_told_where_it_is_known() -> None:

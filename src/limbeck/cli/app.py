@@ -131,7 +131,7 @@ def plan(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show what choosing by score would cost and bring, for every threshold. Runs no step."""
+    """Show what choosing by score, or uplift, would cost and bring, for every threshold. Runs no step."""
     from limbeck.cli import plan as planned
 
     with _connected(home, config, json) as client:

@@ -79,6 +79,8 @@ def _score(found: Mapping[str, Any]) -> Iterator[Part]:
         yield f"model {score['model']} version {score['version']}, trained {score['trained']}"
     if kept is not None:
         yield f"on the profile: {kept['score']:.4f} by {kept['model']}, since {kept['since']}"
+        if kept.get("uplift") is not None:
+            yield f"a contact is predicted to change that by {100 * kept['uplift']:+.1f} points: {kept['upliftGroup']}"
 
 
 def _audiences(found: Mapping[str, Any]) -> Iterator[Part]:

@@ -41,7 +41,7 @@ def _parts(found: Mapping[str, Any]) -> Iterator[Part]:
 def reaches(table: Sequence[Mapping[str, Any]]) -> Rows:
     """Return what each of several reaches would bring."""
     known = [name for name in OPTIONAL if any(reach[name] is not None for reach in table)]
-    head = ("share", "people", "score", "precision", "recall", "conversions", *(OPTIONAL[name] for name in known))
+    head = ("share", "people", table[0]["by"], "precision", "recall", "conversions", *(OPTIONAL[n] for n in known))
     return Rows(head, [_reach(reach, known) for reach in table])
 
 

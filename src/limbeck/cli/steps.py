@@ -11,7 +11,8 @@ from limbeck.client import Client
 from limbeck.errors import InvalidInput
 from limbeck.workflow import planning
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.run import OVERVIEW, UPLIFT_PAGE, Run
+from limbeck.workflow.run import Run
+from limbeck.workflow.workspace import OVERVIEW, UPLIFT_PAGE
 
 MEASURES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "lift_at_10": "lift at 10 %", "brier": "Brier score"}
 
@@ -156,6 +157,7 @@ def _campaign_text(value: Mapping[str, Any]) -> str:
     if made:
         without = f"; {made['opted_out']:,} more have opted out" if made["opted_out"] else ""
         lines.append(f"audience {made['name']}: {made['size']:,} people by {made['rule']}{without}")
+        lines += made["doubts"]
     if delivered:
         files = ", ".join(delivered["files"])
         lines.append(f"delivered {delivered['rows']:,} rows as {files}; {delivered['control']:,} people are held out")
@@ -163,14 +165,16 @@ def _campaign_text(value: Mapping[str, Any]) -> str:
 
 
 def _plan_text(value: Mapping[str, Any]) -> str:
-    lines = [f"{'share':>8} {'people':>10} {'score':>8} {'precision':>10} {'conversions':>12}"]
+    by = value["plan"]["chosen"]["by"]
+    lines = [f"{'share':>8} {'people':>10} {by:>8} {'precision':>10} {'conversions':>12}"]
     for reach in value["plan"]["table"]:
         precision, conversions = reach["precision"]["value"], reach["conversions"]["value"]
         lines.append(
             f"{reach['share']:>8.1%} {reach['people']:>10,} {reach['threshold']:>8.4f} {precision:>10.1%} "
             f"{conversions:>12,.0f}"
         )
-    return "\n".join([*lines, *value["plan"]["told"], _campaign_text(value)])
+    told = [line for line in value["plan"]["told"] if line not in value["audience"]["doubts"]]  # these come below
+    return "\n".join([*lines, *told, _campaign_text(value)])
 
 
 def _model_text(value: Mapping[str, Any]) -> str:

@@ -41,11 +41,15 @@ def _parts(found: Mapping[str, Any]) -> Iterator[Part]:
     yield Rows(("tenth by score", "people", "mean score", "true", "error"), tenths)
     yield f"mean error of a tenth {calibration['error']:.2%}; of a person {calibration['rmse']:.2%} (root mean square)"
     if audience is not None:
-        planned = audience["planned"]
-        told = f"planned {planned['value']:.1%} ({planned['low']:.1%} to {planned['high']:.1%})"
+        planned = "planned {value:.1%} ({low:.1%} to {high:.1%})".format(**audience["planned"])
         yield ""
         yield f"audience {audience['name']}: {audience['people']:,} people, {audience['share']:.1%} of all"
-        yield f"precision: {told}, true {audience['true']:.1%}, the oracle's {audience['oracle']:.1%}"
+        if audience["by"] == "score":
+            yield f"precision: {planned}, true {audience['true']:.1%}, the oracle's {audience['oracle']:.1%}"
         if (uplift := audience["uplift"]) is not None:
-            others = f"{uplift['all']:+.1%} of all, {uplift['oracle']:+.1%} if uplift were known"
-            yield f"uplift by a treatment: true {uplift['true']:+.1%}, {others}"
+            added, others = (
+                uplift["planned"],
+                f"{uplift['all']:+.1%} of all, {uplift['oracle']:+.1%} if uplift were known",
+            )
+            told = "" if added is None else "planned {value:+.1%} ({low:+.1%} to {high:+.1%}), ".format(**added)
+            yield f"uplift by a treatment: {told}true {uplift['true']:+.1%}, {others}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from limbeck.errors import InvalidInput
+from limbeck.errors import InvalidInput, LimbeckError
 from limbeck.propensity import frames
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 NAMES = ("logistic", "lightgbm", "hist_gradient_boosting", "random_forest")
 OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """How a candidate of the user's own is named: `package.module:factory`."""
+FREQUENT, MOST = 10, 100
+"""Rows from which on a text has a flag of its own, and flags of one feature at most: all other texts share the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,12 @@ def _hist_gradient_boosting(seed: int) -> Callable[..., Pipeline]:
         from sklearn.pipeline import make_pipeline
 
         model = HistGradientBoostingClassifier(
-            max_iter=trees, max_leaf_nodes=leaves, learning_rate=rate, min_samples_leaf=40, random_state=seed
+            max_iter=trees,
+            max_leaf_nodes=leaves,
+            learning_rate=rate,
+            min_samples_leaf=40,
+            early_stopping=False,  # the folds say how many trees are good
+            random_state=seed,
         )
         return make_pipeline(columns(frame, "passthrough"), model)
 
@@ -154,12 +162,13 @@ def _own(name: str, seed: int) -> Callable[..., Pipeline]:
     module, _, attribute = name.partition(":")
     try:
         factory = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever the module does when it is imported
         wanted = "package.module:factory, where Python finds it (the environment's packages, or PYTHONPATH)"
         raise InvalidInput(f"the candidate {name!r} cannot be imported: {error}; wanted is {wanted}") from error
 
     def build(frame: pd.DataFrame) -> Pipeline:
-        model = factory()
+        with blamed(name):
+            model = factory()
         if not hasattr(model, "predict_proba") or not hasattr(model, "fit"):
             raise InvalidInput(
                 f"the candidate {name!r} gives {type(model).__name__}, which has no fit and predict_proba"
@@ -170,6 +179,23 @@ def _own(name: str, seed: int) -> Callable[..., Pipeline]:
         return model if isinstance(model, Pipeline) else _over_numbers(frame, model)
 
     return build
+
+
+@contextmanager
+def blamed(name: str) -> Iterator[None]:
+    """Turn what goes wrong in the code of a candidate of the user's own into `InvalidInput`; ours stays as it is."""
+    try:
+        yield
+    except LimbeckError:
+        raise
+    except Exception as error:
+        if not OWN.fullmatch(name):
+            raise
+        raise InvalidInput(
+            f"the candidate {name!r} failed: {type(error).__name__}: {error}. Its factory takes no arguments; what it "
+            "returns is fitted on numbers without gaps (a Pipeline on the features as they are), and its predict_proba "
+            "gives a column for each outcome"
+        ) from error
 
 
 def _over_numbers(frame: pd.DataFrame, model: Any) -> Pipeline:
@@ -188,6 +214,8 @@ def columns(frame: pd.DataFrame, numbers: Any) -> Any:
 
     numeric = frames.numbers_of(frame)
     texts = [name for name in frames.features_of(frame) if name not in numeric]
-    flags = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10, sparse_output=False)
+    flags = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", min_frequency=FREQUENT, max_categories=MOST, sparse_output=False
+    )
     parts = [("numbers", numbers, numeric), ("texts", flags, texts)]
     return ColumnTransformer([part for part in parts if part[2]])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from limbeck.propensity import qini, uplift
 from limbeck.propensity.evaluate import Measure, Numbers, Ranking
-from limbeck.propensity.qini import Judged, effect_scores
+from limbeck.propensity.qini import Gains, Judged, effect_scores, outcome_scores
 from limbeck.propensity.uplift import TREATED, Forecasts, Learning
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SIGNIFICANT = 0.025
 """Chance of a ranking's Qini under no difference between people, below which it is believed."""
+BASELINES = {"score": "the score", "propensity": "propensity"}
+"""Rankings that uplift is compared with, the first that there is, with their names for readers."""
 UNBALANCED = 4.0
 """Standard errors from which on the features tell who was treated, so that chance alone did not decide."""
 GROUPS = ("persuadable", "sure thing", "lost cause", "sleeping dog")
@@ -54,19 +56,23 @@ def experiment(
     labels, treated = frame["label"].to_numpy(float), frame[TREATED].to_numpy(float)
     effects = effect_scores(labels, treated, chances, forecasts.treated, forecasts.control)
     judged = Judged(frame["entity_id"].to_numpy(), effects, how.resamples, seed)
+    rankings = dict(_rankings(judged, forecasts, chances, scores, learnt=learnt))
     found: dict[str, Any] = {
         "people": int(frame["entity_id"].nunique()),
         "arms": {name: _arm(labels[treated == arm]) for name, arm in (("treated", 1), ("control", 0))},
         "balance": balance,
         "average": judged.average(),
         "learning": {"estimator": how.estimator, "candidate": how.candidate, "folds": how.folds},
-        "rankings": dict(_rankings(judged, forecasts, chances, how, scores, learnt=learnt)),
+        "rankings": {name: gains.shown() for name, gains in rankings.items()},
     }
     found |= {"detectable": qini.detectable(found["average"])}
     found |= {"needed": qini.needed(found["average"], found["people"])}
     if learnt:
         ranking = uplift.within_folds(forecasts.uplift[how.estimator], forecasts.fold)
         found |= {"tenths": judged.tenths(ranking), **_groups(judged, forecasts, how, found["average"], least)}
+        found["beyond"] = {n: rankings[how.estimator].beyond(rankings[n]) for n in BASELINES if n in rankings}
+        outcomes = outcome_scores(labels, treated, chances, forecasts.treated)
+        found["if_treated"] = _rates(Judged(frame["entity_id"].to_numpy(), outcomes, how.resamples, seed), ranking)
     return found | {"told": list(told(found))}
 
 
@@ -107,16 +113,22 @@ def _means(frame: pd.DataFrame) -> Forecasts:
 
 
 def _rankings(
-    judged: Judged, forecasts: Forecasts, chances: Numbers, how: Learning, scores: Numbers | None, *, learnt: bool
-) -> Iterator[tuple[str, dict[str, Any]]]:
+    judged: Judged, forecasts: Forecasts, chances: Numbers, scores: Numbers | None, *, learnt: bool
+) -> Iterator[tuple[str, Gains]]:
     """Yield the rankings by name: uplift by each estimator, `propensity` by these models, and `score`."""
     if learnt:
         for name, values in forecasts.uplift.items():
-            yield name, judged.ranked(uplift.within_folds(values, forecasts.fold), cross_fitted=True)
+            yield name, judged.gains(uplift.within_folds(values, forecasts.fold), cross_fitted=True)
         propensity = chances * forecasts.treated + (1 - chances) * forecasts.control
-        yield "propensity", judged.ranked(uplift.within_folds(propensity, forecasts.fold), cross_fitted=False)
+        yield "propensity", judged.gains(uplift.within_folds(propensity, forecasts.fold), cross_fitted=False)
     if scores is not None:
-        yield "score", judged.ranked(np.asarray(scores, float), cross_fitted=False)
+        yield "score", judged.gains(np.asarray(scores, float), cross_fitted=False)
+
+
+def _rates(judged: Judged, ranking: Numbers) -> list[dict[str, float]]:
+    """Return the rate of converting if treated by share of the people, those ranked highest first, with its range."""
+    rows = judged.gains(ranking, cross_fitted=True).by_share()
+    return [{"share": row["share"], **{end: min(max(row[end], 0.0), 1.0) for end in qini.ENDS}} for row in rows]
 
 
 # -- the four groups ----------------------------------------------------------------------------------------------
@@ -205,17 +217,29 @@ def _targeting(found: Mapping[str, Any]) -> Iterator[str]:
             f"Choosing by uplift finds whom it changes (Qini {_qini(value)}): in the 30 % with the highest uplift it "
             f"changes the rate by {points(best)}."
         )
-    else:
+    yield from doubts(found)
+    dogs = found["groups"]["sleeping dog"]
+    if dogs["people"]:
+        sure = "they are better left alone" if dogs["shown"] else "which the experiment does not bear out"
+        yield f"{dogs['people']:,} look like sleeping dogs: {points(dogs['effect'])} if treated; {sure}."
+
+
+def doubts(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what speaks against choosing by uplift: that the experiment does not show it to be better."""
+    value = found["rankings"][found["learning"]["estimator"]]["qini"]
+    if value["p"] >= SIGNIFICANT:
         needed = qini.needed(value, found["people"]) if value["value"] > 0 else None
         more = f" If there is a difference of this size, about {needed:,} people would show it." if needed else ""
         yield (
             "No evidence that choosing by uplift is better than choosing at random, or than contacting everybody "
             f"(Qini {_qini(value)}).{more}"
         )
-    dogs = found["groups"]["sleeping dog"]
-    if dogs["people"]:
-        sure = "they are better left alone" if dogs["shown"] else "which the experiment does not bear out"
-        yield f"{dogs['people']:,} look like sleeping dogs: {points(dogs['effect'])} if treated; {sure}."
+    name, beyond = next(iter(found["beyond"].items()))
+    if beyond["p"] >= SIGNIFICANT:
+        yield (
+            f"No evidence that choosing by uplift is better than choosing by {BASELINES[name]} (difference of the Qini "
+            f"{_qini(beyond)})."
+        )
 
 
 def points(measure: Measure) -> str:

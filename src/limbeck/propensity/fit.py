@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from limbeck.errors import InvalidInput
 from limbeck.propensity import calibrate, evaluate, frames, small
-from limbeck.propensity.candidates import Candidate, candidates
+from limbeck.propensity.candidates import Candidate, blamed, candidates
 from limbeck.propensity.evaluate import Measure, Numbers
 from limbeck.propensity.search import search
 from limbeck.propensity.splits import Fold, LabelEnd, Splits, splits
+from limbeck.propensity.usable import usable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +40,18 @@ class Modelling:
     """Settings that Optuna draws for each candidate, beside those that it comes with."""
     calibration: str = "auto"
     """One of `calibrate.METHODS`, or `auto`: whichever does best."""
+
+    def __post_init__(self) -> None:
+        """Raise `InvalidInput` for what is none."""
+        methods = ("auto", *calibrate.METHODS)
+        for name, right, wanted in (
+            ("candidates", bool(self.candidates) and not isinstance(self.candidates, str), "a tuple of names"),
+            ("folds", self.folds >= 2, "2 or more"),
+            ("trials", self.trials >= 0, "0 or more"),
+            ("calibration", self.calibration in methods, f"one of {', '.join(methods)}"),
+        ):
+            if not right:
+                raise InvalidInput(f"{name} is {getattr(self, name)!r}; wanted is {wanted}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +96,22 @@ def fit(
     tell: Callable[[str], None],
     label_end: LabelEnd | None = None,
 ) -> Fitted:
-    """Return the model that *how* finds for the training set *known*, which has both outcomes.
+    """Return the model that *how* finds for the training set *known*: its keys, 0 or 1 as `label`, and features.
 
     *label_end* tells when the label of a cutoff is known: then later cutoffs judge, as far as there are such. *tell*
-    hears what is done otherwise than asked. Raise `InvalidInput` if too few people reach the goal, and for candidates
-    that there are not.
+    hears what is done otherwise than asked. Raise `InvalidInput` for a set that nothing can be learnt from (`usable`),
+    if too few people reach the goal, and for candidates that there are not, or that fail.
     """
     from threadpoolctl import threadpool_limits
 
+    known = usable(known)
     asked = _asked(known, how, seed, tell)
     with threadpool_limits(frames.threads(known)):
         found = splits(known, how.folds, seed, label_end)
         tuned = [tune(known, candidate, found.folds, how.trials, seed) for candidate in asked]
         champion, behind = _choose(known, tuned, found.folds)
-        pipeline = champion.candidate.build(known, **champion.settings).fit(inputs_of(known), known["label"])
+        with blamed(champion.candidate.name):
+            pipeline = champion.candidate.build(known, **champion.settings).fit(inputs_of(known), known["label"])
         validation = _validation(known, champion, found)
         method, losses = _method(how.calibration, validation)
         model = _calibrated(pipeline, method, known, validation)
@@ -127,7 +143,8 @@ def tune(known: pd.DataFrame, candidate: Candidate, folds: Sequence[Fold], trial
     """Return *candidate* with the settings of the best mean ROC-AUC over *folds*, its own and *trials* drawn ones."""
     from sklearn.metrics import roc_auc_score
 
-    parts = [_Part(known, candidate, fold) for fold in folds]
+    with blamed(candidate.name):
+        parts = [_Part(known, candidate, fold) for fold in folds]
     outcomes = [known["label"].to_numpy()[judged] for _, judged in folds]
     best: Tuned | None = None
 
@@ -162,9 +179,12 @@ class _Part:
             self._asked = step.transform(self._asked)
 
     def forecast(self, settings: Mapping[str, Any]) -> Numbers:
-        """Return the forecast of the rows that judge."""
-        model = self._candidate.build(self._known, **settings)[-1].fit(self._learnt, self._labels)
-        found: Numbers = model.predict_proba(self._asked)[:, 1].round(DIGITS)
+        """Return the forecast of the rows that judge; raise `InvalidInput` if it is no probabilities."""
+        with blamed(self._candidate.name):
+            model = self._candidate.build(self._known, **settings)[-1].fit(self._learnt, self._labels)
+            found: Numbers = model.predict_proba(self._asked)[:, 1].round(DIGITS)
+        if not ((found >= 0) & (found <= 1)).all():
+            raise InvalidInput(f"the candidate {self._candidate.name!r} forecasts what is no probability from 0 to 1")
         return found
 
 
@@ -233,7 +253,7 @@ def _calibrated(
 
 def probability(model: Any, frame: pd.DataFrame) -> Numbers:
     """Return the forecast probability of each row, rounded."""
-    found: Numbers = model.predict_proba(inputs_of(frame))[:, 1].round(DIGITS)
+    found: Numbers = model.predict_proba(inputs_of(frames.plain(frame)))[:, 1].round(DIGITS)
     return found
 
 

@@ -57,10 +57,37 @@ def of(table: pa.Table) -> pd.DataFrame:
     """Return *table* as a data frame.
 
     Flags are 0, 1 or missing; dates and times are days since 1970. Numbers are rounded to single precision, so that the
-    order in which an engine adds up does not show.
+    order in which an engine adds up does not show; what is infinite then is missing.
     """
     frame: pd.DataFrame = _numeric(table).to_pandas()
     return frame
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a feature set of somebody's own with columns as `of` makes them; one of `of` stays as it is.
+
+    Flags and nullable numbers become doubles, categories texts, times days since 1970; what is infinite is missing.
+    """
+    return frame.assign(**{name: _plain(frame[name]) for name in features_of(frame)})
+
+
+def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
+    from pandas import CategoricalDtype
+    from pandas.api.types import is_datetime64_any_dtype
+
+    if is_datetime64_any_dtype(column):
+        days = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
+        return days.astype("datetime64[ms]").astype("int64").where(column.notna()) / DAY_MS
+    if is_numeric(column):
+        return _finite(column.astype("float64"))
+    return column.astype("object") if isinstance(column.dtype, CategoricalDtype) else column
+
+
+def _finite(numbers: pd.Series[Any]) -> pd.Series[Any]:
+    import numpy as np
+
+    infinite = np.isinf(numbers)
+    return numbers.mask(infinite) if infinite.any() else numbers
 
 
 def _numeric(table: pa.Table) -> pa.Table:
@@ -77,7 +104,7 @@ def _numeric(table: pa.Table) -> pa.Table:
 
 
 def _rounded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return numbers, flags or times in double precision, rounded to single."""
+    """Return numbers, flags or times in double precision, rounded to single; what is infinite then is missing."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.types as pt
@@ -85,7 +112,11 @@ def _rounded(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pt.is_temporal(column.type):
         millis = column.cast(pa.timestamp("ms")).cast(pa.int64()).cast(pa.float64())
         column = pc.divide(millis, DAY_MS)
-    return column.cast(pa.float64(), safe=False).cast(pa.float32(), safe=False).cast(pa.float64())
+    single = column.cast(pa.float64(), safe=False).cast(pa.float32(), safe=False)
+    infinite = pc.is_inf(single)
+    if pc.any(infinite).as_py():
+        single = pc.if_else(infinite, pa.scalar(None, pa.float32()), single)
+    return single.cast(pa.float64())
 
 
 def is_number(kind: pa.DataType) -> bool:

@@ -10,6 +10,8 @@ from typing import Literal
 from limbeck.errors import InvalidInput
 
 By = Literal["top", "precision", "budget", "break_even", "max_profit"]
+Worth = Literal["score", "uplift"]
+"""What people are chosen by: the probability of a conversion, or by how much a contact changes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Money:
 
     @property
     def break_even(self) -> float | None:
-        """The least probability of a conversion whose expected margin pays for the contact; None without a value."""
+        """The least probability, or uplift, whose expected margin pays for the contact; None without a value."""
         return None if self.value is None else self.cost / self.value
 
     def spent(self, contacted: int) -> float:

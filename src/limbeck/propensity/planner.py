@@ -7,7 +7,10 @@ that will be used.
 
 Money counts those who are contacted: the chosen without the control group. Profit is their conversions' margin less
 the cost; some of them would have converted without the contact. What the contact itself adds is known only from an
-experiment: `effects`, the mean effect among the share of people with the highest scores (`qini.effect_by_share`).
+experiment: `effects`, the mean effect among the share of people with the highest scores (`Gains.by_share`).
+
+People may be chosen by predicted uplift instead of a score. Then precision and effects are what the experiment measured
+among the share of its people with the highest uplift: precision is the rate at which they convert if contacted.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from numpy.typing import NDArray
 
 from limbeck.errors import InvalidInput
 from limbeck.propensity.evaluate import Measure, Numbers
-from limbeck.propensity.money import Choice, Money
+from limbeck.propensity.money import Choice, Money, Worth
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
 """The rows of the planner's table."""
@@ -30,11 +33,13 @@ SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
 ENDS = ("value", "low", "high")
 ByShare = Sequence[Mapping[str, float]]
 """A measure for each share of the people, by rising `share`: `value`, `low` and `high`."""
+WORDS: Mapping[Worth, str] = {"score": "a probability", "uplift": "an uplift"}
+"""What a contact pays from a certain one on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What choosing everybody with at least one score would bring."""
+    """What choosing everybody with at least one score, or uplift, would bring."""
 
     threshold: float
     people: int
@@ -47,7 +52,7 @@ class Reach:
     conversions: Measure
     """Conversions to expect, and the range in which their number will lie 95 times in 100."""
     forecast: float
-    """What their scores add up to: as many conversions, if the scores are probabilities."""
+    """What their scores add up to: as many conversions, if the scores are probabilities; added ones, of uplifts."""
     contacted: int
     """The chosen without the control group."""
     cost: float | None = None
@@ -58,12 +63,20 @@ class Reach:
     """Conversions that the contact adds; None where no experiment tells."""
     incremental_profit: Measure | None = None
     """Margin of these less the cost."""
+    by: Worth = "score"
+    """What the threshold is one of."""
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether the scores promise as many conversions as the test's rate lets expect."""
-        rate = self.forecast / self.people if self.people else self.precision["value"]
-        return self.precision["low"] <= rate <= self.precision["high"]
+        """Whether the scores promise as many conversions as the test's rate lets expect.
+
+        Of uplifts, whether they promise as many added conversions as the experiment.
+        """
+        known = {"score": (self.precision, 1), "uplift": (self.incremental, self.contacted)}
+        measure, people = known[self.by]
+        if measure is None or not (people and self.people):
+            return True
+        return measure["low"] / people <= self.forecast / self.people <= measure["high"] / people
 
     def shown(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -75,7 +88,8 @@ class Planner:
 
     *scores* are probabilities, one for each person; *by_share* is `evaluate.by_share` of the test set. *held* flags, in
     the same order, who is held out as control group; *effects* has the mean effect of a contact by share, up to the
-    share that is known.
+    share that is known. *by* `uplift`, *scores* are uplifts, and *by_share* the rates if contacted
+    (`experiment.experiment`).
 
     >>> rates = [{"share": n / 100, "value": 0.2, "low": 0.1, "high": 0.3} for n in range(1, 101)]
     >>> reach = Planner([0.1, 0.2, 0.3], rates, Money(cost=1, value=10)).choose(Choice("break_even"))
@@ -91,6 +105,7 @@ class Planner:
         *,
         held: NDArray[np.bool_] | None = None,
         effects: ByShare | None = None,
+        by: Worth = "score",
     ) -> None:
         if not len(scores):
             raise InvalidInput("nobody was scored; there is nobody to choose")
@@ -106,7 +121,7 @@ class Planner:
         silent = np.zeros(len(given)) if held is None else np.asarray(held, float)[order]
         self._contacted = np.append(0.0, np.cumsum(1 - silent))
         """How many of the best so many are contacted."""
-        self._by_share, self._effects, self._money = by_share, effects, money
+        self._by_share, self._effects, self._money, self._by = by_share, effects, money, by
 
     def table(self) -> list[Reach]:
         """Return what the usual shares would bring."""
@@ -133,6 +148,7 @@ class Planner:
             float(self._forecasts[people]),
             contacted,
             **self._paid(contacted, share, precision),
+            by=self._by,
         )
 
     def _paid(self, contacted: int, share: float, precision: Measure) -> dict[str, Any]:
@@ -197,25 +213,25 @@ class Planner:
         if found is None:
             raise InvalidInput(
                 f"audience.budget is {budget:g}, which pays for {count} people, but more than these have the highest "
-                "score; give more, or choose by top"
+                f"{self._by}; give more, or choose by top"
             )
         return found
 
     def _paying(self) -> Reach:
-        """Return the reach of all whose expected margin covers their cost; scores are taken for probabilities."""
+        """Return the reach of all whose expected margin covers their cost; scores are taken for what they say."""
         least = self._valued("break_even").break_even or 0.0
         found = self.at(least)
         if not found.people:
             raise InvalidInput(
-                f"audience.break_even chooses nobody: a contact pays from a probability of {least:.4f} on "
-                f"(cost ÷ value), and the highest score is {self._scores[0]:.4f}"
+                f"audience.break_even chooses nobody: a contact pays from {WORDS[self._by]} of {least:.4f} on "
+                f"(cost ÷ value), and the highest {self._by} is {self._scores[0]:.4f}"
             )
         return found
 
     def _most_profitable(self) -> Reach:
         """Return the reach of the largest profit to expect, of the incremental one where it is known.
 
-        It is the largest by the test's curve, which has noise: a flat top has no sharp end.
+        It is the largest by the test's curve, or the experiment's, which has noise: a flat top has no sharp end.
         """
         money = self._valued("max_profit")
         rates, shares = self._by_share if self._effects is None else self._effects, self._people / len(self._scores)
@@ -227,12 +243,13 @@ class Planner:
         if profit[best] == -np.inf:
             raise InvalidInput(
                 "audience.max_profit goes by what the experiment tells, and more people than took part in it have the "
-                "highest score; choose by top"
+                f"highest {self._by}; choose by top"
             )
         if profit[best] <= 0:
+            known = "test" if self._effects is None else "experiment"
             raise InvalidInput(
-                f"audience.max_profit chooses nobody: by the test, no reach brings more than it costs (the best loses "
-                f"{money.told(-float(profit[best]))}); lower the cost, or choose by top"
+                f"audience.max_profit chooses nobody: by the {known}, no reach brings more than it costs (the best "
+                f"loses {money.told(-float(profit[best]))}); lower the cost, or choose by top"
             )
         return self.at(float(self._thresholds[best]))
 
@@ -277,12 +294,12 @@ def _conversions(people: int, precision: Measure) -> Measure:
     return {name: float(np.clip(number, 0, people)) for name, number in found.items()}
 
 
-def rule(score_path: str, threshold: float, group_path: str | None = None) -> str:
-    """Return the PQL of everybody with at least *threshold*, without the control group if there is one.
+def rule(path: str, threshold: float, group_path: str | None = None) -> str:
+    """Return the PQL of everybody with at least *threshold* at *path*, without the control group if there is one.
 
     >>> rule("_acme.propensity.score", 1e-05)
     '_acme.propensity.score >= 0.00001'
     """
     text = format(Decimal(repr(float(threshold))), "f")
-    found = f"{score_path} >= {text if '.' in text else text + '.0'}"
+    found = f"{path} >= {text if '.' in text else text + '.0'}"
     return found if group_path is None else f'{found} and {group_path} = "treatment"'

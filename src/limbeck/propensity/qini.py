@@ -12,7 +12,8 @@ Shah, Brunskill and Wager 2021).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,65 @@ def effect_scores(labels: Numbers, treated: Numbers, chance: Numbers, forecast: 
     *treated* is 1 or 0, *chance* the probability of 1; *forecast* and *without* are the probabilities of converting
     with and without treatment, made by models that have not seen the person.
     """
-    surprise = treated / chance * (labels - forecast) - (1 - treated) / (1 - chance) * (labels - without)
-    return np.asarray(forecast - without + surprise, float)
+    with_it = outcome_scores(labels, treated, chance, forecast)
+    return with_it - outcome_scores(labels, 1 - treated, 1 - chance, without)
+
+
+def outcome_scores(labels: Numbers, treated: Numbers, chance: Numbers, forecast: Numbers) -> Numbers:
+    """Return each person's doubly robust score of converting if treated; arguments are those of `effect_scores`."""
+    return np.asarray(forecast + treated / chance * (labels - forecast), float)
+
+
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """What a ranking of people, higher first, gains at each of `SHARES`, per person of all."""
+
+    gain: Numbers
+    drawn: Numbers
+    """The same of each draw of people."""
+    cross_fitted: bool
+    """Whether the people's own outcomes took part in the ranking, by cross-fitting."""
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as JSON values: `qini`, `curve` and `by_share`.
+
+        `qini` has `value`, `low`, `high` and `p`, the chance of at least this value if the ranking knew nothing of the
+        effect. `curve` has, by `share`, the `gain` with its range `low`, `high` and `random`; `by_share` the mean
+        effect among each percent of the people.
+        """
+        low, high = self._range()
+        return {
+            "qini": _coefficient(self.gain, self.drawn, self._wider),
+            "curve": {
+                "share": SHARES.tolist(),
+                "gain": self.gain.tolist(),
+                "low": low.tolist(),
+                "high": high.tolist(),
+                "random": (SHARES * self.gain[-1]).tolist(),
+            },
+            "by_share": self.by_share(),
+        }
+
+    def by_share(self) -> list[dict[str, float]]:
+        """Return the mean among each percent of the people, those ranked highest first, with its range."""
+        ends = zip(SHARES[1:], self.gain[1:], *(end[1:] for end in self._range()), strict=True)
+        return [{"share": float(s), **{n: float(v / s) for n, v in zip(ENDS, e, strict=True)}} for s, *e in ends]
+
+    def beyond(self, other: Gains) -> Mapping[str, float]:
+        """Return by how much the Qini coefficient exceeds that of another ranking of the same people and draws.
+
+        `p` is the chance of at least this difference if both found as much.
+        """
+        wider = max(self._wider, other._wider)
+        return _coefficient(self.gain - other.gain, self.drawn - other.drawn, wider)
+
+    @property
+    def _wider(self) -> float:
+        return CROSS_FITTED if self.cross_fitted else 1.0
+
+    def _range(self) -> tuple[Numbers, Numbers]:
+        low, high = np.quantile(self.drawn, [0.025, 0.975], axis=0)
+        return low, high
 
 
 class Judged:
@@ -57,28 +115,11 @@ class Judged:
         error = float(np.sqrt(by_person @ by_person) / inside.sum())
         return {"value": value, "low": value - Z * error, "high": value + Z * error}
 
-    def ranked(self, ranking: Numbers, *, cross_fitted: bool) -> dict[str, Any]:
-        """Return what *ranking*, higher first, finds: `qini`, `curve` and `by_share`, as JSON values.
-
-        `qini` has `value`, `low`, `high` and `p`, the chance of at least this value if the ranking knew nothing of the
-        effect. `curve` has, by `share`, the `gain` with its range `low`, `high` and `random`; `by_share` the mean
-        effect among each percent of the people.
-        """
+    def gains(self, ranking: Numbers, *, cross_fitted: bool) -> Gains:
+        """Return what *ranking*, higher first, finds; the draws are the same for every ranking."""
         order = _Order(ranking)
         gain = order.gains(self.effects, np.ones(len(self.effects)))
-        drawn = np.array([order.gains(self.effects, weights) for weights in self._draws()])
-        low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-        return {
-            "qini": _coefficient(gain, drawn, CROSS_FITTED if cross_fitted else 1.0),
-            "curve": {
-                "share": SHARES.tolist(),
-                "gain": gain.tolist(),
-                "low": low.tolist(),
-                "high": high.tolist(),
-                "random": (SHARES * gain[-1]).tolist(),
-            },
-            "by_share": _by_share(gain, low, high),
-        }
+        return Gains(gain, np.array([order.gains(self.effects, w) for w in self._draws()]), cross_fitted)
 
     def tenths(self, ranking: Numbers) -> list[dict[str, Any]]:
         """Return the effect by tenth of the people, those ranked highest first: `people`, `value`, `low`, `high`."""
@@ -124,11 +165,6 @@ def _coefficient(gain: Numbers, drawn: Numbers, wider: float) -> dict[str, float
     value, error = float(_area(gain)), wider * float(_area(drawn).std(ddof=1))
     chance = float(norm.sf(value / error)) if error > 0 else 1.0
     return {"value": value, "low": value - Z * error, "high": value + Z * error, "p": chance}
-
-
-def _by_share(gain: Numbers, low: Numbers, high: Numbers) -> list[dict[str, float]]:
-    rows = zip(SHARES[1:], gain[1:], low[1:], high[1:], strict=True)
-    return [{"share": float(s), **{n: float(v / s) for n, v in zip(ENDS, ends, strict=True)}} for s, *ends in rows]
 
 
 ENDS: Sequence[str] = ("value", "low", "high")

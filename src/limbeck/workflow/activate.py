@@ -1,4 +1,4 @@
-"""Step 7: choose people by their score, make the audience, and deliver its members."""
+"""Step 7: choose people by their score or uplift, make the audience, and deliver its members."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from limbeck.client import Client, LandingZone
 from limbeck.client.people import Audience
 from limbeck.errors import Internal, NotFound
-from limbeck.workflow.campaign import RANK, SCORE, ActivationPart
+from limbeck.workflow.campaign import OWN, ActivationPart
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.export import settle
 from limbeck.workflow.ingest import path_of
@@ -89,12 +89,6 @@ def _delivered(zone: LandingZone, path: str, key: str) -> dict[str, Any] | None:
 
 def _source(source: str, definition: Definition, tenant: str) -> str:
     """Return the profile path of a column: words of the definition stand for where they are kept."""
-    match source:
-        case "identity":
-            return f"identityMap.{definition.event_sources[0].identity.identity}"
-        case "score":
-            return path_of(definition, SCORE, tenant)
-        case "rank":
-            return path_of(definition, RANK, tenant)
-        case path:
-            return path.replace(TENANT, f"_{tenant}", 1)
+    if source == "identity":
+        return f"identityMap.{definition.event_sources[0].identity.identity}"
+    return path_of(definition, source, tenant) if source in OWN else source.replace(TENANT, f"_{tenant}", 1)

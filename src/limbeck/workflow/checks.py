@@ -3,48 +3,71 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
 from limbeck.client import Client
 from limbeck.errors import DefinitionError, InvalidInput, SqlError
 from limbeck.workflow.definition import RESERVED_COLUMNS, Definition
-from limbeck.workflow.families import AGGREGATES, Feature
-from limbeck.workflow.features import ends
+from limbeck.workflow.families import AGGREGATES, RESERVED, Feature
+from limbeck.workflow.features import ends, training_set
 from limbeck.workflow.featurize import MONITOR, SETS, FeatureSet, when
 from limbeck.workflow.question import Span
 from limbeck.workflow.relations import Tables, events
+from limbeck.workflow.times import Duration
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 GOAL = "choose other cutoffs, a longer goal.within, or another goal.event"
+LESS = ", or ask for less by goal.count and goal.value"
 
 
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _BEYOND = frozenset({"select", "over", "with"})
 _MARKS = (";", "--", "/*", "$$")
+_UNSTEADY = re.compile(
+    r"\b(?:(now|rand|randn|random|uuid|shuffle)\s*\(|(current_timestamp|current_date)\b|(unix_timestamp)\s*\(\s*\))",
+    re.IGNORECASE,
+)
+"""Functions whose value another computation of the same set would not find again."""
 
 
 def check_texts(definition: Definition) -> None:
-    """Raise `DefinitionError` for an SQL text that is more than an expression over one event.
+    """Raise `DefinitionError` for an SQL text that is more than an expression over one event, or one row of features.
 
     A query inside it would read what the cutoff does not know; so would the columns that the SQL of features adds,
-    whose names are refused however they are quoted.
+    whose names are refused however they are quoted, and the label. What chance or the clock says is refused, because
+    a set that is computed again must be the same.
     """
     for text, place in definition.places.items():
-        bare = _QUOTED.sub("''", text)
-        words = {word.lower() for word in _WORD.findall(bare)}
-        if words & _BEYOND or any(mark in bare for mark in _MARKS):
-            wanted = "an expression over the columns of one event: a query or a window would read what is not known"
-            raise DefinitionError(f"{place} is {text!r}; wanted is {wanted} at the cutoff")
-        if names := words & (RESERVED_COLUMNS - {"event_time"}):
-            raise DefinitionError(
-                f"{place} is {text!r}; {min(names)} is no column of an event, and not to be used there"
-            )
+        _check_text(text, place, "the columns of one event", RESERVED_COLUMNS - {"event_time"})
+    for feature in definition.features:
+        if feature.kind == "expression":
+            _check_text(feature.of, definition.declared[feature.name], "features above", RESERVED - {"cutoff"})
+
+
+def _check_text(text: str, place: str, over: str, taken: Collection[str]) -> None:
+    bare = _QUOTED.sub("''", text)
+    words = {word.lower() for word in _WORD.findall(bare)}
+    if words & _BEYOND or any(mark in bare for mark in _MARKS):
+        wanted = f"an expression over {over}: a query or a window would read what is not known at the cutoff"
+        raise DefinitionError(f"{place} is {text!r}; wanted is {wanted}")
+    if names := words & set(taken):
+        raise DefinitionError(
+            f"{place} is {text!r}; wanted is an expression over {over}: {min(names)} is none of them, and not to be "
+            "used there"
+        )
+    if found := _UNSTEADY.search(bare):
+        name = next(filter(None, found.groups()))
+        raise DefinitionError(
+            f"{place} is {text!r}; wanted is an expression over {over} alone: {name} says something else each time, "
+            "and a set that is computed again must be the same; compare with a date, or use windows"
+        )
 
 
 @contextmanager
@@ -54,13 +77,36 @@ def conditions_named(client: Client, definition: Definition, tables: Tables) -> 
     try:
         yield
     except SqlError as error:
-        relation = events(definition, tables, client.tenant)
-        for text, place in definition.places.items():
+        for place, found, text in _trials(client, definition, tables):
             try:
-                client.sql(f"SELECT {text} FROM (\n    {relation}\n) AS events LIMIT 0").table()
+                client.sql(text).table()
             except SqlError as wrong:
-                raise DefinitionError(f"{place} is {text!r}: {wrong}") from error
+                raise DefinitionError(f"{place} {found}: {wrong}") from error
         raise
+
+
+def _trials(client: Client, definition: Definition, tables: Tables) -> Iterator[tuple[str, str, str]]:
+    """Yield, for each SQL text of the definition, its place, what it is, and a statement that fails if it is wrong."""
+    relation = f"(\n    {events(definition, tables, client.tenant)}\n) AS events"
+    for text, place in definition.places.items():
+        yield place, f"is {text!r}", f"SELECT count(CASE WHEN true THEN {text}\nEND) FROM {relation} LIMIT 0"
+    for condition in definition.conditions:
+        place = definition.places[condition]
+        found = f"is {condition!r}, which is no condition"
+        yield place, found, f"SELECT count(CASE WHEN true AND ({condition}) THEN 1 END) FROM {relation} LIMIT 0"
+    for feature in definition.features:
+        place = definition.declared[feature.name]
+        yield place, f"is called {feature.name!r}, which SQL takes for something else", f"SELECT 1 AS {feature.name}"
+    computed = tuple(feature for feature in definition.features if feature.kind != "expression")
+    for feature in definition.features:
+        if feature.kind == "expression":
+            so_far = replace(definition, features=(*computed, feature))
+            yield (
+                definition.declared[feature.name],
+                f"is {feature.of!r}",
+                f"{training_set(so_far, tables, client.tenant, when(definition, 'score'), labelled=False)}\nLIMIT 0",
+            )
+            computed = so_far.features
 
 
 def check(client: Client, definition: Definition, tables: Tables) -> None:
@@ -149,30 +195,36 @@ def _check_ends(client: Client, definition: Definition, tables: Tables, name: st
 
 def _check_windows(definition: Definition, first: datetime) -> None:
     latest = max(moment for name in SETS for moment in _cutoffs(definition, name))
-    for feature in definition.features:
-        if feature.window is None:
-            continue
-        back = feature.window * (2 if feature.kind == "trend" else 1)
+    days = (latest - first).days
+
+    def check(place: str, back: Duration, told: str, wanted: str) -> None:
         if back.before(latest, definition.cutoffs.clock) < first:
-            days = (latest - first).days
-            both = " and as long before it" if feature.kind == "trend" else ""
             raise InvalidInput(
-                f"{definition.declared[feature.name]} looks back {feature.window}{both}, but the events begin on "
-                f"{first:%Y-%m-%d}, {days} days before the last cutoff; choose shorter windows, or 'ever'"
+                f"{place} looks back {told}, but the events begin on {first:%Y-%m-%d}, {days} days before the last "
+                f"cutoff; {wanted}"
             )
+
+    if (back := definition.goal.eligible_within) is not None:
+        check("goal.eligible_within", back, str(back), "choose a shorter time, or leave it out for ever")
+    for feature in definition.features:
+        if feature.window is not None:
+            twice = feature.kind == "trend"
+            told = f"{feature.window}{' and as long before it' if twice else ''}"
+            whole = feature.window * (2 if twice else 1)
+            check(definition.declared[feature.name], whole, told, "choose shorter windows, or 'ever'")
 
 
 def check_sets(client: Client, definition: Definition, tables: Tables, sets: Mapping[str, FeatureSet]) -> None:
     """Raise `InvalidInput` if a set is empty, its labels are all the same, or a feature tells nothing."""
     for name, found in sets.items():
         if found.rows == 0:
-            raise InvalidInput(
-                f"nobody is eligible at cutoffs.{name}; goal.eligible asks too much, or the cutoff is early"
-            )
+            asked = "goal.eligible asks" + (" or goal.excluded takes out" if definition.goal.excluded else "")
+            raise InvalidInput(f"nobody is eligible at cutoffs.{name}; {asked} too much, or the cutoff is early")
         if found.positives is not None and found.positives in (0, found.rows):
             who = "nobody reaches" if found.positives == 0 else "everybody reaches"
             told = f"{who} the goal within its time after cutoffs.{name}"
-            raise InvalidInput(f"{told}: with one label only there is nothing to learn; {GOAL}")
+            less = LESS if found.positives == 0 and (definition.goal.count > 1 or definition.goal.value) else ""
+            raise InvalidInput(f"{told}: with one label only there is nothing to learn; {GOAL}{less}")
     _check_features(client, definition, tables, sets["train"])
 
 

@@ -12,7 +12,7 @@ from limbeck.errors import DefinitionError, nearest
 from limbeck.workflow import campaign, families, modelling, question, trial
 from limbeck.workflow.families import NAME, Feature
 from limbeck.workflow.modelling import ModelPart
-from limbeck.workflow.question import Cutoffs, Entity, Goal
+from limbeck.workflow.question import Cutoffs, Entity, Goal, Span
 from limbeck.workflow.toml_text import Document, Table
 
 TYPES = ("string", "boolean", "int", "long", "number", "date", "date-time")
@@ -170,6 +170,7 @@ class Definition:
         cutoffs = question.cutoffs(top.table("cutoffs"), goal, entity)
         features = tuple(families.features(top.table("features"), entity))
         report = top.table("report", optional=True)
+        audience = campaign.audience(top.table("audience"), name) if "audience" in top else None
         definition = cls(
             path=Path(path),
             name=name,
@@ -186,8 +187,8 @@ class Definition:
             declared={f.name: _declared(top.table("features"), f.name) for f in features},
             entity=entity,
             generator=_generator(top.table("generator")) if "generator" in top else None,
-            audience=campaign.audience(top.table("audience"), name) if "audience" in top else None,
-            activation=campaign.activation(top.table("activation")) if "activation" in top else None,
+            audience=audience,
+            activation=_activation(top, audience),
             uplift=trial.uplift(top.table("uplift"), cutoffs.clock) if "uplift" in top else None,
         )
         report.close()
@@ -195,8 +196,8 @@ class Definition:
         _check(definition, top)
         _check_entity(definition, top)
         _check_generator(definition, top)
-        _check_activation(definition, top)
         _check_uplift(definition, top)
+        _check_chosen_by_uplift(definition, top)
         return definition
 
     @property
@@ -215,6 +216,15 @@ class Definition:
         return tuple(s for s in self.sources if s.kind == "history")
 
     @property
+    def conditions(self) -> tuple[str, ...]:
+        """Return each SQL text over an event that is a condition."""
+        goal, aggregates = self.goal, [f for f in self.features if f.kind in families.AGGREGATES]
+        found = [goal.event, goal.eligible, goal.excluded, *(stage.condition for stage in self.funnel)]
+        found += [text for f in aggregates for text in (f.condition, f.of if f.kind == "share" else "")]
+        found += [self.entity.where] if self.entity else []
+        return tuple(text for text in dict.fromkeys(found) if text)
+
+    @property
     def row_columns(self) -> tuple[str, ...]:
         """Return the columns that tell the rows of a set apart."""
         return ("entity_id", "object_id", "cutoff") if self.entity else ("entity_id", "cutoff")
@@ -223,6 +233,12 @@ class Definition:
         """Return when the label of a cutoff is known; None for pairs whose event says so."""
         within = self.goal.within
         return None if within is None else within.after(cutoff, self.cutoffs.clock)
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Return the time of the goal after each cutoff; nothing for pairs whose event says it."""
+        ends = ((cutoff, self.label_end(cutoff)) for cutoff in self.cutoffs.all)
+        return tuple(Span(cutoff, end) for cutoff, end in ends if end is not None)
 
     @property
     def rules(self) -> Mapping[str, Any]:
@@ -234,6 +250,14 @@ class Definition:
         seed = self.seed if self.cutoffs.drawn else 0
         parts = {part: whole[part] for part in ("entity", "goal", "cutoffs", "features")}
         return {"sources": shapes, "seed": seed, **parts}
+
+
+def _activation(top: Table, audience: campaign.AudiencePart | None) -> campaign.ActivationPart | None:
+    if "activation" not in top:
+        return None
+    if audience is None:
+        raise top.error("activation", "has nobody to deliver", "a section [audience] with top = 0.1")
+    return campaign.activation(top.table("activation"), audience.by)
 
 
 def _generator(table: Table) -> Generator:
@@ -434,25 +458,21 @@ def _generated(definition: Definition, top: Table) -> Iterator[tuple[str, str, T
 
 
 def _check_days(generator: Generator, definition: Definition, top: Table) -> None:
-    """Synthetic data go by days, and the truth is known at midnights within them only."""
-    goal, cutoffs, table = definition.goal, definition.cutoffs, top.table("cutoffs")
-    if not goal.days:
-        inner = top.table("goal")
-        raise inner.error("within", f"is {inner.raw('within')!r}", "whole days, by which [generator] goes")
-    span = f"a midnight after {generator.start} and until {generator.end:%Y-%m-%d}, when the days of [generator] end"
+    """The truth is known within the days of synthetic people, of a goal whose time is known."""
+    within, cutoffs, table = definition.goal.within, definition.cutoffs, top.table("cutoffs")
+    if within is None:
+        raise top.table("goal").error("until", f"is {definition.goal.until!r}", "within beside [generator]")
+    begin = datetime.combine(generator.start, time())
+    span = f"a time after {generator.start} and until {generator.end:%Y-%m-%d}, when the days of [generator] end"
     for key, moments in {"train": cutoffs.train, "test": (cutoffs.test,), "score": (cutoffs.score,)}.items():
         for moment in moments:
-            if moment.time() != time() or not generator.start < moment.date() <= generator.end.date():
-                raise table.error(key, f"is {moment:%Y-%m-%d %H:%M}", span)
-    latest = generator.end - timedelta(days=goal.days + 1)
-    if cutoffs.test > latest:
+            if not begin < moment <= generator.end or moment.microsecond % 1000:
+                raise table.error(key, f"is {moment:%Y-%m-%d %H:%M}", f"{span}, in whole milliseconds")
+    last = generator.end - timedelta(days=1)
+    if within.after(cutoffs.test, cutoffs.clock) > last:
+        latest = within.before(last, cutoffs.clock)
         wanted = f"{latest:%Y-%m-%d} or earlier, so that its label is known on the last day of [generator]"
         raise table.error("test", f"is {cutoffs.test:%Y-%m-%d}", wanted)
-
-
-def _check_activation(definition: Definition, top: Table) -> None:
-    if definition.activation is not None and definition.audience is None:
-        raise top.error("activation", "has nobody to deliver", "a section [audience] with top = 0.1")
 
 
 def _check_uplift(definition: Definition, top: Table) -> None:
@@ -464,6 +484,22 @@ def _check_uplift(definition: Definition, top: Table) -> None:
     if part.least is not None and not (definition.audience and definition.audience.control):
         told, wanted = "takes the audience's control group", "audience.control, as it was for that campaign"
         raise top.table("uplift").error("audience", told, wanted)
+
+
+def _check_chosen_by_uplift(definition: Definition, top: Table) -> None:
+    """Everybody's uplift is known only where an experiment tells it."""
+    part, audience, activation = definition.uplift, definition.audience, definition.activation
+    wanted = "a section [uplift] with treated, a campaign of the past whose recipients were chosen by chance"
+    if audience is not None and audience.by == campaign.UPLIFT:
+        table, other = top.table("audience"), f'{wanted}; or by = "score"'
+        if part is None:
+            raise table.error("by", "is 'uplift', but no experiment tells it", other)
+        if not part.forecasts:
+            told = "is 'uplift', but uplift.audience tells of those only who were chosen then"
+            raise table.error("by", told, other)
+    asked = next((c for c in activation.columns if c.source == campaign.UPLIFT), None) if activation else None
+    if asked is not None and not (part and part.forecasts):
+        raise top.table("activation").table("columns").error(asked.name, "is 'uplift', which nothing tells", wanted)
 
 
 def _check_unique(top: Table, key: str, names: Sequence[str], what: str) -> None:

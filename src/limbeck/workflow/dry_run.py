@@ -6,24 +6,17 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from limbeck.workflow import activate, featurize, generate, ingest, planning, uplift
+from limbeck.workflow import activate, featurize, generate, ingest, planning
+from limbeck.workflow.campaign import UPLIFT as BY_UPLIFT
 from limbeck.workflow.featurize import SETS
-from limbeck.workflow.run import (
-    OVERVIEW,
-    REPORT,
-    SCORES,
-    SUMMARY,
-    UPLIFT,
-    UPLIFT_PAGE,
-    UPLIFT_PEOPLE,
-    audience_name,
-    delivery_key,
-)
+from limbeck.workflow.run import audience_name, delivery_key
+from limbeck.workflow.workspace import OVERVIEW, REPORT, SCORES, SUMMARY, UPLIFT, UPLIFT_PAGE, UPLIFT_PEOPLE
 
 if TYPE_CHECKING:
     from limbeck.workflow.campaign import AudiencePart
     from limbeck.workflow.run import Run
     from limbeck.workflow.tracking import Kept
+    from limbeck.workflow.trial import UpliftPart
 
 
 def writes(run: Run, step: str) -> list[str]:
@@ -40,21 +33,30 @@ def writes(run: Run, step: str) -> list[str]:
     kept = run.standing() if late and not everything else None
     if late and kept is None:
         found.append(f"run and version of the model {run.definition.name} in {run.tracking.place}")
+    asked = _asked(run, step)
+    if asked is not None and (kept is None or not run.uplift_path(kept).is_file()):
+        found.append(f"table and export of the people of the experiment as of {asked.cutoff}, and {UPLIFT_PAGE}")
     if step in ("ingest", "activate", "run") and run.definition.entity is None:
         is_in = kept is not None and ingest.is_in(run.client, run.definition, run.score_key_of(kept))
         if not is_in:
             found.append(f"scores in the landing zone under limbeck/{run.definition.name}/scores, and on profiles")
         if step != "ingest":
             found += _campaign(run, kept if is_in else None)
-    asked = run.definition.uplift if step in ("uplift", "activate", "run") else None
-    if asked is not None and (kept is None or not run.uplift_path(kept).is_file()):
-        found.append(f"table and export of the people of the experiment as of {asked.cutoff}, and {UPLIFT_PAGE}")
     outputs = {
         "run": (SCORES, REPORT, SUMMARY),
         "explore": (OVERVIEW,),
-        "uplift": (UPLIFT, UPLIFT_PAGE, UPLIFT_PEOPLE),
     }.get(step, (SCORES,) if step in ("score", "ingest", "activate") else ())
+    if asked is not None:
+        outputs += (UPLIFT, UPLIFT_PAGE, *([UPLIFT_PEOPLE] if asked.forecasts else []))
     return found + [f"file {run.output / name}" for name in outputs]
+
+
+def _asked(run: Run, step: str) -> UpliftPart | None:
+    """Return the experiment if *step* asks it: for the plan, and for the uplifts on profiles."""
+    part = run.definition.uplift
+    plans = run.definition.audience is not None and step in ("activate", "run")
+    forecasts = part is not None and part.forecasts and step in ("ingest", "activate", "run")
+    return part if step == "uplift" or plans or forecasts else None
 
 
 def _tables(run: Run, everything: bool) -> list[str]:
@@ -90,11 +92,10 @@ def _campaign(run: Run, kept: Kept | None) -> Iterator[str]:
 
 def _made(run: Run, part: AudiencePart, kept: Kept) -> dict[str, Any] | None:
     """Return the audience as it was made and still is, from what was kept; None if there is none such."""
-    scores = run.scores_of(kept)
-    if not scores.is_file():
+    known = run.look().known
+    if known is None or (part.by == BY_UPLIFT and known.uplift is None):
         return None
-    effects = uplift.effects(run.uplift_kept())
-    planned = planning.plan(run.definition, part, scores, kept.evaluation, run.client.tenant, effects)
+    planned = planning.plan(run.definition, part, known, run.client.tenant)
     path = run.folder / audience_name(part, planned, run.score_key_of(kept))
     made = json.loads(path.read_text()) if path.is_file() else None
     return made if made is not None and activate.is_current(run.client, made) else None

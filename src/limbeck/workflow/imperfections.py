@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from limbeck.workflow.definition import Generator
-from limbeck.workflow.newsletter import DAY, HOUR, MINUTE, PAGE, Day, Random, Whole
+from limbeck.workflow.newsletter import DAY, HOUR, MINUTE, PAGE, Day, Flags, Random, Whole
 
 SECOND = 0.3
 """Probability that a day of a person with two identities is known under the second."""
@@ -49,6 +49,11 @@ class Accounts:
         every = random.integers(*RHYTHM, bots) * MINUTE
         return cls(people, split, every, random.integers(0, every))
 
+    def under_second(self, random: Random) -> Flags:
+        """Draw whether a day is known under the second identity, by person in `split`."""
+        found: Flags = random.random(len(self.split)) < SECOND
+        return found
+
     @property
     def owner(self) -> Whole:
         """The person whom each account belongs to, -1 for bots."""
@@ -75,7 +80,7 @@ def untidy(settings: Generator, accounts: Accounts, day: Day, stream: Stream) ->
 
 def _split(accounts: Accounts, day: Day, random: Random) -> Day:
     account = np.arange(accounts.people)
-    second = random.random(len(accounts.split)) < SECOND
+    second = accounts.under_second(random)
     account[accounts.split[second]] = accounts.people + np.flatnonzero(second)
     return replace(day, person=account[day.person])
 

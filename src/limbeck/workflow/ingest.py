@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from limbeck.client import Client, Dataset, Schema
 from limbeck.errors import NotFound
-from limbeck.workflow.campaign import AS_OF, BUCKET, GROUP, MODEL, PERCENTILE, POINTS, RANK, REASONS, SCORE
+from limbeck.workflow.campaign import (
+    AS_OF,
+    BUCKET,
+    GROUP,
+    MODEL,
+    PERCENTILE,
+    POINTS,
+    RANK,
+    REASONS,
+    SCORE,
+    UPLIFT,
+    UPLIFT_GROUP,
+)
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.export import settle
 from limbeck.workflow.generate import CLASSES, IN_PROFILE
@@ -35,10 +47,12 @@ TYPES = {
     RANK: "long",
     REASONS: "string",
     GROUP: "string",
+    UPLIFT: "number",
+    UPLIFT_GROUP: "string",
     MODEL: "string",
     AS_OF: "date-time",
 }
-"""What is kept of a forecast, and as what."""
+"""What is kept of a forecast, and as what; the uplifts where an experiment tells them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +74,13 @@ def groups(people: Sequence[str], seed: int, control: float) -> list[str]:
     return [CONTROL if _chance(person, seed) < edge else TREATMENT for person in people]
 
 
-def ingest(client: Client, definition: Definition, scores: Path, key: str, folder: Path) -> Ingested:
+def ingest(
+    client: Client, definition: Definition, scores: Path, key: str, folder: Path, uplift: Path | None = None
+) -> Ingested:
     """Bring the scores of the file *scores* onto profiles; what came in under *key* already is not brought again.
 
-    A Parquet file goes into the landing zone, a dataflow with a mapping picks it up. Raise what the dataflow's run
-    failed with. *folder* is for the file on the way.
+    *uplift* is the file of everybody's predicted uplift, if there is one. A Parquet file goes into the landing zone, a
+    dataflow with a mapping picks it up. Raise what the dataflow's run failed with. *folder* is for the file on the way.
     """
     schema = _schema(client, definition)
     client.create_identity(
@@ -73,7 +89,7 @@ def ingest(client: Client, definition: Definition, scores: Path, key: str, folde
     client.enable_profile(schema)
     dataset = client.dataset(schema.title) or client.create_dataset(schema.title, schema, IN_PROFILE)
     last, count = (*dataset.tags.get(SCORES_TAG, ()), "", "0")[:2]
-    rows = _rows(scores, definition)
+    rows = _rows(scores, definition, uplift)
     if last != key:
         file = folder / f"scores-{key}-{int(count) + 1}.parquet"
         _deliver(client, definition, schema, dataset, rows, file)
@@ -109,7 +125,7 @@ def _deliver(
     client.wait_run(client.run_flow(flow))
 
 
-def _rows(scores: Path, definition: Definition) -> pa.Table:
+def _rows(scores: Path, definition: Definition, uplift: Path | None) -> pa.Table:
     """Return the rows of the file that comes home: identity, and what `TYPES` names."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -123,10 +139,24 @@ def _rows(scores: Path, definition: Definition) -> pa.Table:
         "identity": table["entity_id"],
         **{what: table[what] for what in (SCORE, PERCENTILE, POINTS, BUCKET, RANK, REASONS)},
         GROUP: pa.array(held, pa.string()),
+        **_uplifts(table["entity_id"], uplift),
         MODEL: pa.array(model, pa.string()),
         AS_OF: table["cutoff"].cast(pa.timestamp("ms")),
     }
     return pa.table(found)
+
+
+def _uplifts(people: pa.ChunkedArray, uplift: Path | None) -> dict[str, Any]:
+    """Return the predicted uplift of each of *people*, and its group; missing where nobody's is forecast."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if uplift is None:
+        return {UPLIFT: pa.nulls(len(people), pa.float64()), UPLIFT_GROUP: pa.nulls(len(people), pa.string())}
+    known = pq.read_table(uplift)
+    places = pc.index_in(people, known["entity_id"].combine_chunks())
+    return {UPLIFT: known["uplift"].take(places), UPLIFT_GROUP: known["group"].take(places)}
 
 
 def _mapping(client: Client, definition: Definition) -> Mapping[str, str]:
@@ -161,14 +191,18 @@ def _chance(person: str, seed: int) -> int:
 
 
 def scored(client: Client, definition: Definition, cutoff: datetime) -> pd.DataFrame:
-    """Return who came home as scored as of *cutoff*: `entity_id`, `score` and `group`; raise `NotFound` if nobody."""
+    """Return who came home as scored as of *cutoff*: `entity_id`, `score`, `uplift` and `group`.
+
+    Raise `NotFound` if nobody did.
+    """
     dataset = client.dataset(_title(client, definition))
     paths = {"entity_id": _identity_path(client, definition)}
-    paths |= {what: path_of(definition, what, client.tenant) for what in (SCORE, GROUP, AS_OF)}
-    who, score, group, as_of = (".".join(map(quoted, path.split("."))) for path in paths.values())
+    paths |= {what: path_of(definition, what, client.tenant) for what in (SCORE, UPLIFT, GROUP, AS_OF)}
+    who, *kept, as_of = (".".join(map(quoted, path.split("."))) for path in paths.values())
     found: pd.DataFrame | None = None
     if dataset is not None:
-        asked = f"{who} AS entity_id, max({score}) AS score, max({group}) AS {quoted(GROUP)}"
+        told = zip(kept, (SCORE, UPLIFT, GROUP), strict=True)
+        asked = ", ".join([f"{who} AS entity_id", *(f"max({path}) AS {quoted(name)}" for path, name in told)])
         text = f"SELECT {asked} FROM {quoted(dataset.table)} WHERE {as_of} = {literal(cutoff)} GROUP BY {who}"
         found = client.sql(text).to_pandas()
     if found is None or not len(found):

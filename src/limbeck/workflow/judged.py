@@ -12,7 +12,7 @@ from limbeck.workflow.page import details, picture, section, table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from limbeck.propensity.planner import Reach
+    from limbeck.workflow.planning import Planned
 
 Found = Mapping[str, Any]
 
@@ -37,23 +37,15 @@ FEW = 12
 """Groups that are shown at once; a reader opens the others."""
 
 
-def short(evaluation: Found, chosen: Reach | None, truth: Found | None) -> str:
-    """Return what is to be known first, as a list of sentences."""
+def short(evaluation: Found, planned: Planned | None, truth: Found | None) -> str:
+    """Return what is to be done, and what is to be known before, as a list of sentences."""
+    chosen, doubts = (planned.chosen, planned.doubts) if planned else (None, ())
+    *known, to_do = verdicts.verdicts(evaluation, chosen, truth, doubts)
     items = "".join(
         f'<li class="{found.mark}"><b>{escape(found.head)}.</b> {escape(found.told)}</li>\n'
-        for found in verdicts.verdicts(evaluation, chosen, truth)
+        for found in (to_do, *known)
     )
     return f'<ul class="verdicts">\n{items}</ul>\n'
-
-
-def tiles(evaluation: Found) -> str:
-    """Return the first measures, large."""
-    shown = "".join(
-        f'<div class="tile">{MEASURES[name][0]}<b>{evaluation["test"][name]["value"]:.3f}</b>'
-        f"{_range(evaluation['test'][name])}</div>"
-        for name in ("roc_auc", "pr_auc", "lift_at_10", "calibration_error")
-    )
-    return f'<div class="tiles">{shown}</div>\n'
 
 
 # -- ranking ------------------------------------------------------------------------------------------------------
@@ -62,7 +54,7 @@ def tiles(evaluation: Found) -> str:
 def quality(evaluation: Found) -> str:
     """Return the measures of the model beside those of what comes without one."""
     baselines = evaluation["baselines"]
-    head = ["", *(escape(_ranked_by(evaluation, name)) for name in ("model", *baselines))]
+    head = ["measure", *(escape(_ranked_by(evaluation, name)) for name in ("model", *baselines))]
     rows = []
     for name, told in RANKS.items():
         cells = [measured(evaluation["test"][name])]
@@ -73,7 +65,7 @@ def quality(evaluation: Found) -> str:
     note = (
         f'<p class="quiet">In brackets: where 95 % of {evaluation["resamples"]:,} resamples of the people lie. Below a '
         "method: by how much the model exceeds it on the same resamples; a range without 0 is a difference beyond "
-        "chance.</p>\n"
+        "chance (of Brier score and log loss, less is better).</p>\n"
     )
     return section("How good it is, and compared to what", table(head, rows, numbers=True) + note)
 
@@ -105,7 +97,7 @@ def ranking(evaluation: Found) -> str:
         ]
         for place, row in enumerate(evaluation["tenths"], 1)
     ]
-    note = '<p class="quiet">Dashed: what guessing gives. Tenths of the people of the test, best first.</p>\n'
+    note = '<p class="quiet">Tenths of the people of the test, highest scores first.</p>\n'
     return section("How it ranks people", _pictures(drawn) + note + table(head, rows, numbers=True))
 
 
@@ -127,7 +119,7 @@ def calibration(evaluation: Found) -> str:
     told = f"<p>{escape(found.head)}. {escape(found.told)} {made}</p>\n"
     return section(
         "Can the probabilities be trusted?",
-        told + _pictures(drawn) + table(["", "the model"], rows, numbers=True),
+        told + _pictures(drawn) + table(["measure", "the model"], rows, numbers=True),
     )
 
 
@@ -155,7 +147,7 @@ def groups(found: Sequence[Found]) -> str:
         if small
         else ""
     )
-    head = ["group", "people", "reached the goal", "forecast", "came", "ROC-AUC", ""]
+    head = ["group", "people", "reached the goal", "forecast", "came", "ROC-AUC", "beyond chance"]
     rows = table(head, [_group(group, group in outside) for group in found], numbers=True)
     drawn = picture(pictures.groups(shown), "Forecast and outcome by group") if shown else ""
     listed = rows if len(found) <= FEW else details(f"All {len(found)} groups", rows)

@@ -22,12 +22,26 @@ def engine(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
     with duckdb.connect(
-        ":memory:", config={"memory_limit": MEMORY, "temp_directory": str(folder / "spill")}
+        ":memory:",
+        config={
+            "memory_limit": MEMORY,
+            "temp_directory": str(folder / "spill"),
+            "python_enable_replacements": False,
+        },
     ) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         with suppress(duckdb.InvalidInputException):  # a notebook without widgets draws none, and cannot be told so
             connection.execute("SET enable_progress_bar = false")
         yield connection
+
+
+def lock(connection: duckdb.DuckDBPyConnection, folder: Path, files: Sequence[Path]) -> None:
+    """Let the engine open *files* and what it spills below *folder*, and nothing else, whatever SQL asks of it."""
+    paths = ", ".join(literal(str(path)) for path in files)
+    connection.execute(f"SET allowed_paths = [{paths}]")
+    connection.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
 
 
 def write_in_order(files: Sequence[Path], columns: Sequence[str], target: Path) -> None:

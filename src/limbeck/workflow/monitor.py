@@ -20,8 +20,9 @@ from limbeck.propensity import drift, frames, outcomes
 from limbeck.settings import Settings
 from limbeck.workflow import latest
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.run import Progress, Run
+from limbeck.workflow.run import Run
 from limbeck.workflow.tracking import Tracking
+from limbeck.workflow.workspace import Progress
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -69,6 +69,18 @@ VISIT = 25 * MINUTE
 """Longest time from a visit's begin to its form."""
 EVENING = 17 * HOUR, 22 * HOUR
 """Between these times evening visits begin."""
+LAST = DAY - VISIT - MINUTE
+"""Until when visits without a click begin."""
+MAILED = 5 * HOUR, 12 * HOUR
+"""Between these times e-mails are sent."""
+READ = MINUTE, 10 * HOUR
+"""So long after it was sent is an e-mail opened."""
+CLICKING = MINUTE // 12, 5 * MINUTE
+"""So long after it was opened is it clicked."""
+LANDING = MINUTE // 30
+"""From a click to the visit's begin."""
+FILLING = VISIT - 5 * MINUTE, VISIT
+"""So long after a visit's begin is the form filled in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +160,10 @@ def rates(process: Process = NEWSLETTER) -> Rates:
     )
 
 
-_LATER = np.minimum(np.arange(MEMORY + 1) + 1, MEMORY)
-_COOLER = np.maximum(np.arange(MEMORY + 1) - 1, 0)
-_WARMER = np.minimum(_COOLER + WARMING, MEMORY)
+LATER = np.minimum(np.arange(MEMORY + 1) + 1, MEMORY)
+COOLER = np.maximum(np.arange(MEMORY + 1) - 1, 0)
+WARMER = np.minimum(COOLER + WARMING, MEMORY)
+"""What a day makes of the days since a click, and of the warmth without and with a visit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +174,8 @@ class Condition:
     """Factor of the probability of a visit without a click."""
     effect: int = NOTHING
     """What a treatment does: index into `PUSH`."""
-    counts: float = 1.0
-    """Probability that a form of this day counts."""
+    counts: tuple[float, float] = (1.0, 1.0)
+    """Probability that a form of this day counts: of a visit after a click, and of another."""
 
 
 def probability(days: int) -> Numbers:
@@ -185,9 +198,9 @@ def chance(days: tuple[Condition, ...], process: Process = NEWSLETTER) -> Number
     none = np.ones((len(r.sent), MEMORY + 1, MEMORY + 1))
     for day in reversed(days):
         visit = np.minimum(day.busy * r.visit[:, None, :], 1.0)
-        after_visit = (1 - day.counts * r.form[day.effect]) * none
-        unclicked = visit * after_visit[:, _LATER][:, :, _WARMER] + (1 - visit) * none[:, _LATER][:, :, _COOLER]
-        none = click * after_visit[:, :1, _WARMER] + (1 - click) * unclicked
+        after_click, after_visit = ((1 - counts * r.form[day.effect]) * none for counts in day.counts)
+        unclicked = visit * after_visit[:, LATER][:, :, WARMER] + (1 - visit) * none[:, LATER][:, :, COOLER]
+        none = click * after_click[:, :1, WARMER] + (1 - click) * unclicked
     return 1 - none
 
 
@@ -198,7 +211,7 @@ def _stationary(process: Process) -> Numbers:
     click = (r.sent * r.opened * r.clicked)[:, None, None]
     visit = r.visit[:, None, :]
     states = np.eye(MEMORY + 1)
-    later, cooler, warmer = states[_LATER].T, states[_COOLER], states[_WARMER]
+    later, cooler, warmer = states[LATER].T, states[COOLER], states[WARMER]
     found = np.full((len(r.sent), MEMORY + 1, MEMORY + 1), 1 / (MEMORY + 1) ** 2)
     change = 1.0
     while change > 1e-9:
@@ -328,16 +341,16 @@ def _day(
     clicked = opened & (drawn[2] < r.clicked[kind])
     visiting = clicked | (drawn[3] < busy * r.visit[kind, state.warmth])
     after = State(
-        click=np.where(clicked, 0, _LATER[state.click]),
-        warmth=np.where(visiting, _WARMER[state.warmth], _COOLER[state.warmth]),
+        click=np.where(clicked, 0, LATER[state.click]),
+        warmth=np.where(visiting, WARMER[state.warmth], COOLER[state.warmth]),
     )
     filled = visiting & (drawn[4] < r.form[effects, kind, after.click, after.warmth])
     found = _Events(random)
     at = _mails(found, sent, opened, clicked, random)
-    begins = np.where(clicked, at, _moved(random.integers(0, DAY - VISIT - MINUTE, len(kind)), evening))
+    begins = np.where(clicked, at, _moved(random.integers(0, LAST, len(kind)), evening))
     _visits(found, people, np.flatnonzero(visiting), begins, random)
     form = np.flatnonzero(filled)
-    found.add(FORM, form, begins[form] + VISIT - random.integers(0, 5 * MINUTE, len(form)))
+    found.add(FORM, form, begins[form] + VISIT - random.integers(0, VISIT - FILLING[0], len(form)))
     seen = np.repeat(np.arange(len(kind)), random.poisson(people.process.ads, len(kind)))
     found.add(AD, seen, random.integers(0, DAY, len(seen)))
     return found.sorted(), after
@@ -347,10 +360,9 @@ def _moved(times: Whole, evening: float) -> Whole:
     """Return even times of a day so that the share *evening* of them is in the evening, and the others even still."""
     if not evening:
         return times
-    last = DAY - VISIT - MINUTE
-    bounds = np.array([0, *EVENING, last], np.float64)
-    reached = (1 - evening) * bounds / last + evening * np.array([0, 0, 1, 1])
-    found: Whole = np.interp(times / last, reached, bounds).astype(np.int64)
+    bounds = np.array([0, *EVENING, LAST], np.float64)
+    reached = (1 - evening) * bounds / LAST + evening * np.array([0, 0, 1, 1])
+    found: Whole = np.interp(times / LAST, reached, bounds).astype(np.int64)
     return found
 
 
@@ -375,13 +387,13 @@ class _Events:
 
 def _mails(found: _Events, sent: Flags, opened: Flags, clicked: Flags, random: Random) -> Whole:
     """Add the day's e-mails, and return when the visit that follows a click begins."""
-    at = random.integers(5 * HOUR, 12 * HOUR, len(sent))
-    read = at + random.integers(MINUTE, 10 * HOUR, len(sent))
-    click = read + random.integers(MINUTE // 12, 5 * MINUTE, len(sent))
+    at = random.integers(*MAILED, len(sent))
+    read = at + random.integers(*READ, len(sent))
+    click = read + random.integers(*CLICKING, len(sent))
     for kind, flags, times in ((EMAIL_SENT, sent, at), (OPENED, opened, read), (CLICKED, clicked, click)):
         people = np.flatnonzero(flags)
         found.add(kind, people, times[people])
-    return click + MINUTE // 30
+    return click + LANDING
 
 
 def _visits(found: _Events, people: People, who: Whole, begins: Whole, random: Random) -> None:

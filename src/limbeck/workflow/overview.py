@@ -175,4 +175,5 @@ def _kinds(exploration: Exploration) -> str:
 def _recency_table(found: Sequence[Mapping[str, Any]]) -> str:
     told = "<p>As of the first training cutoff: if the shares are alike, recency says nothing.</p>\n"
     rows = [[f["seen"], f"{f['people']:,}", f"{f['reached']:,}", f"{f['reached'] / f['people']:.1%}"] for f in found]
-    return told + table(["seen last", "people", "reached the goal", "share"], rows, numbers=True)
+    drawn = picture(pictures.recency(found), "Recency")
+    return told + drawn + table(["seen last", "people", "reached the goal", "share"], rows, numbers=True)

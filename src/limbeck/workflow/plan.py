@@ -12,7 +12,8 @@ from limbeck.errors import InvalidInput, NotFound, nearest
 from limbeck.propensity import frames, surface
 from limbeck.propensity.fit import probability
 from limbeck.settings import Settings
-from limbeck.workflow import planning, uplift
+from limbeck.workflow import planning
+from limbeck.workflow.campaign import SCORE
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.planning import Planned
 from limbeck.workflow.run import Done, Run
@@ -21,7 +22,7 @@ from limbeck.workflow.run import Done, Run
 def plan(
     client: Client, definition: Definition | Path | str, home: Path | str | None = None, by: str | None = None
 ) -> dict[str, Any]:
-    """Return what choosing by score would cost and bring, as values for JSON.
+    """Return what choosing by score, or by uplift, would cost and bring, as values for JSON.
 
     `chosen` is the definition's own choice, `told` says it in sentences, `rule` in PQL; `table` has the usual shares
     and `curve` every percent of the people (`planner.Reach`). With *by*, a feature, `surface` has people, precision and
@@ -33,10 +34,9 @@ def plan(
         raise InvalidInput(f"{loaded.path} chooses nobody; give it a section [audience] with top = 0.1")
     run = Run(loaded, client, Settings.load(home).home)
     done = run.look()
-    if done.model is None or done.scores is None:
+    if done.known is None:
         raise NotFound(f"nobody is scored by {loaded.name} yet; run: limbeck score {loaded.path}")
-    effects = uplift.effects(done.uplift)
-    planned = planning.plan(loaded, loaded.audience, done.scores, done.model.evaluation, client.tenant, effects)
+    planned = planning.plan(loaded, loaded.audience, done.known, client.tenant)
     return {
         "name": loaded.name,
         "title": loaded.title,
@@ -49,6 +49,11 @@ def plan(
 
 
 def _surface(run: Run, done: Done, planned: Planned, by: str) -> list[dict[str, Any]]:
+    if planned.chosen.by != SCORE:
+        raise InvalidInput(
+            "the surface has the rates of the test by score, and people are chosen by uplift; leave out --by, or say "
+            'audience.by = "score"'
+        )
     known = [feature.name for feature in run.definition.features]
     if by not in known:
         raise InvalidInput(f"there is no feature {by!r}; there are {', '.join(known)}. {nearest(by, known)}".rstrip())

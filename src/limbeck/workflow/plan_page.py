@@ -15,18 +15,32 @@ from limbeck.workflow.planning import Planned
 
 def plan(summary: Mapping[str, Any], planned: Planned) -> str:
     """Return the section; *summary* tells of the audience and the delivery, once they are made."""
-    found, chosen = planned.table, planned.chosen
+    found, chosen = _with_chosen(planned), planned.chosen
     known = _known(found)
-    shown = [reach.shown() for reach in found]
-    lines = [*planning.told(planned), *_made(summary)]
+    rows = [_row(reach, known) for reach in found]
     return section(
         "Whom to choose",
-        picture(pictures.reach(shown, chosen.shown()), "Propensity and reach")
-        + "".join(f"<p>{escape(line)}</p>\n" for line in lines)
-        + table(_head(known), [_row(reach, known) for reach in found], numbers=True)
-        + '<p class="quiet">In brackets: the rate at which such people convert lies there 95 times in 100; so do the '
-        "number of conversions and the profit, in which the chance of each person counts too.</p>\n",
+        "".join(f"<p>{escape(line)}</p>\n" for line in planning.told(planned))
+        + picture(pictures.reach([reach.shown() for reach in found], chosen.shown()), "Propensity and reach")
+        + table(_head(chosen.by, known), rows, numbers=True, marked=[found.index(chosen)])
+        + '<p class="quiet">Marked: the choice. In brackets: the rate at which such people convert lies there 95 times '
+        "in 100; so do the number of conversions and the profit, in which the chance of each person counts too."
+        f"{MEASURED[chosen.by]}</p>\n" + "".join(f"<p class='quiet'>{escape(line)}</p>\n" for line in _made(summary)),
     )
+
+
+MEASURED = {
+    "score": "",
+    "uplift": " Those with the highest predicted uplift come first. Rates and conversions are of people who are "
+    "contacted, as the experiment measured them.",
+}
+"""What else is to be known of the rates, by what people are chosen by."""
+
+
+def _with_chosen(planned: Planned) -> list[Reach]:
+    """Return the usual reaches, and the choice among them."""
+    others = (reach for reach in planned.table if reach.people != planned.chosen.people)
+    return sorted([*others, planned.chosen], key=lambda reach: reach.people)
 
 
 PAID = {
@@ -42,8 +56,8 @@ def _known(found: Sequence[Reach]) -> list[str]:
     return [name for name in PAID if any(getattr(reach, name) is not None for reach in found)]
 
 
-def _head(known: Sequence[str]) -> list[str]:
-    always = ["of all scored", "people", "lowest score", "converters among them", "of all converters", "conversions"]
+def _head(by: str, known: Sequence[str]) -> list[str]:
+    always = ["of all scored", "people", f"lowest {by}", "converters among them", "of all converters", "conversions"]
     return [*always, *(PAID[name] for name in known)]
 
 
@@ -52,7 +66,7 @@ def _row(reach: Reach, known: Sequence[str]) -> list[str]:
         f"{reach.share:.1%}",
         f"{reach.people:,}",
         f"{reach.threshold:.4f}",
-        _measured(reach.precision, ".3f"),
+        _measured(reach.precision, ".1%"),
         "" if reach.recall is None else f"{reach.recall:.0%}",
         _measured(reach.conversions, ",.0f"),
         *(_amount(getattr(reach, name)) for name in known),

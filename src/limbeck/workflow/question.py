@@ -50,11 +50,6 @@ class Goal:
         """The time of the goal in words."""
         return f"until {self.until}" if self.within is None else f"within {self.within}"
 
-    @property
-    def days(self) -> int:
-        """The time of the goal in whole days; 0 if it is none."""
-        return (self.within.whole_days if self.within else None) or 0
-
 
 @dataclass(frozen=True, slots=True)
 class Entity:

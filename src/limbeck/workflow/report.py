@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck.workflow import judged, pictures, plan_page
+from limbeck.workflow import judged, pictures, plan_page, tiles
 from limbeck.workflow.page import moment, page, picture, section, table
 from limbeck.workflow.verdicts import day
 from limbeck.workflow.whole import whole
@@ -44,8 +44,8 @@ def write(
     parts = [
         _head(summary),
         section("What may know the outcome", _leaks(evaluation["leaks"])) if evaluation.get("leaks") else "",
-        judged.short({**evaluation, "groups": groups}, planned.chosen if planned else None, truth),
-        judged.tiles(evaluation),
+        tiles.tiles(evaluation, planned, summary),
+        judged.short({**evaluation, "groups": groups}, planned, truth),
         plan_page.plan(summary, planned) if planned else "",
         judged.quality(evaluation),
         judged.ranking(evaluation),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from limbeck.errors import InvalidFile, InvalidInput, nearest
 from limbeck.workflow.definition import EVENT_TYPE, GENERATED, TIMESTAMP, Column, Source
 from limbeck.workflow.interruptible import interruptible
-from limbeck.workflow.local import BATCH_ROWS, engine, literal, quoted
+from limbeck.workflow.local import BATCH_ROWS, engine, literal, lock, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -154,18 +154,25 @@ def _prepared(connection: duckdb.DuckDBPyConnection, source: Source, tenant: str
 
 @contextmanager
 def _opened(source: Source, files: Mapping[str, Sequence[Path]], folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an engine of our own in which `source_rows` stands for the rows of *source*."""
+    """Open an engine of our own, which opens these *files* only; `source_rows` stands for the rows of *source*."""
     import duckdb
 
     with engine(folder) as connection:
         try:
             for alias, paths in files.items():
                 connection.execute(f"CREATE VIEW {quoted(alias)} AS {_reader(connection, source, paths)}")
-            rows = source.sql or f"SELECT * FROM {quoted(next(iter(files)))}"
-            connection.execute(f"CREATE VIEW source_rows AS {rows}")
+            lock(connection, folder, [path for paths in files.values() for path in paths])
+            rows = source.sql.rstrip("; \n") if source.sql else f"SELECT * FROM {quoted(next(iter(files)))}"
+            if len(connection.extract_statements(view := f"CREATE VIEW source_rows AS {rows}")) > 1:
+                raise InvalidInput(f"{source.where}.sql is more than one statement; wanted is one SELECT")
+            connection.execute(view)
             yield connection
         except duckdb.OutOfMemoryException:
             raise
+        except duckdb.PermissionException as error:
+            told = str(error).partition("\n")[0]
+            wanted = f"wanted is a SELECT over {', '.join(files)}, the files that the source names"
+            raise InvalidInput(f"{source.where}.sql reads what it may not ({told}); {wanted}") from error
         except duckdb.Error as error:
             told = str(error).partition("\n")[0]
             raise InvalidFile(f"{source.where}: the source {source.dataset} cannot be read: {told}") from error

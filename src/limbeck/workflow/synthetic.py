@@ -7,7 +7,7 @@ blocks, more days add events, without a change to the blocks and days that were 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime, time, timedelta
 from itertools import islice
@@ -23,13 +23,14 @@ from limbeck.errors import InvalidInput
 from limbeck.workflow import newsletter
 from limbeck.workflow.definition import Generator
 from limbeck.workflow.imperfections import Accounts, untidy
-from limbeck.workflow.newsletter import Day, Flags, People, Random, Whole
-from limbeck.workflow.oracle import Oracle, busy
-from limbeck.workflow.treatment import EFFECTS, Treatment
+from limbeck.workflow.newsletter import DAY, Day, Flags, People, Random, Whole
+from limbeck.workflow.oracle import Moment, Oracle, busy
+from limbeck.workflow.question import Span
+from limbeck.workflow.treatment import EFFECTS, TREATMENTS, Treatment
 
 BLOCK = 20_000
-ACCOUNTS, NAMES, TREATMENTS = 1, 2, 3
-"""What is drawn from streams beside those of people and days; `imperfections` has others."""
+ACCOUNTS, NAMES = 1, 2
+"""What is drawn from streams beside those of people and days; `treatment` and `imperfections` have others."""
 FLUSH = 500_000
 """Events of a block that are written together."""
 EPOCH = date(1970, 1, 1)
@@ -86,8 +87,8 @@ UPLIFT_SCHEMA = pa.schema([("uplift", pa.float64()), ("effect", pa.string())])
 LINK_SCHEMA = pa.schema([("entity_id", pa.string()), ("person", pa.string())])
 
 
-def generate(settings: Generator, folder: Path, cutoffs: Sequence[datetime], within: int) -> None:
-    """Write people, what they did, and how likely they were to fill in the form *within* some days of each cutoff.
+def generate(settings: Generator, folder: Path, spans: Sequence[Span]) -> None:
+    """Write people, what they did, and how likely they were to fill in the form in each of *spans*, from a cutoff on.
 
     *folder* gets for each block of people `profiles-00000.parquet` (columns `userid`, `first_name`, `last_name`,
     `email`, `birth_year`, `city`, `state`, `country`, `country_code`, `tier`, `points`, `consent` (y, n or absent),
@@ -99,8 +100,8 @@ def generate(settings: Generator, folder: Path, cutoffs: Sequence[datetime], wit
     first identity; null for bots) and `person_probability`, and `links.parquet` the second identities: `entity_id`,
     `person`. With `settings.treated` it has also `uplift` and `effect` (null for bots). Bots have the probability 0.
 
-    The probability is exact, given the state in which the process is at the cutoff. Cutoffs are midnights, *within*
-    is whole days.
+    The probability is exact, given the state in which the process is at the cutoff, and what everybody has done on its
+    day. Cutoffs are whole milliseconds of the days of *settings*, none is there twice.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -108,23 +109,23 @@ def generate(settings: Generator, folder: Path, cutoffs: Sequence[datetime], wit
         links = stack.enter_context(_writer(folder / SECOND_NAMES, LINK_SCHEMA)) if settings.identities else None
         for number in range(-(-settings.people // BLOCK)):
             block = _Block(settings, number)
-            truth.write_table(block.write(folder, sorted(set(cutoffs)), within))
+            truth.write_table(block.write(folder, spans))
             if links is not None:
                 links.write_table(block.links())
 
 
-def truth(settings: Generator, cutoffs: Sequence[datetime], within: int) -> Iterator[pa.Table]:
-    """Yield the truth at any *cutoffs* for one block of people after the other, as `generate` writes it.
+def truth(settings: Generator, spans: Sequence[Span]) -> Iterator[pa.Table]:
+    """Yield the truth of any *spans* from a cutoff on, for one block of people after the other, as `generate` does.
 
     The people live once more up to the last of the cutoffs, as they did when the data were made, without events being
-    written; so it is what they are then that decides. Raise `InvalidInput` for a cutoff that is no midnight of theirs.
+    written; so it is what they are then that decides. Raise `InvalidInput` for a cutoff that is not within their days.
     """
-    for cutoff in cutoffs:
-        if cutoff.time() != time() or not settings.start <= cutoff.date() <= settings.end.date():
-            wanted = f"a midnight from {settings.start} to {settings.end:%Y-%m-%d}, within the days of [generator]"
+    for cutoff in (span.first for span in spans):
+        if not datetime.combine(settings.start, time()) <= cutoff <= settings.end:
+            wanted = f"a time from {settings.start} to {settings.end:%Y-%m-%d}, within the days of [generator]"
             raise InvalidInput(f"the truth is asked for at {cutoff:%Y-%m-%d %H:%M}; wanted is {wanted}")
     for number in range(-(-settings.people // BLOCK)):
-        yield _Block(settings, number).truth(sorted(set(cutoffs)), within)
+        yield _Block(settings, number).truth(spans)
 
 
 def truth_schema(settings: Generator) -> pa.Schema:
@@ -162,27 +163,32 @@ class _Block:
     def _stream(self, day: int, purpose: int) -> Random:
         return np.random.default_rng([self._settings.seed, self._number, day + 1, purpose])
 
-    def write(self, folder: Path, cutoffs: Sequence[datetime], within: int) -> pa.Table:
+    def write(self, folder: Path, spans: Sequence[Span]) -> pa.Table:
         """Write profiles and events, and return the truth."""
         settings, number = self._settings, self._number
         with _writer(folder / f"{PROFILES}-{number:05d}.parquet", self._profiles.schema) as writer:
             writer.write_table(self._profiles)
-        asked = {(cutoff.date() - settings.start).days: cutoff for cutoff in cutoffs}
-        found = []
+        found: list[pa.Table] = []
         with _writer(folder / f"{EVENTS}-{number:05d}.parquet", event_schema(settings)) as writer:
             written = 0
-            for some in _gathered(self._days()):
-                found += [self._truth(day, asked[day.number], within) for day in some if day.number in asked]
+            for some in _gathered(self._days(self._by_day(spans), found)):
                 events = _events(some, self._ids, settings, number * 10**9 + written)
                 writer.write_table(events)
                 written += len(events) - sum(int(day.again.sum()) for day in some if day.again is not None)
         return pa.concat_tables(found)
 
-    def truth(self, cutoffs: Sequence[datetime], within: int) -> pa.Table:
-        """Return the truth at *cutoffs*, and write nothing."""
-        asked = {(cutoff.date() - self._settings.start).days: cutoff for cutoff in cutoffs}
+    def truth(self, spans: Sequence[Span]) -> pa.Table:
+        """Return the truth of *spans*, and write nothing."""
+        asked = self._by_day(spans)
         days = islice(self._lives(), max(asked) + 1)
-        return pa.concat_tables([self._truth(day, asked[day.number], within) for day in days if day.number in asked])
+        return pa.concat_tables([self._truth(day, span) for day in days for span in asked.get(day.number, ())])
+
+    def _by_day(self, spans: Sequence[Span]) -> dict[int, list[Span]]:
+        """Return the spans that begin on each day, by its number, in the order of time."""
+        found: dict[int, list[Span]] = {}
+        for span in sorted(spans, key=lambda span: span.first):
+            found.setdefault(_moment(self._settings, span.first)[0], []).append(span)
+        return found
 
     def _lives(self) -> Iterator[Day]:
         settings = self._settings
@@ -195,20 +201,22 @@ class _Block:
             settings.evening,
         )
 
-    def _days(self) -> Iterator[Day]:
+    def _days(self, asked: Mapping[int, Sequence[Span]], found: list[pa.Table]) -> Iterator[Day]:
+        """Yield each day with all that spoils it; *found* gets the truth of the spans that begin on it."""
         settings, treatment = self._settings, self._treatment
         for day in self._lives():
+            found += [self._truth(day, span) for span in asked.get(day.number, ())]
             treated = treatment.given(day, self._stream(day.number, TREATMENTS))
             yield untidy(settings, self._accounts, treated, self._stream)
 
-    def _truth(self, day: Day, cutoff: datetime, within: int) -> pa.Table:
-        oracle = Oracle(self._settings, self._people, self._accounts, self._treatment)
-        true = oracle.at(day.number, day.before, within)
+    def _truth(self, day: Day, span: Span) -> pa.Table:
+        oracle = Oracle(self._settings, self._people, self._accounts, self._treatment, self._stream)
+        true = oracle.at(day, _moment(self._settings, span.first)[1], _moment(self._settings, span.until))
         owner = self._accounts.owner
         bot = owner < 0
         columns = {
             "entity_id": self._ids,
-            "cutoff": pa.repeat(pa.scalar(cutoff, _TIME), len(self._ids)),
+            "cutoff": pa.repeat(pa.scalar(span.first, _TIME), len(self._ids)),
             "probability": true.probability,
             "person": self._ids.take(pa.array(owner, mask=bot)),
             "person_probability": true.whole,
@@ -223,6 +231,11 @@ class _Block:
         split = self._accounts.split
         second = self._ids.slice(self._accounts.people, len(split))
         return pa.table([second, self._ids.take(pa.array(split))], LINK_SCHEMA)
+
+
+def _moment(settings: Generator, moment: datetime) -> Moment:
+    passed = moment - datetime.combine(settings.start, time())
+    return divmod(passed // timedelta(milliseconds=1), DAY)
 
 
 def _gathered(days: Iterator[Day]) -> Iterator[list[Day]]:

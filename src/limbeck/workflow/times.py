@@ -55,12 +55,6 @@ class Duration:
         return f"{self.count // 24}d" if self.unit == "hours" and self.count % 24 == 0 else self.short
 
     @property
-    def whole_days(self) -> int | None:
-        """How many days it always has, where a day has 24 hours; None if that differs or is not whole."""
-        hours = {"hours": 1, "days": 24, "weeks": 168}.get(self.unit, 0) * self.count
-        return hours // 24 if hours and hours % 24 == 0 else None
-
-    @property
     def interval(self) -> str:
         """An SQL interval of this length, on the calendar of UTC."""
         return f"INTERVAL '{self.count}' {self.unit[:-1].upper()}"

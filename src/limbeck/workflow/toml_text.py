@@ -15,6 +15,9 @@ from limbeck.workflow.times import GREENWICH, in_utc
 
 _KEY = re.compile(r"""^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]")
+_AT_LINE = re.compile(r"at line (\d+)")
+_TWICE = ("Cannot overwrite", "twice")
+"""What the parser says of a name that stands twice."""
 
 YEARS = range(1900, 2200)
 """So that every window and horizon around a date is a date too."""
@@ -198,7 +201,7 @@ class Document:
         try:
             self.top = Table(tomllib.loads(text), "", self)
         except tomllib.TOMLDecodeError as error:
-            raise DefinitionError(f"{path.name} is not TOML: {error}") from error
+            raise DefinitionError(_not_toml(path.name, text, str(error))) from error
         self._lines = _lines(text)
 
     def where(self, path: str) -> str:
@@ -208,6 +211,18 @@ class Document:
             around = around.rpartition(".")[0] if not around.endswith("]") else around.rpartition("[")[0]
         line = f", line {self._lines[around]}" if around else ""
         return f"{self.path.name}{line}: {path or 'the file'}"
+
+
+def _not_toml(name: str, text: str, told: str) -> str:
+    """Return what is wrong with a *text*: a key or a section that stands twice is named."""
+    if not any(word in told for word in _TWICE):
+        return f"{name} is not TOML: {told}"
+    at, lines = _AT_LINE.search(told), text.rstrip().split("\n")
+    lines = lines[: int(at[1])] if at else lines
+    section = next((_bare(header[2]) for line in reversed(lines) if (header := _HEADER.match(line))), "")
+    key = _KEY.match(lines[-1])
+    path = ".".join(filter(None, (section, _bare(key[1]) if key else "")))
+    return f"{name}, line {len(lines)}: {path} stands twice; wanted is names that differ."
 
 
 def _lines(text: str) -> dict[str, int]:

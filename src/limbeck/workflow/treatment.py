@@ -16,6 +16,8 @@ from limbeck.workflow.newsletter import LESS, MINUTE, MORE, NOTHING, TREATMENT, 
 EFFECTS = ("persuadable", "sure thing", "lost cause", "sleeping dog")
 PERSUADABLE, SURE_THING, LOST_CAUSE, SLEEPING_DOG = range(len(EFFECTS))
 _DOES = np.array([MORE, NOTHING, NOTHING, LESS])
+TREATMENTS = 3
+"""What is drawn from streams of its own."""
 NEVER = 2**31
 EARLY = 19 * MINUTE
 """Until when treatments are given: before the first form of a day can be."""
@@ -49,12 +51,29 @@ class Treatment:
         """Return what it does on the day of this number: nothing to those who are not treated yet."""
         return NOTHING if number < self.day else np.where(self.treated, self.does, NOTHING)
 
+    def known(self, day: int, since: int, random: Random) -> tuple[Flags, float]:
+        """Return who is known to be treated at *since* milliseconds of a day, whose stream is *random*.
+
+        Beside it stands the probability that somebody who is treated is not known to be yet.
+        """
+        if day != self.day:
+            return self.treated & (day > self.day), float(day < self.day)
+        who, time = self._times(random)
+        seen = np.zeros(len(self.treated), np.bool_)
+        seen[who[time < since]] = True
+        return seen, max(1 - since / EARLY, 0.0)
+
+    def _times(self, random: Random) -> tuple[Whole, Whole]:
+        """Return who is treated, and when on the day."""
+        who = np.flatnonzero(self.treated)
+        return who, random.integers(0, EARLY, len(who))
+
     def given(self, day: Day, random: Random) -> Day:
         """Return *day* with the events of the treatment, if it is the one."""
         if day.number != self.day:
             return day
-        who = np.flatnonzero(self.treated)
-        time, detail = random.integers(0, EARLY, len(who)), np.zeros(len(who), np.int64)
+        who, time = self._times(random)
+        detail = np.zeros(len(who), np.int64)
         parts = (day.person, who), (day.time, time), (day.kind, np.full(len(who), TREATMENT)), (day.detail, detail)
         person, time, kind, detail = (np.concatenate(part) for part in parts)
         order = np.lexsort((kind, person, time))

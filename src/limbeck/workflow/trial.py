@@ -7,7 +7,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from limbeck.propensity.candidates import NAMES, OWN
+from limbeck.propensity.money import Worth
 from limbeck.propensity.uplift import ESTIMATORS, Learning
+from limbeck.workflow.campaign import SCORE, WORTHS
 from limbeck.workflow.question import duration
 from limbeck.workflow.times import Duration
 from limbeck.workflow.toml_text import Table
@@ -24,10 +26,17 @@ class UpliftPart:
     within: Duration | None = None
     """How long from the cutoff on treatments happened; None for as long as the goal has time."""
     least: float | None = None
-    """Score from which on people were chosen for our own audience; None if treatments are events."""
+    """Score, or uplift, from which on people were chosen for our own audience; None if treatments are events."""
+    by: Worth = SCORE
+    """What they were chosen by."""
     chance: float | None = None
     """Known probability of being treated; None takes the share of the treated."""
     learning: Learning = field(default_factory=Learning)
+
+    @property
+    def forecasts(self) -> bool:
+        """Whether it may tell of everybody: our own audience tells only of those who were chosen then."""
+        return self.least is None
 
 
 def uplift(table: Table, zone: ZoneInfo) -> UpliftPart:
@@ -42,6 +51,7 @@ def uplift(table: Table, zone: ZoneInfo) -> UpliftPart:
         treated=table.text("treated") if "treated" in table else "",
         within=duration(table, "within") if "within" in table else None,
         least=own.share("least", above=False) if "audience" in table else None,
+        by=WORTHS[WORTHS.index(own.choice("by", WORTHS, SCORE))],
         chance=table.share("chance") if "chance" in table else None,
         learning=_learning(table),
     )

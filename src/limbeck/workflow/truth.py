@@ -8,24 +8,27 @@ probabilities themselves, and no ranking is to be expected above it.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, NotFound
 from limbeck.propensity.evaluate import Ranking
 from limbeck.propensity.intervals import ENDS, Numbers, Resamples
+from limbeck.propensity.planner import times
 from limbeck.settings import Settings
 from limbeck.workflow import planning
 from limbeck.workflow.definition import GENERATED, Definition
+from limbeck.workflow.question import WANTED, Span
 from limbeck.workflow.run import Done, Run
+from limbeck.workflow.times import Duration
 from limbeck.workflow.tracking import Kept
-from limbeck.workflow.uplift import effects
 
 TENTHS = 10
 DRAWS = 200
@@ -42,8 +45,9 @@ def truth(client: Client, definition: Definition | Path | str, home: Path | str 
     many standard errors their number lies from what the truth says; `calibration` the `tenths` of the people by score,
     each with mean `score`, mean `true` probability and `error`, and the mean `error` of them all; `audience` the
     planned precision beside the true one (None if nobody is chosen), and, where people are treated, the mean true
-    `uplift` of the chosen. No step is run: raise `NotFound` for what is not
-    done yet, `InvalidInput` for a definition whose truth is not known.
+    `uplift` of the chosen beside the one that was `planned`. Of people who are chosen `by` uplift the truth knows no
+    precision: theirs is that of the contacted. No step is run: raise `NotFound` for what is not done yet,
+    `InvalidInput` for a definition whose truth is not known.
     """
     loaded = definition if isinstance(definition, Definition) else Definition.load(definition)
     _check(loaded)
@@ -72,22 +76,28 @@ def told(client: Client, loaded: Definition, done: Done) -> Truth:
         "roc_auc": areas(scores, chances),
         "test": _tested(loaded, done.model, done.test, done.truth),
         "calibration": calibration(scores, chances),
-        "audience": _audience(client, loaded, done, scores, chances, uplift),
+        "audience": _audience(client, loaded, done, scored["entity_id"], chances, uplift),
     }
 
 
-def at(definition: Definition, cutoff: datetime, within: int | None = None) -> pa.Table:
-    """Return what is true of everybody at any midnight of the days of `[generator]`, whatever cutoffs were asked for.
+def at(definition: Definition, cutoff: datetime, within: str | None = None) -> pa.Table:
+    """Return what is true of everybody at any time of the days of `[generator]`, whatever cutoffs were asked for.
 
-    Columns are those of `truth.parquet`: `entity_id`, `cutoff`, `probability` of the goal *within* some days (the
-    definition's own if None), and what `[generator]` brings. It is exact, and writes nothing. Raise `InvalidInput` for
-    a definition whose truth is not known, or another cutoff.
+    Columns are those of `truth.parquet`: `entity_id`, `cutoff` (UTC, as the given one is unless it says otherwise),
+    `probability` of the goal *within* a time such as "21 days" (the definition's own if None), and what `[generator]`
+    brings. It is exact, given the state at the cutoff and what was done on its day before, and writes nothing. Raise
+    `InvalidInput` for a definition whose truth is not known, another cutoff, or what is no time.
     """
     from limbeck.workflow import synthetic
 
     _check(definition)
     assert definition.generator is not None
-    return pa.concat_tables(synthetic.truth(definition.generator, [cutoff], within or definition.goal.days))
+    asked = definition.goal.within if within is None else Duration.parse(within)
+    if asked is None:
+        raise InvalidInput(f"the truth is asked for within {within!r}; wanted is {WANTED}")
+    moment = cutoff if cutoff.tzinfo is None else cutoff.astimezone(UTC).replace(tzinfo=None)
+    span = Span(moment, asked.after(moment, definition.cutoffs.clock))
+    return pa.concat_tables(synthetic.truth(definition.generator, [span]))
 
 
 def is_known(definition: Definition, done: Done) -> bool:
@@ -217,27 +227,40 @@ def _tenth(scores: Numbers, chances: Numbers) -> dict[str, float]:
 
 
 def _audience(
-    client: Client, definition: Definition, done: Done, scores: Numbers, chances: Numbers, uplift: Numbers | None
+    client: Client,
+    definition: Definition,
+    done: Done,
+    people: pa.ChunkedArray,
+    chances: Numbers,
+    uplift: Numbers | None,
 ) -> dict[str, Any] | None:
-    """Return the planned precision of the chosen beside the true one, and that of as many chosen by the oracle."""
+    """Return the planned precision of the chosen beside the true one, and that of as many chosen by the oracle.
+
+    *chances* and *uplift* are true of *people*, in their order.
+    """
     part = definition.audience
-    if part is None or done.scores is None or done.model is None:
+    if part is None or done.known is None:
         return None
-    known, told = done.model.evaluation, effects(done.uplift)
-    planned = planning.plan(definition, part, done.scores, known, client.tenant, told).chosen
+    table = pq.read_table(planning.basis_of(definition, part, done.known).people, columns=["entity_id", part.by])
+    worth = table[part.by].take(pc.index_in(people, table["entity_id"].combine_chunks())).to_numpy()
+    reach = planning.plan(definition, part, done.known, client.tenant).chosen
+    added = reach.incremental and times(1 / max(1, reach.contacted), reach.incremental)
     return {
         "name": part.name,
-        "people": planned.people,
-        "share": planned.share,
-        "threshold": planned.threshold,
-        "planned": dict(planned.precision),
-        **chosen(scores, chances, planned.threshold),
-        "uplift": None if uplift is None else chosen(scores, uplift, planned.threshold) | {"all": float(uplift.mean())},
+        "by": part.by,
+        "people": reach.people,
+        "share": reach.share,
+        "threshold": reach.threshold,
+        "planned": dict(reach.precision),
+        **chosen(worth, chances, reach.threshold),
+        "uplift": None
+        if uplift is None
+        else {"planned": added, **chosen(worth, uplift, reach.threshold), "all": float(uplift.mean())},
     }
 
 
 def chosen(scores: Numbers, worth: Numbers, threshold: float) -> dict[str, float]:
-    """Return the mean *worth* of those with at least the score *threshold* as `true`, and the `oracle`'s.
+    """Return the mean *worth* of those with at least the score, or uplift, *threshold* as `true`, and the `oracle`'s.
 
     The oracle chooses as many people, those of most worth: true probability, or true uplift.
     """

@@ -18,6 +18,7 @@ from limbeck.propensity.money import Money
 from limbeck.propensity.planner import ByShare
 from limbeck.propensity.uplift import TREATED, fit
 from limbeck.workflow import ingest, pictures
+from limbeck.workflow.campaign import SCORE
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.names import literal
 from limbeck.workflow.page import page, picture, section, table
@@ -42,7 +43,9 @@ NAMES = {
 """Rankings, for readers."""
 
 
-def judge(definition: Definition, part: UpliftPart, frame: pd.DataFrame, reached: float, model: Any) -> dict[str, Any]:
+def judge(
+    definition: Definition, part: UpliftPart, frame: pd.DataFrame, reached: float | None, model: Any
+) -> dict[str, Any]:
     """Return what `experiment` finds in the experiment of *part*: of *frame* and *reached*, as `people` returns them.
 
     The scores of *model* are judged as a ranking if it has not seen these labels: if the campaign began at the test
@@ -70,10 +73,10 @@ def forecast(definition: Definition, part: UpliftPart, frame: pd.DataFrame, foun
     """Return the uplift of each of those who can be chosen *now*, and what choosing by it would bring.
 
     The columns are `entity_id`, `uplift`, `treated` and `control` (the probabilities with and without contact) and
-    `group`; *found* is what `judge` found. None where there was too little to learn from, and where only those with
-    the highest scores took part: of the others nothing is known.
+    `group`; *found* is what `judge` found. None where there was too little to learn from, and where only those who
+    were chosen took part: of the others nothing is known.
     """
-    if "groups" not in found or part.least is not None:
+    if "groups" not in found or not part.forecasts:
         return None
     how, by_chance = part.learning, bool(found["balance"]["by_chance"])
     chances = chances_of(frame, part.chance, how, definition.seed, by_chance=by_chance)
@@ -87,22 +90,23 @@ def forecast(definition: Definition, part: UpliftPart, frame: pd.DataFrame, foun
 
 def people(
     client: Client, definition: Definition, part: UpliftPart, known: pd.DataFrame, tables: Tables
-) -> tuple[pd.DataFrame, float]:
-    """Return the people of the experiment, those of *known* who took part, and which share of all who were scored.
+) -> tuple[pd.DataFrame, float | None]:
+    """Return the people of the experiment, those of *known* who took part, and up to which share of all by score.
 
-    They have the column `treated`. Raise `InvalidInput` if nobody, or everybody, was treated.
+    That is None if they were chosen by something else. They have the column `treated`. Raise `InvalidInput` if nobody,
+    or everybody, was treated.
     """
     if part.least is None:
         found = client.sql(_treated(client, definition, part, tables)).table()["entity_id"].to_pylist()
         frame = known.assign(**{TREATED: known["entity_id"].isin(found).astype(int)})
         return _checked(frame, f"no event from {part.cutoff} on satisfies uplift.treated", "nobody"), 1.0
     scored = ingest.scored(client, definition, part.cutoff)
-    chosen = scored[scored["score"] >= part.least].set_index("entity_id")["group"]
+    chosen = scored[scored[part.by] >= part.least].set_index("entity_id")["group"]
     frame = known[known["entity_id"].isin(chosen.index)].reset_index(drop=True)
     groups = frame["entity_id"].map(chosen)
     frame = frame.assign(**{TREATED: (groups == ingest.TREATMENT).astype(int)})
-    none = f"nobody was scored as of {part.cutoff} with at least uplift.audience.least"
-    return _checked(frame, none, "no control group"), len(chosen) / len(scored)
+    none = f"nobody had as of {part.cutoff} {part.by} of at least uplift.audience.least"
+    return _checked(frame, none, "no control group"), len(chosen) / len(scored) if part.by == SCORE else None
 
 
 def _treated(client: Client, definition: Definition, part: UpliftPart, tables: Tables) -> str:
@@ -127,7 +131,7 @@ def effects(found: Mapping[str, Any] | None) -> ByShare | None:
     None where the experiment does not tell it.
     """
     ranked = None if found is None else found["rankings"].get("score")
-    if found is None or ranked is None:
+    if found is None or ranked is None or found["reached"] is None:
         return None
     return [{**row, "share": row["share"] * found["reached"]} for row in ranked["by_share"]]
 

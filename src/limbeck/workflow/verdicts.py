@@ -28,13 +28,18 @@ class Verdict:
     told: str
 
 
-def verdicts(evaluation: Evaluation, chosen: Reach | None, truth: Mapping[str, Any] | None) -> list[Verdict]:
-    """Return what is to be known before anything else, and at the end what is to be done."""
+def verdicts(
+    evaluation: Evaluation, chosen: Reach | None, truth: Mapping[str, Any] | None, doubts: Sequence[str] = ()
+) -> list[Verdict]:
+    """Return what is to be known before anything else, and at the end what is to be done.
+
+    *doubts* speak against choosing by uplift, if that is how people are *chosen*.
+    """
     found = [ranking(evaluation), compared(evaluation), trusted(evaluation), sure(evaluation)]
     right = found[2].mark != "bad"  # else it is not the groups' fault
     groups = among_groups(evaluation["groups"]) if right else None
     more = (stable(evaluation["moments"]), groups, achieved(truth) if truth else None)
-    return [*found, *(verdict for verdict in more if verdict is not None), advice(evaluation, chosen)]
+    return [*found, *(verdict for verdict in more if verdict is not None), advice(evaluation, chosen, doubts)]
 
 
 def ranking(evaluation: Evaluation) -> Verdict:
@@ -42,8 +47,8 @@ def ranking(evaluation: Evaluation) -> Verdict:
     area, lift, gain = evaluation["test"]["roc_auc"], evaluation["test"]["lift_at_10"], evaluation["tenths"][0]["gain"]
     told = (
         f"The tenth of the people with the highest scores held {_percent(gain)} of all who reached the goal, "
-        f"{lift['value']:.1f} times as many as a tenth taken at random. Of one who reached it and one who did not, the "
-        f"first had the higher score {_of_hundred(area)} times in 100; 50 is guessing."
+        f"{lift['value']:.1f} times as many as a tenth taken at random. Of two people of whom one reached it, that one "
+        f"had the higher score {_of_hundred(area)} times in 100; 50 is guessing."
     )
     if area["low"] <= 0.5:
         return Verdict("bad", "It cannot be told from guessing", told)
@@ -55,12 +60,8 @@ def ranking(evaluation: Evaluation) -> Verdict:
 def compared(evaluation: Evaluation) -> Verdict:
     """Say whether the model is worth more than what comes without one."""
     beyond = {name: found["roc_auc"] for name, found in evaluation["beyond"].items()}
-    told = ", and than ".join(
-        f"{', '.join(evaluation['compared_with'][name])} by {100 * one['value']:+.1f} times in 100 "
-        f"({100 * one['low']:+.1f} to {100 * one['high']:+.1f})"
-        for name, one in beyond.items()
-    )
-    told = f"Of the same two people it ranks the right one first more often than {told}."
+    told = ", and ".join(_more_often(one, evaluation["compared_with"][name]) for name, one in beyond.items())
+    told = f"Of two such people it ranks the right one first {told}."
     if all(one["low"] > 0 for one in beyond.values()):
         return Verdict("good", "It is better than what comes without a model", told)
     if any(one["high"] < 0 for one in beyond.values()):
@@ -68,26 +69,33 @@ def compared(evaluation: Evaluation) -> Verdict:
     return Verdict("fair", "It is not surely better than what comes without a model", told)
 
 
+def _more_often(beyond: Mapping[str, float], features: Sequence[str]) -> str:
+    value, low, high = (100 * beyond[end] for end in ("value", "low", "high"))
+    side = "more" if value >= 0 else "less"
+    alone = "alone" if len(features) == 1 else "together"
+    return f"{abs(value):.1f} times in 100 {side} often than {', '.join(features)} {alone} ({low:+.1f} to {high:+.1f})"
+
+
 def trusted(evaluation: Evaluation) -> Verdict:
     """Say whether scores can be read as probabilities."""
     error, chance, base = evaluation["test"]["calibration_error"], evaluation["chance"], evaluation["base_rate"]
     ratio = evaluation["test"]["observed_to_expected"]
     came = evaluation["small"]["converters"]
-    forecast = came / max(ratio["value"], 1e-9)
-    told = (
-        f"{forecast:,.0f} conversions were forecast for the test, {came:,} came. Tenth by tenth "
-        f"forecast and outcome lie {100 * error['value']:.2f} percentage points apart, where right forecasts would by "
-        f"chance lie {100 * chance['value']:.2f} apart (up to {100 * chance['high']:.2f})."
-    )
+    told = f"{came / max(ratio['value'], 1e-9):,.0f} conversions were forecast for the test, {came:,} came"
     if (ratio["low"] > 1 or ratio["high"] < 1) and abs(ratio["value"] - 1) > NEAR:
         side = "too low" if ratio["value"] > 1 else "too high"
-        use = (
-            f" Per forecast conversion {ratio['value']:.2f} came ({ratio['low']:.2f} to {ratio['high']:.2f}): use the "
-            "order of the scores. What follows about whom to choose goes by the outcomes of the test."
+        told += (
+            f": {ratio['value']:.2f} for each that was forecast ({ratio['low']:.2f} to {ratio['high']:.2f}). Who is "
+            "ranked above whom is not touched by that, and what is said here of whom to choose goes by what came."
         )
         if _were_right([m for m in evaluation["moments"] if m["set"] != "test" and m["measures"]]):
-            use += " At the cutoffs before they were right, so something has moved since."
-        return Verdict("bad", f"The probabilities are {side}", told + use)
+            told += " At the cutoffs before, the forecasts were right: something has moved since."
+        return Verdict("bad", f"The probabilities are {side}", told)
+    told += (
+        f". In tenths of the people by score, forecast and outcome lie {100 * error['value']:.2f} percentage points "
+        f"apart; by chance alone, right forecasts lie {100 * chance['value']:.2f} apart "
+        f"(up to {100 * chance['high']:.2f})."
+    )
     if error["value"] <= max(chance["high"], NEAR * base):
         return Verdict("good", "The probabilities can be trusted", told)
     return Verdict("fair", "The probabilities are right on the average, but not at every height", told)
@@ -101,10 +109,13 @@ def _were_right(moments: Sequence[Mapping[str, Any]]) -> bool:
 def sure(evaluation: Evaluation) -> Verdict:
     """Say how much the numbers themselves are to be trusted."""
     small = evaluation["small"]
-    told = f"The test has {small['converters']:,} who reached the goal; ROC-AUC is known to ± {small['half']:.3f}."
+    told = (
+        f"The test has {small['converters']:,} who reached the goal: how often the right one of two is ranked first is "
+        f"known to ± {100 * small['half']:.1f} in 100."
+    )
     if not small["further"]:
         return Verdict("good", "There are enough people to say so", told)
-    further = f" To know it to ± {small['wanted']:g}, {small['further']:,} more would be needed."
+    further = f" To know it to ± {100 * small['wanted']:g}, {small['further']:,} more would be needed."
     return Verdict("fair", "There are few people to say so", told + further)
 
 
@@ -135,7 +146,9 @@ def among_groups(groups: Sequence[Mapping[str, Any]]) -> Verdict | None:
     asked, found = sum(not group["small"] for group in groups), outside(groups)
     if not asked:
         return None
-    told = f"In {len(found)} of {asked} groups forecast and outcome differ by more than a tenth and than chance"
+    told = (
+        f"In {len(found)} of {asked} groups forecast and outcome differ by more than a tenth, and more than by chance"
+    )
     told += f"; {LIKELY * asked:.0f} would by chance alone." if LIKELY * asked >= 1 else "."
     told += "".join(
         f" {g['feature']} {g['value']}: {g['expected']:.1%} forecast, {g['observed']['value']:.1%} came."
@@ -151,15 +164,17 @@ def achieved(truth: Mapping[str, Any]) -> Verdict:
     areas = truth["roc_auc"]
     told = (
         f"These people are synthetic, so it is known what can be known of them: whoever knew everybody's true "
-        f"probability would reach a ROC-AUC of {areas['oracle']:.3f}, as outcomes are partly luck; the model's is "
-        f"{areas['model']:.3f}."
+        f"probability would rank the right one of two first {100 * areas['oracle']:.0f} times in 100, as outcomes are "
+        f"partly luck; the model does {100 * areas['model']:.0f} times."
     )
     mark: Literal["good", "fair"] = "good" if areas["share"] >= 0.9 else "fair"
     return Verdict(mark, f"It goes {areas['share']:.0%} of the way from guessing to what is possible", told)
 
 
-def advice(evaluation: Evaluation, chosen: Reach | None) -> Verdict:
+def advice(evaluation: Evaluation, chosen: Reach | None, doubts: Sequence[str] = ()) -> Verdict:
     """Say what is to be done."""
+    if chosen is not None and chosen.by == "uplift":
+        return _contact(chosen, doubts)
     if evaluation["test"]["roc_auc"]["low"] <= 0.5:
         told = "More people, other features or a longer time after the cutoff may help."
         return Verdict("todo", "Do not choose by these scores", told)
@@ -167,12 +182,28 @@ def advice(evaluation: Evaluation, chosen: Reach | None) -> Verdict:
         told = "A section [audience] in the definition chooses those with the best scores, by top = 0.1 for instance."
         return Verdict("todo", "Choose whom to address", told)
     found = chosen.conversions
+    head = f"the {chosen.people:,} people who are chosen"
     told = (
         f"{chosen.share:.0%} of all, with a score of {chosen.threshold:.3f} or more. {found['value']:,.0f} of them are "
         f"expected to reach the goal ({found['low']:,.0f} to {found['high']:,.0f}); of as many taken at random, about "
         f"{chosen.people * evaluation['base_rate']:,.0f}."
     )
-    return Verdict("todo", f"Address the {chosen.people:,} people who are chosen", told)
+    if held := chosen.people - chosen.contacted:
+        head = f"{chosen.contacted:,} of {head}"
+        told += f" The other {held:,} are held out by chance, to see afterwards what the contact did."
+    return Verdict("todo", f"Address {head}", told)
+
+
+def _contact(chosen: Reach, doubts: Sequence[str]) -> Verdict:
+    """Say whom to contact, of people who are chosen by what a contact changes."""
+    head, told = f"{chosen.contacted:,} of the {chosen.people:,} people who are chosen by uplift", ""
+    if (added := chosen.incremental) is not None:
+        told = (
+            f"{chosen.share:.0%} of all, with a predicted uplift of {100 * chosen.threshold:.1f} points or more. "
+            f"Contacting them adds {added['value']:,.0f} conversions ({added['low']:,.0f} to {added['high']:,.0f}), by "
+            "the experiment."
+        )
+    return Verdict("todo", f"Address {head}", " ".join([told, *doubts]))
 
 
 def day(moment: str) -> str:
