@@ -90,7 +90,7 @@ rates.assign(share=(rates["reached"] / rates["people"]).round(4))
 # ## What goes together
 #
 # Rank correlations of the numeric features with each other and, in the last row and column, with the label. Blocks of
-# dark green are windows of the same count: harmless for trees, and why the coefficients of a linear model should not
+# dark colour are windows of the same count: harmless for trees, and why the coefficients of a linear model should not
 # be read one by one. A feature that is dark in the *last* row deserves distrust before joy.
 
 # %%

@@ -14,9 +14,10 @@
 # %% [markdown]
 # # 4 · Train
 #
-# The candidates of the definition are tuned by cross-validation over *people* (the same person is never on both
-# sides) on the training cutoffs. The best of them is judged *once*, on the test cutoff, which is later than
-# everything it learned from. The test chooses nothing: so its numbers are those you may expect in use.
+# The candidates of the definition are tuned on the training cutoffs, by forecasts of rows that they did not learn
+# from: of later cutoffs where there are enough of them, else of other *people* (docs/training.md). The plainest of
+# those that come near the best is judged *once*, on the test cutoff, which is later than everything it learned from.
+# The test chooses nothing: so its numbers are those you may expect in use.
 
 # %%
 DEFINITION = "../examples/newsletter.toml"
@@ -81,7 +82,7 @@ pd.DataFrame(
 # ## Ranking
 #
 # *ROC*: how many of the converters you find for the others that you take along. With few converters it flatters; look
-# at *precision and recall* too, where guessing is the dashed base rate.
+# at *precision and recall* too, where guessing is the dotted base rate.
 
 # %%
 pictures.roc(found["curves"])
@@ -170,10 +171,10 @@ champion
 # %% [markdown]
 # ## An estimator of your own
 #
-# The definition chooses among `logistic` and `lightgbm`. Anything else with scikit-learn's face can be held against
+# This definition chooses among `logistic` and `lightgbm`. Anything else with scikit-learn's face can be held against
 # them here: a `Candidate` is a name, a function that builds a pipeline for a frame of features, and the settings to
-# try. It gets the same folds of the same people. It is compared, not adopted: `limbeck run` goes on with the
-# champion.
+# try. It gets the same folds. Here it is compared, not adopted; named in `[model] candidates` as
+# `package.module:factory`, it is tried by every training.
 
 # %%
 known, later = (frames.read(steps.features[name].files) for name in ("train", "test"))

@@ -100,8 +100,9 @@ def test_forecasts_are_watched_until_their_outcomes_are_known(client: Client, fo
     assert {one["feature"] for one in found["drift"]["features"]} == set(kept.question["features"])
     assert found["verdict"] in ("fine", "recalibrate", "retrain")
     page = Path(found["page"]).read_text()
-    assert found["told"] in page
-    assert all(f"<td>{name}</td>" in page for name in kept.question["features"])
+    word, why = found["told"].split(": ", 1)
+    assert f"<b>{word.capitalize()}.</b> {why[:1].upper()}{why[1:]}. " in page
+    assert all(f'<th scope="row">{name}</th>' in page for name in kept.question["features"])
 
 
 def test_newer_scores_are_compared_with_training_and_older_ones_with_outcomes(client: Client, folder: Path) -> None:

@@ -165,6 +165,21 @@ def test_every_number_has_its_age(page: str) -> None:
         assert told in text
 
 
+def test_the_protocol_and_the_limits_are_told(page: str) -> None:
+    text = text_of(page)
+    for told in (
+        f"the goal {NASTY} within 60 days",
+        f"who has {NASTY} before the cutoff",
+        "1,234 rows, as of 2026-01-01",
+        "2 folds of later cutoffs than those learnt from: 500 rows",
+        "5,678 rows, as of 2026-03-01; ",
+        f"compared with rfm a logistic regression on {NASTY}, other",
+        "95 %; 100 bootstrap draws of people",
+        "likely converters may come without one",
+    ):
+        assert told in text
+
+
 def test_measures_stand_beside_their_ranges(page: str) -> None:
     summary = values(NASTY)[0]
     text = text_of(page)

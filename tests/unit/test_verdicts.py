@@ -168,7 +168,7 @@ def test_the_largest_numbers_are_what_the_choice_brings() -> None:
         "expected to reach the goal 48 (36 to 60) of the 120 chosen",
         "times as many as at random 4.0 (3.0 to 5.0)",
         "cost 55 EUR for 110 contacts",
-        "500 EUR (400 EUR to 600 EUR)",
+        "500 EUR (400 to 600)",
     ):
         assert number in text
     guessing = told(evaluation(roc_auc=measure(0.52, 0.48, 0.56)))

@@ -100,5 +100,5 @@ def _run(found: Mapping[str, Any], part: str) -> str:
 
 def _value(value: Any) -> str | None:
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
     return None if value is None else str(value)

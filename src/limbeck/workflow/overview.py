@@ -132,15 +132,35 @@ def write(definition: Definition, exploration: Exploration, found: Overview, pat
         f"{moment(exploration['first'])} to {moment(exploration['last'])}.</p>\n",
         section("What is odd", _findings(found["findings"])),
         section("When it happens", picture(_timeline(definition, found), "Events by day")),
-        section("How people come to the goal", picture(pictures.funnel(exploration["funnel"]), "Funnel")),
+        section(
+            "How people come to the goal",
+            picture(pictures.funnel(exploration["funnel"]), "Funnel")
+            + _note("Who is counted in a stage has reached those above it too, in whatever order."),
+        ),
         section("What happens", _kinds(exploration)),
-        section("What people have together", picture(pictures.together(_matrix(found, "together")), "Together")),
-        section("What goes together", picture(pictures.correlations(_matrix(found, "correlations")), "Correlations")),
+        section(
+            "What people have together",
+            picture(pictures.together(_matrix(found, "together")), "Together")
+            + _note("Of the people with an event of the row's type, the share with one of the column's."),
+        ),
+        section(
+            "What goes together",
+            picture(pictures.correlations(_matrix(found, "correlations")), "Correlations")
+            + _note("Pearson's correlation, over people, of how many events of both types they have."),
+        ),
         section("Is there anything to learn?", _recency_table(found["recency"])) if found["recency"] else "",
-        section("Who comes back", picture(pictures.cohorts(found["cohorts"]), "Cohorts")),
+        section(
+            "Who comes back",
+            picture(pictures.cohorts(found["cohorts"]), "Cohorts")
+            + _note("Of the people of a month of first events, the share with an event so many months later."),
+        ),
     ]
     with whole(path) as beside:
         beside.write_text(page(definition.title, parts), encoding="utf-8")
+
+
+def _note(text: str) -> str:
+    return f'<p class="quiet">{text}</p>\n'
 
 
 def _findings(found: Sequence[Mapping[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -23,8 +24,8 @@ h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line
 .table { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
 th { font-weight: 600 } th[scope=row] { font-weight: 400; min-width: 6.5rem }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; padding: .3rem 0 .3rem .9rem }
-tr.marked th, tr.marked td { font-weight: 600; background: var(--card) }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; padding: .3rem 0 .3rem .6rem }
+tr.marked th, tr.marked td { font-weight: 600; background: var(--card) } tr.marked .range { font-weight: 400 }
 .quiet { color: var(--quiet) } .range { color: var(--quiet); font-size: .85em; white-space: nowrap }
 .verdicts { list-style: none; padding: 0; margin: 1.2rem 0 } .verdicts li { position: relative; margin: .35rem 0;
        padding: .45rem .9rem .45rem 2.3rem; background: var(--card); border-radius: 6px }
@@ -32,8 +33,10 @@ tr.marked th, tr.marked td { font-weight: 600; background: var(--card) }
 .good::before { content: "✓"; color: var(--good) } .fair::before { content: "!"; color: var(--fair) }
 .bad::before { content: "✗"; color: var(--bad) } .todo::before { content: "→"; color: var(--accent) }
 summary { cursor: pointer; color: var(--accent) }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .8rem; margin: 1.2rem 0 }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(17rem, 45%), 1fr)); gap: .8rem;
+       margin: 1.2rem 0 }
 .tile { background: var(--card); border-radius: 6px; padding: .7rem .9rem }
+.tile .range { white-space: normal }
 .tile b { display: block; font-size: 1.6rem; line-height: 1.3; font-variant-numeric: tabular-nums }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(27rem, 100%), 1fr)); gap: 1rem }
 figure { margin: 0; overflow-x: auto } code { font-size: .9em }
@@ -77,12 +80,13 @@ def table(
 ) -> str:
     """Return a table of cells that are HTML; with *numbers*, all but the first column stand at the right.
 
-    The first cell of a row names it; *marked* has the places of rows that are to be seen first.
+    The first cell of a row names it. Without texts in *head* nothing stands above. *marked* has the places of rows that
+    are to be seen first.
     """
     number = ' class="number"' if numbers else ""
     first, *others = head
     top = f'<th scope="col">{first}</th>' + "".join(f'<th scope="col"{number}>{cell}</th>' for cell in others)
-    lines = [f"<tr>{top}</tr>"]
+    lines = [f"<tr>{top}</tr>"] if any(head) else []
     for place, (named, *cells) in enumerate(rows):
         kind = ' class="marked"' if place in marked else ""
         found = "".join(f"<td{number}>{cell}</td>" for cell in cells)
@@ -92,5 +96,5 @@ def table(
 
 
 def moment(text: str) -> str:
-    """Return a time in ISO form as people read it."""
-    return escape(text.replace("T", " ").replace("+00:00", " UTC"))
+    """Return a time in ISO form as people read it, in whole seconds."""
+    return escape(re.sub(r"[.]\d+", "", text).replace("T", " ").replace("+00:00", " UTC"))

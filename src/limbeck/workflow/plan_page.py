@@ -20,7 +20,7 @@ def plan(summary: Mapping[str, Any], planned: Planned) -> str:
     rows = [_row(reach, known) for reach in found]
     return section(
         "Whom to choose",
-        "".join(f"<p>{escape(line)}</p>\n" for line in planning.told(planned))
+        f"<p>{escape(' '.join(planning.told(planned)))}</p>\n"
         + picture(pictures.reach([reach.shown() for reach in found], chosen.shown()), "Propensity and reach")
         + table(_head(chosen.by, known), rows, numbers=True, marked=[found.index(chosen)])
         + '<p class="quiet">Marked: the choice. In brackets: the rate at which such people convert lies there 95 times '
@@ -46,7 +46,7 @@ def _with_chosen(planned: Planned) -> list[Reach]:
 PAID = {
     "cost": "cost",
     "profit": "profit",
-    "incremental": "conversions that the contact adds",
+    "incremental": "added conversions",
     "incremental_profit": "profit of these",
 }
 """What is known of a reach where money is named, or an experiment was made."""

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck.workflow import judged, pictures, plan_page, tiles
+from limbeck.workflow import judged, pictures, plan_page, protocol, tiles
 from limbeck.workflow.page import moment, page, picture, section, table
 from limbeck.workflow.verdicts import day
 from limbeck.workflow.whole import whole
@@ -54,7 +54,9 @@ def write(
         judged.moments(evaluation["moments"], in_time=evaluation["validation"]["in_time"]),
         judged.achievable(truth) if truth else "",
         section("What it looks at", _looks(evaluation)),
+        protocol.asked(summary, evaluation),
         section("How it was found", _found(evaluation)),
+        protocol.limits(planned),
         section("How people come to the goal", picture(pictures.funnel(exploration["funnel"]), "Funnel")),
         section("What it is made of", _events(exploration)),
         section("How old every number is", _ages(summary, exploration)),

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from limbeck.propensity.money import Money
     from limbeck.propensity.planner import Reach
     from limbeck.workflow.planning import Planned
 
@@ -50,7 +51,7 @@ def _of_the_choice(planned: Planned, base: float, audience: Mapping[str, Any] | 
 def _of_money(planned: Planned, chosen: Reach) -> Iterator[Tile]:
     money, added = planned.money, chosen.incremental
     if money is not None and chosen.cost is not None:
-        yield "cost", money.told(chosen.cost), f"for {chosen.contacted:,} contacts"
+        yield "cost", _whole(money, chosen.cost), f"for {chosen.contacted:,} contacts"
     if added is not None:
         range_ = f"({added['low']:,.0f} to {added['high']:,.0f}), by the experiment"
         yield "conversions that the contact adds", f"{added['value']:,.0f}", range_
@@ -60,13 +61,16 @@ def _of_money(planned: Planned, chosen: Reach) -> Iterator[Tile]:
         else (chosen.incremental_profit, "profit of what the contact adds")
     )
     if money is not None and profit is not None:
-        yield of, money.told(profit["value"]), f"({money.told(profit['low'])} to {money.told(profit['high'])})"
+        yield of, _whole(money, profit["value"]), f"({profit['low']:,.0f} to {profit['high']:,.0f})"
 
 
 def _of_the_ranking(evaluation: Mapping[str, Any]) -> Iterator[Tile]:
     test, first = evaluation["test"], evaluation["tenths"][0]
-    yield "of all reached the goal", f"{evaluation['base_rate']:.1%}", "in the test"
-    yield "of them among the best tenth", f"{first['gain']['value']:.0%}", _between(first["gain"], 100, "%")
+    yield (
+        "of those who reach the goal, in the best tenth",
+        f"{first['gain']['value']:.0%}",
+        _between(first["gain"], 100, "%"),
+    )
     lift = test["lift_at_10"]
     yield "times as many as at random", f"{lift['value']:.1f}", f"({lift['low']:.1f} to {lift['high']:.1f})"
     area = test["roc_auc"]
@@ -75,3 +79,7 @@ def _of_the_ranking(evaluation: Mapping[str, Any]) -> Iterator[Tile]:
 
 def _between(measure: Measure, times: float = 1.0, unit: str = "") -> str:
     return f"({times * measure['low']:.0f}{unit} to {times * measure['high']:.0f}{unit})"
+
+
+def _whole(money: Money, amount: float) -> str:
+    return money.told(round(amount) if abs(amount) >= 100 else amount)

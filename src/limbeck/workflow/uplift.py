@@ -24,6 +24,7 @@ from limbeck.workflow.names import literal
 from limbeck.workflow.page import page, picture, section, table
 from limbeck.workflow.relations import Tables, events
 from limbeck.workflow.trial import UpliftPart
+from limbeck.workflow.verdicts import day
 from limbeck.workflow.whole import whole
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ def effects(found: Mapping[str, Any] | None) -> ByShare | None:
 def write(found: Mapping[str, Any], path: Path) -> None:
     """Write what `judge` found as a page that stands by itself; the file appears whole."""
     parts = [
-        f"<h1>Whom it changes</h1>\n<p class='quiet'>{escape(found['title'])}, as of {found['cutoff']}</p>\n",
+        f"<h1>Whom it changes</h1>\n<p class='quiet'>{escape(found['title'])} "
+        f"The experiment of {escape(day(found['cutoff']))}.</p>\n",
         "".join(f"<p>{escape(line)}</p>\n" for line in found["told"]),
         *_learnt(found),
     ]
@@ -155,14 +157,15 @@ def _learnt(found: Mapping[str, Any]) -> Iterator[str]:
     if rankings:
         curves = {name: ranked["curve"] for name, ranked in rankings.items()}
         rows = [
-            [name, "{value:.4f} ({low:.4f} to {high:.4f})".format(**r["qini"]), f"{r['qini']['p']:.3f}"]
+            [name, "{value:+.4f} ({low:+.4f} to {high:+.4f})".format(**r["qini"]), f"{r['qini']['p']:.3f}"]
             for name, r in rankings.items()
         ]
         note = (
-            '<p class="quiet">The line rises by how many more of 100 people convert if the best so many are contacted; '
-            "dashed: as many at random. The coefficient is the area between, in conversions per person.</p>\n"
+            '<p class="quiet">The lines say how many more of 100 people convert if the best so many are contacted, the '
+            "band where the first of them lies 95 times in 100. The coefficient is the area between a line and that of "
+            "as many at random, in conversions per person.</p>\n"
         )
-        head = ["ranked by", "Qini coefficient", "chance of as much if it knew nothing"]
+        head = ["ranked by", "Qini coefficient", "p: chance of as much if it knew nothing"]
         yield section(
             "Choosing by uplift", picture(pictures.qini(curves), "Qini") + note + table(head, rows, numbers=True)
         )
@@ -191,12 +194,17 @@ def _group(name: str, group: Mapping[str, Any]) -> list[str]:
     return [name, f"{group['people']:,}", f"{group['share']:.1%}", control, points(group["effect"]), shown]
 
 
+PAYS = " The least uplift pays if, as it is predicted, it is at least cost ÷ value; whether all do, the profit says."
+
+
 def _now(rows: Sequence[Mapping[str, Any]]) -> str:
     head = ["of all scored", "people", "least uplift", "conversions added", *(["cost"] if "cost" in rows[0] else [])]
-    head += ["profit of these", "pays"] if "pays" in rows[0] else []
+    head += ["profit of these", "least uplift pays"] if "pays" in rows[0] else []
     return table(head, [_reach(row) for row in rows], numbers=True) + (
         '<p class="quiet">Those with the highest predicted uplift first. What they add is what the experiment measured '
-        "among the same share of its people; whom it is, uplift.parquet says.</p>\n"
+        "among the same share of its people; whom it is, uplift.parquet says."
+        + (PAYS if "pays" in rows[0] else "")
+        + "</p>\n"
     )
 
 

@@ -41,7 +41,7 @@ def correlations(matrix: pd.DataFrame) -> Figure:
     """Draw the correlation of each row with each column, from -1 to 1."""
     with canvas.styled():
         colours = (COLOURS["rule"], BLANK, COLOURS["model"])
-        return _heat("What goes together", matrix, "correlation, -1 to 1", colours, (-1, 1), _texts(matrix, ".2f"))
+        return _heat("What goes together", matrix, "correlation, -1 to 1", colours, (-1, 1), _texts(matrix, "z.2f"))
 
 
 def cohorts(rows: Sequence[Mapping[str, Any]]) -> Figure:
