@@ -114,11 +114,7 @@ print(f"goal: {goal.event}, within {goal.within}, for people with {goal.eligible
 pd.DataFrame(
     [
         *({"cutoff": c, "label known": definition.label_end(c), "used for": "training"} for c in cutoffs.train),
-        {
-            "cutoff": cutoffs.test,
-            "label known": definition.label_end(cutoffs.test),
-            "used for": "judging the model once",
-        },
+        *({"cutoff": c, "label known": definition.label_end(c), "used for": "judging the model"} for c in cutoffs.test),
         {"cutoff": cutoffs.score, "label known": None, "used for": "scoring: here the outcome is not known"},
     ]
 )
@@ -138,5 +134,5 @@ assert answer == 42
 assert complaint is not None
 assert complaint.sqlstate == "42P01"  # PostgreSQL's code for a table that is not there
 assert set(datasets["table"]) == set(tables["name"])
-assert definition.label_end(max(cutoffs.train)) <= cutoffs.test <= cutoffs.score
+assert definition.label_end(max(cutoffs.train)) <= cutoffs.test[0] <= cutoffs.score
 aep.close()

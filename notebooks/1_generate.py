@@ -124,8 +124,8 @@ story.dropna(axis="columns", how="all")
 surprise = 0.0
 if steps.generated is not None:
     truth = pd.read_parquet(steps.generated / "truth.parquet")
-    truth = truth[truth["cutoff"] == pd.Timestamp(definition.cutoffs.test)]
-    begin, end = definition.cutoffs.test, definition.label_end(definition.cutoffs.test)
+    begin = definition.cutoffs.test[0]
+    truth, end = truth[truth["cutoff"] == pd.Timestamp(begin)], definition.label_end(begin)
     happened = aep.sql(
         f"SELECT count(DISTINCT entity_id) FROM ({relation}) AS events WHERE type = 'web.formFilledOut' "
         f"AND event_time >= {literal(begin)} AND event_time < {literal(end)}"

@@ -87,7 +87,7 @@ days = aep.sql(
     ORDER BY day
     """
 ).to_pandas()
-marks = {"training": cutoffs.train, "test": [cutoffs.test], "scoring": [cutoffs.score]}
+marks = {"training": cutoffs.train, "test": cutoffs.test, "scoring": [cutoffs.score]}
 pictures.timeline(list(days["day"].dt.to_pydatetime()), days["events"].tolist(), marks, definition.label_end)
 
 # %% [markdown]

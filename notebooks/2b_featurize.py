@@ -126,9 +126,11 @@ def differences(one, other):
     return int((~(same | gaps)).sum())
 
 
-blind = training_set(definition, steps.tables, aep.tenant, [cutoffs.test], labelled=False)
-without_future = aep.sql(blind).to_pandas().sort_values("entity_id", ignore_index=True)
-judged = aep.sql(f"SELECT * FROM {test}").to_pandas().sort_values("entity_id", ignore_index=True)
+blind = training_set(definition, steps.tables, aep.tenant, cutoffs.test, labelled=False)
+without_future, judged = (
+    aep.sql(text).to_pandas().sort_values(["cutoff", "entity_id"], ignore_index=True)
+    for text in (blind, f"SELECT * FROM {test}")
+)
 different = pd.Series({n: differences(judged[n], without_future[n]) for n in frames.features_of(judged)})
 different.to_frame("values that differ")
 

@@ -121,7 +121,8 @@ def with_days(frame, cutoff):
     return frame.merge(aep.sql(f"{known} GROUP BY entity_id").to_pandas(), on="entity_id")
 
 
-now, then = with_days(scores, definition.cutoffs.score), with_days(judged, definition.cutoffs.test)
+now = with_days(scores, definition.cutoffs.score)
+then = pd.concat([with_days(judged[judged["cutoff"] == c], c) for c in map(pd.Timestamp, definition.cutoffs.test)])
 look_backs = {"1 day": 1, "3 days": 3, "7 days": 7, "14 days": 14, "28 days": 28, "ever": np.inf}
 columns = {f"{reach.threshold:.3f}  ({reach.share:.0%})": reach for reach in planned.table}
 groups_of = {name: tuple((side["days"] <= d).to_numpy() for side in (now, then)) for name, d in look_backs.items()}

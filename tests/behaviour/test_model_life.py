@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +17,9 @@ import limbeck
 from limbeck.client import Client
 from limbeck.errors import NotFound
 from limbeck.propensity import frames
+from limbeck.propensity.fit import inputs_of
 from limbeck.workflow.definition import Definition
+from tests import elsewhere
 from tests.commands import limbeck as command
 from tests.shop_definition import models, write
 
@@ -23,6 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWar
 
 EARLY = {"score = 2026-05-31": "score = 2026-04-25"}
 """A scoring cutoff whose outcomes the shop's events tell."""
+ALIAS = "models:/shop@champion"
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +39,46 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(folder: Path) -> Iterator[Client]:
     with limbeck.connect(folder / "home") as aep:
         yield aep
+
+
+RECENT = {'windows = ["ever", "28 days"]': 'windows = ["28 days"]'}
+"""Without features that grow with the history: they shift though nobody has changed."""
+CHANGE = pd.Timestamp("2026-04-25")
+"""From here on, the scoring cutoff, the world is another in what follows."""
+
+
+def same(events: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
+    """Nothing has changed."""
+    return events
+
+
+def rarer(events: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
+    """Two of three purchases do not happen any more, whoever makes them."""
+    return events[(events["kind"] != "purchase") | (draw.random(len(events)) < 1 / 3)]
+
+
+def others(events: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
+    """As many people buy as before, but it is others: who looks often no longer does."""
+    people = events["customer"].unique()
+    instead = dict(zip(people, draw.permutation(people), strict=True))
+    bought = events["kind"] == "purchase"
+    return events.assign(customer=events["customer"].map(instead).where(bought, events["customer"]))
+
+
+def busier(events: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
+    """Everybody looks three times as often."""
+    looked = events[events["kind"] == "view"]
+    again = [looked.assign(number=looked["number"] + f"-{n}") for n in (1, 2)]
+    return pd.concat([events, *again])
+
+
+def world(path: Path, change: Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]) -> None:
+    """Let the events of the file be others from `CHANGE` on."""
+    events = pd.read_parquet(path)
+    before, after = events[events["at"] < CHANGE], events[events["at"] >= CHANGE]
+    pd.concat([before, change(after, np.random.default_rng(1))]).sort_values(["at", "number"]).to_parquet(
+        path, index=False
+    )
 
 
 def scored(client: Client, folder: Path, name: str, changes: dict[str, str]) -> tuple[Any, pd.DataFrame, Any]:
@@ -51,17 +96,29 @@ def test_nothing_is_to_be_watched_before_anybody_is_scored(client: Client, folde
 def test_a_later_version_that_is_no_better_leaves_the_scores_as_they_are(client: Client, folder: Path) -> None:
     first, before, _ = scored(client, folder, "early.toml", EARLY)
     assert first.version == "1"
-    other = {**EARLY, 'candidates = ["logistic"]': 'candidates = ["logistic"]\ncalibration = "sigmoid"'}
+    other = {
+        **EARLY,
+        'candidates = ["logistic"]': 'candidates = ["logistic"]\ncalibration = "sigmoid"',
+        "test = 2026-04-20": "test = [2026-04-06, 2026-04-20]",
+    }
     kept, after, newest = scored(client, folder, "other.toml", other)
     assert (kept.version, newest.version, newest.verdict.promoted) == ("1", "2", False)
     assert newest.verdict.told.startswith("version 2 is the challenger")
-    assert after.equals(before)
+    assert "For the same 300 people of 2026-04-06 to 2026-04-20" in newest.verdict.told
+    assert after["score"].equals(before["score"])
     assert kept.evaluation["test"].keys() == first.evaluation["test"].keys()
     assert kept.evaluation["champion"] == first.evaluation["champion"]
+    *once, alone = first.evaluation["moments"]
+    *trained, earlier, last = kept.evaluation["moments"]  # at both cutoffs of the later definition
+    assert trained == once
+    assert [moment["since"][:10] for moment in (earlier, last)] == ["2026-04-06", "2026-04-20"]
+    assert last["measures"] == alone["measures"]
+    assert kept.evaluation["test"]["roc_auc"] != first.evaluation["test"]["roc_auc"]
+    assert "beside" in last
 
     again, once_more, _ = scored(client, folder, "other.toml", other)
     assert (again, len(models(folder / "home"))) == (kept, 2)
-    assert once_more.equals(before)
+    assert once_more.equals(after)
 
 
 def test_what_is_promoted_by_hand_scores_and_stays(client: Client, folder: Path) -> None:
@@ -74,6 +131,18 @@ def test_what_is_promoted_by_hand_scores_and_stays(client: Client, folder: Path)
             assert set(pq.read_table(steps.scores)["version"].to_pylist()) == {"2"}
     assert limbeck.promote(folder / "other.toml", "1", folder / "home").version == "1"
     assert len(models(folder / "home")) == 2
+
+
+def test_the_champion_is_loaded_by_its_alias_where_limbeck_is_not(client: Client, folder: Path, tmp_path: Path) -> None:
+    with limbeck.steps(folder / "other.toml", client, folder / "home") as steps:
+        asked, kept = inputs_of(frames.read(steps.features["score"].files)), steps.model
+        wanted = steps.pipeline.predict_proba(asked)
+    asked.to_parquet(tmp_path / "asked.parquet")
+    (model,) = (folder / "home" / "models").glob(f"**/{kept.run_id}/artifacts/model")
+    required = {*elsewhere.required(model), f"lightgbm=={version('lightgbm')}"}  # as tests.environments has it ready
+    store = f"sqlite:///{folder / 'home' / 'mlflow.db'}"
+    found = elsewhere.forecasts(required, tmp_path / "asked.parquet", ALIAS, MLFLOW_TRACKING_URI=store)
+    assert np.array(found[ALIAS]) == pytest.approx(wanted, abs=1e-12)
 
 
 def test_a_champion_whose_features_are_gone_makes_way(client: Client, folder: Path) -> None:
@@ -115,3 +184,25 @@ def test_newer_scores_are_compared_with_training_and_older_ones_with_outcomes(cl
     text = command("monitor", folder / "shop.toml", "--home", folder / "home").stdout
     assert found["told"] in text
     assert "outcomes of those scored as of 2026-04-25T00:00:00" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "cutoff", "told"),
+    [
+        (same, EARLY, "fine: forecasts came true as well as they should"),
+        (rarer, EARLY, "recalibrate: the ranking holds, and"),
+        (others, EARLY, "retrain: the scores rank people worse than in the test"),
+        (busier, {}, "retrain: of the features that matter, these shifted strongly: views_28d"),
+    ],
+)
+def test_what_changes_in_the_world_after_training_is_told(
+    client: Client, folder: Path, tmp_path: Path, change: Any, cutoff: dict[str, str], told: str
+) -> None:
+    """Outcomes of those who were scored before the change, or the features of those who are scored after it."""
+    scored(client, folder, "recent.toml", {**RECENT, **EARLY})
+    path = write(tmp_path, {**RECENT, **cutoff})
+    world(tmp_path / "events.parquet", change)
+    if not cutoff:
+        with limbeck.steps(path, client, folder / "home") as steps:
+            steps.scores
+    assert limbeck.monitor(path, client, folder / "home")["told"].startswith(told)

@@ -19,7 +19,7 @@ from limbeck.cli.truth import truth as show_truth
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, NotFound
 from limbeck.propensity.money import Choice, Money
-from limbeck.workflow import synthetic
+from limbeck.workflow import synthetic, train, truth
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.ingest import CONTROL, groups
 from limbeck.workflow.question import Entity
@@ -207,6 +207,27 @@ def test_truth_compares_with_the_outcomes_of_the_test(story: Story) -> None:
     assert found["converted"] == pytest.approx(outcomes.mean())
     assert found["expected"] == pytest.approx(chances.mean())
     assert abs(found["sigmas"]) < 4
+
+
+def test_truth_compares_with_the_outcomes_at_each_cutoff_of_a_test(story: Story) -> None:
+    """The cutoffs of the training stand in for earlier ones of the test."""
+    run, done = story.run, story.run.look()
+    assert done.model is not None
+    files, cutoffs = (*run.features["train"].files, *done.test), run.definition.cutoffs
+    moments = (*cutoffs.train, *cutoffs.test)
+    several = replace(run.definition, audience=None, cutoffs=replace(cutoffs, test=moments))
+    again = train.again(train.Before(run.pipeline, done.model.evaluation), files, files, several.model, 1)
+    judged = replace(done, model=replace(done.model, evaluation=again), test=files)
+    found, one = (truth.told(story.client, *asked)["test"] for asked in ((several, judged), (run.definition, done)))
+
+    assert found["cutoff"] == [moment.isoformat() for moment in moments]
+    assert {**found["cutoffs"][-1], "low": 0, "high": 0} == {**one, "low": 0, "high": 0}  # of fewer draws
+    assert [each["cutoff"] for each in found["cutoffs"]] == found["cutoff"]
+    assert found["people"] == sum(each["people"] for each in found["cutoffs"])
+    assert found["sigmas"] == max((each["sigmas"] for each in found["cutoffs"]), key=abs)
+    assert found["model"] == again["test"]["roc_auc"]["value"]
+    assert all(each["low"] < each["share"] < each["high"] for each in (found, *found["cutoffs"]))
+    assert all(each["model"] < each["oracle"] for each in found["cutoffs"])
 
 
 def test_the_report_tells_the_truth_and_the_groups(story: Story) -> None:

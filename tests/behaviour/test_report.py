@@ -208,8 +208,11 @@ def test_tenths_groups_and_cutoffs_are_told(page: str) -> None:
     assert "models that knew earlier times only" in text
 
 
-def test_synthetic_people_have_a_truth_and_definitions_choose_groups(tmp_path: Path) -> None:
+def test_synthetic_people_have_a_truth_and_definitions_choose_groups_and_several_cutoffs(tmp_path: Path) -> None:
     summary, evaluation, exploration = values("Anna's")
+    summary["cutoffs"]["test"] = ["2026-03-01T00:00:00", "2026-04-01T06:00:00"]
+    beside = {"value": -0.1, "low": -0.15, "high": -0.05}
+    evaluation["moments"][-1]["beside"] = {"roc_auc": beside, "observed_to_expected": evaluation["test"]["roc_auc"]}
     area = {"model": 0.7, "oracle": 0.75, "share": 0.8, "low": 0.7, "high": 0.9}
     truth = {"roc_auc": area, "test": {**area, "share": 0.85}, "calibration": {"error": 0.0123}}
     chosen = [{**evaluation["groups"][0], "feature": "age", "value": "below 30"}]
@@ -221,6 +224,9 @@ def test_synthetic_people_have_a_truth_and_definitions_choose_groups(tmp_path: P
     assert "1.23% on average" in text
     assert "age: below 30" in text
     assert "Anna's: Anna's" in text
+    assert "5,678 forecasts for people as of 2026-03-01, 2026-04-01 06:00:00, dates later than everything" in text
+    assert "At the test cutoff 2026-03-01 it is worse than at the others beyond chance" in text
+    assert "-0.100 (-0.150 to -0.050)" in text
 
 
 def test_leaks_that_the_definition_goes_on_with_are_told_before_any_number(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from limbeck.propensity.calibrate import pipeline_of
 from limbeck.propensity.candidates import Candidate
 from limbeck.propensity.fit import probability, tune
 from limbeck.propensity.splits import by_people
-from limbeck.workflow import generate
+from limbeck.workflow import generate, verdicts
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import training_set
 from limbeck.workflow.modelling import ModelPart
@@ -291,6 +291,28 @@ def test_every_cutoff_is_told_that_of_the_test_last(tmp_path: Path) -> None:
         area = moment["measures"]["roc_auc"]
         assert 0.5 < area["low"] < area["value"] < area["high"]
         assert moment["observed"]["value"] == pytest.approx(moment["converted"] / moment["rows"])
+
+
+def test_cutoffs_of_the_test_stand_beside_each_other(tmp_path: Path) -> None:
+    """People of the second one convert by chance alone: all three are judged together, and that one is worse."""
+    lost = people(LATER + timedelta(days=14), 4)
+    lost = with_column(lost, "label", lost["label"].to_pandas().sample(frac=1, random_state=1))
+    test = pa.concat_tables([later(), lost, people(LATER + timedelta(days=28), 6)])
+    found = learn(tmp_path, known(), test, part("logistic")).evaluation
+    one = learn(tmp_path, known(), later(), part("logistic")).evaluation
+    told = [moment for moment in found["moments"] if moment["set"] == "test"]
+    assert [moment["rows"] for moment in told] == [150] * 3
+    assert told[0]["measures"] == one["moments"][-1]["measures"]
+    assert "beside" not in one["moments"][-1]
+    assert found["base_rate"] == pytest.approx(pc.mean(test["label"]).as_py())
+    areas = [moment["measures"]["roc_auc"]["value"] for moment in told]
+    beside = [moment["beside"]["roc_auc"] for moment in told]
+    assert [b["value"] for b in beside] == pytest.approx([a - (sum(areas) - a) / 2 for a in areas])
+    assert [b["high"] < 0 for b in beside] == [False, True, False]
+    assert all(found[part] == one[part] for part in ("candidates", "champion", "calibration"))
+    verdict = verdicts.stable(found["moments"])
+    assert verdict is not None
+    assert f"At the test cutoff {LATER + timedelta(days=14):%Y-%m-%d} it is worse than at the others" in verdict.told
 
 
 # -- features that know too much ----------------------------------------------------------------------------------
@@ -556,7 +578,7 @@ def test_features_known_only_when_the_label_is_are_refused(
         found: pa.Table = aep.sql(text).table()
         return found
 
-    honest, test = rows(cutoffs.train, labelled=True), rows([cutoffs.test], labelled=True)
+    honest, test = rows(cutoffs.train, labelled=True), rows(cutoffs.test, labelled=True)
     before = {end: moment for moment in cutoffs.train if (end := definition.label_end(moment))}
     later_on = rows([*before], labelled=False).to_pandas()
     later_on["cutoff"] = [before[moment] for moment in later_on["cutoff"]]

@@ -301,10 +301,13 @@ def test_what_the_experiment_does_not_show_is_said_wherever_people_are_chosen(
     assert by_uplift.summary["audience"]["doubts"] == doubted
     page = (by_uplift.run.output / "report.html").read_text()
     shown = TEXTS["run"](by_uplift.summary)
+    activated = TEXTS["activate"](SHOWN["activate"](by_uplift.run))
+    assert activated.splitlines()[0].split() == ["share", "people", "uplift", "precision", "conversions", "added"]
     for line in doubted:
         assert line.startswith("No evidence that choosing by uplift is better than choosing ")
         assert page.count(line) == 2
         assert line in shown
+        assert activated.count(line) == 1
         assert line in limbeck.plan(campaign.client, by_uplift.definition, campaign.home)["told"]
 
 

@@ -32,6 +32,16 @@ def python(name: str) -> Path:
     return _made(ROOT / f"{name}-{digest}", "uv", lambda folder: _install_python(folder, pins)) / "bin" / "python"
 
 
+def model(requirements: Sequence[str]) -> Path:
+    """Return the interpreter of an environment of a logged model's *requirements*, and of what these take in turn.
+
+    What they do not pin has the version of this project's pins.
+    """
+    lines = "\n".join(sorted(requirements))
+    digest = hashlib.sha256(lines.encode()).hexdigest()[:12]
+    return _made(ROOT / f"model-{digest}", "uv", lambda folder: _install_model(folder, lines)) / "bin" / "python"
+
+
 def npm(name: str) -> Path:
     """Return the folder of a package's programs; the test is skipped without npm."""
     version = PROGRAMS[name]
@@ -61,17 +71,27 @@ def _made(folder: Path, tool: str, install: Callable[[Path], None]) -> Path:
 
 
 def _install_python(folder: Path, pins: Path) -> None:
-    _run(["uv", "venv", "--quiet", "--python", sys.executable, "--allow-existing", str(folder)])
-    _run(["uv", "pip", "install", "--quiet", "--no-deps", "--python", str(folder / "bin" / "python"), "-r", str(pins)])
+    elsewhere = Path(tempfile.gettempdir())  # uv would lay this project's pins over the environment's
+    _install(folder, ["--no-deps", "-r", str(pins)], elsewhere)
+
+
+def _install_model(folder: Path, lines: str) -> None:
+    asked = folder / "requirements.txt"
+    asked.write_text(lines)
+    _install(folder, ["-r", str(asked)], ROOT.parent)
+
+
+def _install(folder: Path, what: Sequence[str], where: Path) -> None:
+    _run(["uv", "venv", "--quiet", "--python", sys.executable, "--allow-existing", str(folder)], where)
+    _run(["uv", "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *what], where)
 
 
 def _install_npm(folder: Path, package: str) -> None:
     (folder / "package.json").write_text('{"private": true}')
-    _run(["npm", "install", "--no-fund", "--no-audit", "--loglevel=error", "--prefix", str(folder), package])
+    _run(["npm", "install", "--no-fund", "--no-audit", "--loglevel=error", "--prefix", str(folder), package], folder)
 
 
-def _run(line: Sequence[str]) -> None:
-    elsewhere = tempfile.gettempdir()  # uv would lay this project's pins over the environment's
-    done = subprocess.run(line, cwd=elsewhere, capture_output=True, text=True, check=False)
+def _run(line: Sequence[str], where: Path) -> None:
+    done = subprocess.run(line, cwd=where, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         absent(f"{' '.join(line)} failed: {done.stderr[-2000:]}")

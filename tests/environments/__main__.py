@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
-from tests.environments import PROGRAMS, npm, python
+from limbeck.workflow.logged import requirements
+from tests.environments import PROGRAMS, model, npm, python
 
 for pins in sorted(Path(__file__).parent.glob("*.txt")):
     python(pins.stem)
+model([f"mlflow=={version('mlflow-skinny')}", *requirements(["lightgbm.sklearn"])])
 for program in PROGRAMS:
     npm(program)

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from limbeck.errors import InvalidInput
 from limbeck.propensity.evaluate import by_share
+from limbeck.propensity.intervals import Measure, rate
 from limbeck.propensity.money import Choice, Money
 from limbeck.propensity.planner import Planner, Reach
-from limbeck.propensity.surface import FEW, MISSING, OTHERS, bands, surface, wilson
+from limbeck.propensity.surface import FEW, MISSING, OTHERS, bands, surface
 
 SOME = settings(max_examples=80, deadline=None)
 
@@ -206,6 +207,10 @@ def _mean_of_best(share: float) -> float:
 # -- the surface --------------------------------------------------------------------------------------------------
 
 
+def share(hits: int, trials: int) -> Measure:
+    return rate((np.arange(trials) < hits).astype(float), np.ones(trials), np.arange(trials))
+
+
 @SOME
 @given(st.integers(0, 10_000), st.integers(1, 200))
 def test_cells_are_counted_person_by_person(seed: int, count: int) -> None:
@@ -219,17 +224,21 @@ def test_cells_are_counted_person_by_person(seed: int, count: int) -> None:
     if len(seen) < FEW:
         assert (cell["precision"], cell["profit"]) == (None, None)
         return
-    assert cell["precision"] == wilson(sum(seen), len(seen))
+    assert cell["precision"] == pytest.approx(share(int(sum(seen)), len(seen)))
+    twice = [np.tile(column, 2) for column in (then, labels, there, np.arange(count))]
+    (same,) = surface(now, *twice[:2], {"some": (here, twice[2])}, [0.3], None, twice[3])
+    assert same["tested"] == 2 * len(seen)
+    assert same["precision"] == pytest.approx(cell["precision"])  # rows of the same people add nothing
     assert cell["profit"]["value"] == pytest.approx(people * (4 * sum(seen) / len(seen) - 1))
 
 
 def test_the_interval_of_a_share_holds_for_small_numbers() -> None:
     draw = np.random.default_rng(1)
-    for rate, trials in ((0.02, 60), (0.5, 20), (0.9, 40)):
-        found = [wilson(hits, trials) for hits in draw.binomial(trials, rate, 2000)]
-        assert 0.92 < np.mean([m["low"] <= rate <= m["high"] for m in found]) <= 1
-    assert wilson(0, 30)["low"] == 0
-    assert wilson(30, 30)["high"] == pytest.approx(1)
+    for true, trials in ((0.02, 60), (0.5, 20), (0.9, 40)):
+        found = [share(hits, trials) for hits in draw.binomial(trials, true, 2000)]
+        assert 0.92 < np.mean([m["low"] <= true <= m["high"] for m in found]) <= 1
+    assert share(0, 30)["low"] == 0
+    assert share(30, 30)["high"] == pytest.approx(1)
 
 
 @SOME

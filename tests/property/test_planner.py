@@ -29,7 +29,8 @@ from tests.pql_interpreter import leaf, relation, union
 SOME = settings(max_examples=150, deadline=None)
 FEW = settings(max_examples=25, deadline=None)
 
-Curve = Sequence[Mapping[str, float]]
+PARTS = ("value", "low", "high")
+Curve = Sequence[Mapping[str, Any]]
 
 RATES = st.floats(0, 1, allow_subnormal=False)
 SCORES = st.lists(st.sampled_from([0.0, 1e-7, 0.1, 0.3, 0.1 + 0.2, 0.5, 0.75, 1.0]) | RATES, min_size=1, max_size=60)
@@ -39,10 +40,16 @@ SCORES = st.lists(st.sampled_from([0.0, 1e-7, 0.1, 0.3, 0.1 + 0.2, 0.5, 0.75, 1.
 def curves(draw: st.DrawFn) -> Curve:
     """A promise for each percent, which need not fall: small test sets go up and down."""
     values = [round(draw(RATES), 6) for _ in range(12)]
+    return curve([(values[n % 12], values[n % 12] / 2, (values[n % 12] + 1) / 2) for n in range(1, 101)])
+
+
+def curve(rates: Sequence[tuple[float, float, float]]) -> Curve:
+    """A promise for each percent, of these rates and their ranges."""
+    base = rates[-1][0] or 1.0
     return [
-        {"share": n / 100, "value": v, "low": v / 2, "high": (v + 1) / 2}
-        for n in range(1, 101)
-        for v in [values[n % 12]]
+        {"share": n / 100, **dict(zip(PARTS, rate, strict=True)), "gain": {p: n / 100 * r / base for p, r in pairs}}
+        for n, rate in enumerate(rates, 1)
+        for pairs in [list(zip(PARTS, rate, strict=True))]
     ]
 
 
@@ -70,13 +77,19 @@ def reached(scores: Sequence[float], curve: Curve, threshold: float) -> dict[str
         "share": people / len(scores),
         "precision": precision,
         "conversions": counted(people, precision),
-        "recall": min(1.0, people / len(scores) * precision["value"] / curve[-1]["value"])
-        if curve[-1]["value"]
-        else None,
+        "recall": held(curve, people / len(scores)),
         "forecast": sum(score for score in scores if score >= threshold),
         "contacted": people,
         "by": "score",
     }
+
+
+def held(curve: Curve, share: float) -> dict[str, float] | None:
+    """The share of all conversions: as many times its part as the lift says, which is told as the rate is."""
+    if not curve[-1]["value"]:
+        return None
+    lifts = {end: [{"share": r["share"], end: r["gain"][end] / r["share"]} for r in curve] for end in PARTS}
+    return {end: min(1.0, share * promised(lifts[end], share, end)) for end in PARTS}
 
 
 def counted(people: int, precision: Mapping[str, float]) -> dict[str, float]:
@@ -108,7 +121,7 @@ def choose(scores: Sequence[float], curve: Curve, by: Any, value: float, cost: f
 
 @SOME
 @given(SCORES, curves(), RATES)
-@example([0.5], [{"share": n / 100, "value": 0.5, "low": 0.4, "high": 0.6} for n in range(1, 101)], 0.5)
+@example([0.5], curve([(0.5, 0.4, 0.6)] * 100), 0.5)
 def test_reach_is_counted_and_its_promise_read_off_the_curve(scores: list[float], curve: Curve, other: float) -> None:
     found = Planner(np.array(scores), curve)
     for threshold in {*scores, other, 0.0, 2.0}:
@@ -159,7 +172,7 @@ def test_the_precise_are_the_most_with_at_least_that_rate(order: list[int], curv
     assert_same(found, reached(scores, curve, found.threshold))
 
 
-FALLING = [{"share": n / 100, "value": 1 - n / 100, "low": 0.0, "high": 1.0} for n in range(1, 101)]
+FALLING = curve([(1 - n / 100, 0.0, 1.0) for n in range(1, 101)])
 
 
 @pytest.mark.parametrize("scores", [[0.5] * 10, [0.9] * 3 + [0.5] * 97, [n / 16 for n in range(10)]])

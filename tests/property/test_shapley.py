@@ -145,6 +145,27 @@ def test_trees_of_scikit_learn_are_explained_by_shap() -> None:
         assert found.base + found.effects(asked).sum(axis=1) == pytest.approx(wanted, abs=1e-6)
 
 
+def test_xgboost_explains_itself() -> None:
+    """Gaps, flags of texts and all: base and effects are the log-odds, of all trees or of those before a stop."""
+    xgboost = pytest.importorskip("xgboost", reason="needs the extra `boost`, which is not installed")
+    known, asked = people(4), people(5)
+    columns = candidates.columns(known, "passthrough").fit(known)
+    early = {"early_stopping_rounds": 2, "eval_metric": "logloss"}
+    stopped = xgboost.XGBClassifier(n_estimators=60, max_depth=4, **early)
+    stopped.fit(
+        columns.transform(known), labels(known), eval_set=[(columns.transform(asked), labels(asked))], verbose=False
+    )
+    assert stopped.best_iteration < 57
+    whole = xgboost.XGBClassifier(n_estimators=20, max_depth=3).fit(columns.transform(known), labels(known))
+    for last in (whole, stopped):
+        model = make_pipeline(columns, last)
+        found = shapley.explainer(model)
+        assert (found.unit, found.features) == ("log-odds", tuple(FEATURES))
+        effects = found.effects(asked)
+        assert found.base + effects.sum(axis=1) == pytest.approx(logit(model.predict_proba(asked)[:, 1]), abs=1e-4)
+        assert (np.abs(effects).max(axis=0) > 0.01).sum() >= 2
+
+
 def test_columns_whose_feature_is_not_known_are_refused() -> None:
     from sklearn.decomposition import PCA
 

@@ -112,7 +112,7 @@ def test_what_is_told_of_strange_outcomes_and_of_uplift() -> None:
     found = {"title": "t", "people": 10, "cutoff": "2026-05-01", "roc_auc": area, "test": test}
     found["calibration"] = truth.calibration(np.linspace(0, 1, 10), np.full(10, 0.1))
     rates = {"planned": {"value": 0.3, "low": 0.2, "high": 0.4}, "true": 0.31, "oracle": 0.5}
-    found["audience"] = {"name": "a", "people": 2, "share": 0.2, **rates, "uplift": None}
+    found["audience"] = {"name": "a", "by": "score", "people": 2, "share": 0.2, **rates, "uplift": None}
 
     def told() -> str:
         return "\n".join(part for part in _parts(found) if isinstance(part, str))
@@ -120,7 +120,7 @@ def test_what_is_told_of_strange_outcomes_and_of_uplift() -> None:
     assert "+9.0 standard errors: goal.event is not" in told()
     assert "uplift" not in told()
     test["sigmas"] = -1.0
-    found["audience"] |= {"uplift": {"true": 0.02, "oracle": 0.1, "all": -0.01}}
+    found["audience"] |= {"uplift": {"planned": None, "true": 0.02, "oracle": 0.1, "all": -0.01}}
     assert "goal.event" not in told()
     assert "uplift by a treatment: true +2.0%, -1.0% of all, +10.0% if uplift were known" in told()
 

@@ -122,7 +122,7 @@ def test_the_example_says_what_it_shows() -> None:
     assert found.goal == Goal("type = 'coupon_redeemed'", Duration(60, "days"), "type = 'purchase_line'")
     assert found.cutoffs == Cutoffs(
         train=(datetime(2017, 4, 1), datetime(2017, 5, 1)),
-        test=datetime(2017, 7, 15),
+        test=(datetime(2017, 7, 15),),
         score=datetime(2017, 10, 1),
     )
     names = [f.name for f in found.features]
@@ -152,11 +152,24 @@ def test_the_page_shows_a_definition_and_a_complaint_that_are_true(tmp_path: Pat
 
 def test_a_time_with_a_zone_is_meant_in_utc(tmp_path: Path) -> None:
     found = load(tmp_path, changed("test = 2026-04-01", "test = 2026-04-01T02:00:00+02:00"))
-    assert found.cutoffs.test == datetime(2026, 4, 1)
+    assert found.cutoffs.test == (datetime(2026, 4, 1),)
 
 
-def test_a_label_may_end_where_the_test_begins(tmp_path: Path) -> None:
-    assert load(tmp_path, changed("test = 2026-04-01", "test = 2026-03-15")).cutoffs.test == datetime(2026, 3, 15)
+@pytest.mark.parametrize(
+    ("told", "days"),
+    [
+        ("2026-03-15", [(3, 15)]),
+        ("[2026-03-15]", [(3, 15)]),
+        ("[2026-03-15, 2026-04-20, 2026-05-01]", [(3, 15), (4, 20), (5, 1)]),
+        ('{ every = "2 weeks", from = 2026-03-15, until = 2026-04-20 }', [(3, 15), (3, 29), (4, 12)]),
+    ],
+)
+def test_a_label_may_end_where_the_test_begins_and_there_may_be_several_cutoffs(
+    tmp_path: Path, told: str, days: list[tuple[int, int]]
+) -> None:
+    found = load(tmp_path, changed("test = 2026-04-01", f"test = {told}"))
+    assert found.cutoffs.test == tuple(datetime(2026, *day) for day in days)
+    assert set(found.cutoffs.test) <= set(found.cutoffs.all)
 
 
 # What is changed in the file; a text on the line that the complaint names, if that is not the changed one; and what
@@ -204,6 +217,7 @@ MISTAKES = {
     ),
     "no such window": ('"7 days"', '"0 days"', "", ["features.views.windows", "'0 days'", "'28 days'"]),
     "wrong class": ('"profile"', '"profil"', "", ["sources[1].class", "'profil'", 'did you mean "profile"?']),
+    "no candidate": ('["logistic"]', "[]", "", ["model.candidates is an empty list", "logistic, lightgbm"]),
     "wrong candidate": ('["logistic"]', '["logistik"]', "", ["model.candidates", "'logistik'", "lightgbm"]),
     "wrong group": (
         "[model]",
@@ -263,6 +277,32 @@ MISTAKES = {
         "test = 2026-03-14",
         "",
         ["cutoffs.test", "2026-03-14", "2026-03-15 or later"],
+    ),
+    "label unknown at the first test": (
+        "test = 2026-04-01",
+        "test = [2026-03-14, 2026-04-01]",
+        "",
+        ["cutoffs.test begins on 2026-03-14", "2026-03-15 or later"],
+    ),
+    "no test": ("test = 2026-04-01", "test = []", "", ["cutoffs.test is an empty list", "a list of dates"]),
+    "test twice": ("test = 2026-04-01", "test = [2026-04-01, 2026-04-01]", "", ["cutoffs.test names a date twice"]),
+    "tests out of order": (
+        "test = 2026-04-01",
+        "test = [2026-04-20, 2026-04-01]",
+        "",
+        ["cutoffs.test has 2026-04-01 after 2026-04-20", "in the order of time"],
+    ),
+    "tests that are drawn": (
+        "test = 2026-04-01",
+        'test = { every = "1 week", from = 2026-04-01, until = 2026-04-20, drawn = true }',
+        "",
+        ["cutoffs.test.drawn is not known here", "every, from, until"],
+    ),
+    "scoring before the last test": (
+        "test = 2026-04-01",
+        "test = [2026-04-01, 2026-05-02]",
+        "score",
+        ["cutoffs.score", "2026-05-01", "the last test cutoff, 2026-05-02, or later"],
     ),
     "scoring before the test": (
         "score = 2026-05-01",

@@ -149,6 +149,12 @@ MISTAKES = {
         "",
         ["cutoffs.test is 2026-02-20", "2026-02-19 or earlier", "the last day of [generator]"],
     ),
+    "the last label unknown": (
+        "test = 2026-02-10",
+        "test = [2026-02-10, 2026-02-20]",
+        "",
+        ["cutoffs.test ends with 2026-02-20", "2026-02-19 or earlier"],
+    ),
 }
 
 

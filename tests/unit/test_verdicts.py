@@ -126,6 +126,31 @@ def test_times_differ_if_their_intervals_do() -> None:
     assert verdicts.stable(near[:1]) is None
 
 
+def test_a_cutoff_of_the_test_is_worse_only_beyond_chance_and_trifles() -> None:
+    level = measure(1.0, 0.9, 1.1)
+
+    def tested(*compared: tuple[dict[str, float], dict[str, float]]) -> verdicts.Verdict:
+        every = [moment(measure(0.8, 0.7, 0.9), name="test") for _ in compared]
+        for one, (area, ratio) in zip(every, compared, strict=True):
+            one["beside"] = {"roc_auc": area, "observed_to_expected": ratio}
+        found = verdicts.stable(every)
+        assert found is not None
+        return found
+
+    near, low, trifle = measure(-0.05, -0.2, 0.1), measure(-0.1, -0.15, -0.05), measure(-0.01, -0.015, -0.005)
+    high, much = measure(1.3, 1.1, 1.5), measure(0.6, 0.5, 0.7)
+    good = tested((near, level), (trifle, level))
+    assert (good.mark, "None of the 2 cutoffs of the test is worse" in good.told) == ("good", True)
+    worse = tested((near, level), (low, level))
+    assert worse.mark == "fair"
+    assert "ROC-AUC is lower by 0.100 (0.050 to 0.150)" in worse.told
+    off = tested((near, level), (near, high))
+    assert (off.mark, off.head) == ("fair", "Its probabilities are right at some times, and wrong at others")
+    assert "1.30 came per forecast conversion (1.10 to 1.50)" in off.told
+    assert tested((near, high), (near, high)).mark == "good"  # at every time: that is no matter of times
+    assert tested((near, high), (near, much)).mark == "fair"
+
+
 def test_groups_may_be_wrong_by_chance_and_small_ones_are_not_asked() -> None:
     right, wrong = group(0.1, measure(0.11, 0.05, 0.2)), group(0.3, measure(0.11, 0.05, 0.2))
     assert verdicts.among_groups([group(0.3, measure(0.0, 0.0, 0.2), small=True)]) is None
@@ -144,7 +169,7 @@ def test_groups_may_be_wrong_by_chance_and_small_ones_are_not_asked() -> None:
 
 
 def test_the_audience_is_what_is_to_be_done() -> None:
-    chosen = Reach(0.5, 120, 0.1, measure(0.4, 0.3, 0.5), 0.4, measure(48, 36, 60), 50.0, 110)
+    chosen = Reach(0.5, 120, 0.1, measure(0.4, 0.3, 0.5), measure(0.4, 0.3, 0.5), measure(48, 36, 60), 50.0, 110)
     found = verdicts.verdicts(evaluation(), chosen, None)[-1]
     assert found.head == "Address 110 of the 120 people who are chosen"
     assert "48 of them" in found.told

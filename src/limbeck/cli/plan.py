@@ -51,7 +51,7 @@ def _reach(reach: Mapping[str, Any], known: Sequence[str]) -> list[str]:
         f"{reach['people']:,}",
         f"{reach['threshold']:.4f}",
         _rate(reach["precision"]),
-        "" if reach["recall"] is None else f"{reach['recall']:.0%}",
+        "" if reach["recall"] is None else _rate(reach["recall"], ".0%"),
         _count(reach["conversions"]),
         *(_count(reach[name]) for name in known),
     ]
@@ -71,8 +71,8 @@ def _surface(by: str, cells: Sequence[Mapping[str, Any]]) -> Rows:
     return Rows((by, "score", "people", "precision", "profit without fixed cost"), rows)
 
 
-def _rate(measure: Mapping[str, float]) -> str:
-    return "{value:.1%} ({low:.1%} to {high:.1%})".format(**measure)
+def _rate(measure: Mapping[str, float], form: str = ".1%") -> str:
+    return f"{measure['value']:{form}} ({measure['low']:{form}} to {measure['high']:{form}})"
 
 
 def _count(measure: Mapping[str, float] | float | None) -> str:

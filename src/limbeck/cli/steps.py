@@ -14,7 +14,14 @@ from limbeck.workflow.definition import Definition
 from limbeck.workflow.run import Run
 from limbeck.workflow.workspace import OVERVIEW, UPLIFT_PAGE
 
-MEASURES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "lift_at_10": "lift at 10 %", "brier": "Brier score"}
+MEASURES = {
+    "roc_auc": "ROC-AUC",
+    "pr_auc": "PR-AUC",
+    "lift_at_10": "lift at 10 %",
+    "calibration_error": "calibration error",
+    "observed_to_expected": "came ÷ forecast",
+}
+"""Who is ranked above whom, and whether scores are probabilities."""
 
 
 def go(
@@ -165,13 +172,17 @@ def _campaign_text(value: Mapping[str, Any]) -> str:
 
 
 def _plan_text(value: Mapping[str, Any]) -> str:
-    by = value["plan"]["chosen"]["by"]
-    lines = [f"{'share':>8} {'people':>10} {by:>8} {'precision':>10} {'conversions':>12}"]
+    chosen = value["plan"]["chosen"]
+    added = "" if chosen["incremental"] is None else "added"
+    lines = [
+        f"{'share':>8} {'people':>10} {chosen['by']:>8} {'precision':>10} {'conversions':>12} {added:>8}".rstrip(),
+    ]
     for reach in value["plan"]["table"]:
+        added = "" if reach["incremental"] is None else f"{reach['incremental']['value']:,.0f}"
         precision, conversions = reach["precision"]["value"], reach["conversions"]["value"]
         lines.append(
             f"{reach['share']:>8.1%} {reach['people']:>10,} {reach['threshold']:>8.4f} {precision:>10.1%} "
-            f"{conversions:>12,.0f}"
+            f"{conversions:>12,.0f} {added:>8}".rstrip()
         )
     told = [line for line in value["plan"]["told"] if line not in value["audience"]["doubts"]]  # these come below
     return "\n".join([*lines, *told, _campaign_text(value)])
@@ -183,7 +194,7 @@ def _model_text(value: Mapping[str, Any]) -> str:
     for measure, told in MEASURES.items():
         found = value["test"][measure]
         others = ", ".join(f"{name} {baselines[name][measure]['value']:.3f}" for name in baselines)
-        lines.append(f"{told:>14}  {found['value']:.3f}  ({found['low']:.3f} to {found['high']:.3f})   {others}")
+        lines.append(f"{told:>17}  {found['value']:.3f}  ({found['low']:.3f} to {found['high']:.3f})   {others}")
     return "\n".join([*lines, value["verdict"]])
 
 

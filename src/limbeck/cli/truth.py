@@ -27,7 +27,10 @@ def _parts(found: Mapping[str, Any]) -> Iterator[Part]:
     yield found["title"]
     yield f"{found['people']:,} people scored as of {found['cutoff']}"
     yield ""
-    areas = {"to expect, of the scores": found["roc_auc"], f"in the test, {test['cutoff']}": test}
+    several = test.get("cutoffs", ())
+    areas = {"to expect, of the scores": found["roc_auc"]}
+    areas[f"in the test, {'all its cutoffs' if several else test['cutoff']}"] = test
+    areas |= {f"in the test, {one['cutoff']}": one for one in several}
     rows = [(n, f"{a['model']:.3f}", f"{a['oracle']:.3f}", f"{a['share']:.1%}") for n, a in areas.items()]
     yield Rows(("ROC-AUC", "model", "oracle", "of what is achievable"), rows)
     yield f"{test['converted']:.2%} converted in the test, {test['expected']:.2%} were to be expected"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.propensity import candidates, evaluate, groups, reasons, small
+from limbeck.propensity import candidates, evaluate, groups, reasons, small, stability
 from limbeck.propensity.fit import inputs_of, probability
 from limbeck.propensity.splits import Rows
 
@@ -67,6 +67,7 @@ def assess(
     compared = evaluate.Comparison(people, labels, scores, resamples, seed)
     measures, shares = compared.measures(), evaluate.by_share(people, labels, scores["model"], resamples, seed)
     test, converters = measures.pop("model"), int(labels.sum())
+    half = _half(test["roc_auc"]) if later["entity_id"].duplicated().any() else 0.0
     return {
         **fitted.told,
         "test": test,
@@ -83,7 +84,7 @@ def assess(
         "moments": _moments(fitted.validation, later.assign(probability=scores["model"]), resamples, seed),
         "importance": _importance(fitted.model, later, seed),
         "reasons": reasons.overall(fitted.model, known, later, seed),
-        "small": small.told(test["roc_auc"]["value"], converters, len(labels) - converters),
+        "small": small.told(test["roc_auc"]["value"], converters, len(labels) - converters, half),
     }
 
 
@@ -97,9 +98,11 @@ def _moments(validation: pd.DataFrame, later: pd.DataFrame, resamples: int, seed
     """Return what each of the cutoffs shows, in the order of time: of `validation` and of the `test`.
 
     Each has the cutoffs `since` and `until` (cutoffs beyond `MOMENTS` are taken together), how many `rows`, how many
-    `converted`, the rates `expected` and `observed`, and its measures where there are both outcomes.
+    `converted`, the rates `expected` and `observed`, and its `measures` where there are both outcomes. Of
+    several of the test each that is not `small` has `beside`: how it compares with the others
+    (`limbeck.propensity.stability`).
     """
-    found = []
+    found, tested = [], []
     for name, frame in (("validation", validation), ("test", later)):
         for among in np.array_split(np.unique(frame["cutoff"].to_numpy()), MOMENTS):
             part = frame[frame["cutoff"].isin(among)]
@@ -107,16 +110,31 @@ def _moments(validation: pd.DataFrame, later: pd.DataFrame, resamples: int, seed
                 since, until = (str(np.datetime_as_string(among[end], "s")) for end in (0, -1))
                 told = _moment(part, min(resamples, DRAWS), seed)
                 found.append({"set": name, "since": since, "until": until, **told})
+                if name == "test" and not told["small"]:
+                    tested.append((found[-1], frame["cutoff"].isin(among).to_numpy()))
+    if len(tested) > 1:
+        people, labels, scores = _forecasts(later)
+        compared = stability.stability(people, labels, scores, [inside for _, inside in tested], resamples, seed)
+        for (moment, _), beside in zip(tested, compared, strict=True):
+            moment["beside"] = beside
     return sorted(found, key=lambda one: one["since"])
 
 
+def _half(measure: Mapping[str, float]) -> float:
+    return (measure["high"] - measure["low"]) / 2
+
+
 def _moment(part: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
-    people, labels, scores = (part[name].to_numpy() for name in ("entity_id", "label", "probability"))
-    labels = labels.astype(np.float64)
+    people, labels, scores = _forecasts(part)
     (whole,) = groups.compared(people, labels, scores, [groups.Group("", "", np.ones(len(labels), bool))])
     told = {name: whole[name] for name in ("rows", "converted", "expected", "observed", "small")}
     measured = 0 < whole["converted"] < len(labels)
     return told | {"measures": evaluate.evaluate(people, labels, scores, resamples, seed) if measured else {}}
+
+
+def _forecasts(rows: pd.DataFrame) -> tuple[NDArray[Any], evaluate.Numbers, evaluate.Numbers]:
+    """Return whom each row is of, what came, and what was forecast."""
+    return rows["entity_id"].to_numpy(), rows["label"].to_numpy(float), rows["probability"].to_numpy(float)
 
 
 def _baseline(columns: Sequence[str], known: pd.DataFrame, later: pd.DataFrame) -> evaluate.Numbers:

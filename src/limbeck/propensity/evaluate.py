@@ -61,6 +61,10 @@ class Ranking:
             "lift_at_10": lift / positive[..., -1],
         }
 
+    def area(self, weights: Numbers) -> Numbers:
+        """Return the ROC-AUC of the weighted rows."""
+        return _area(*self.counts(weights))
+
     def precision(self, weights: Numbers, shares: Numbers) -> Numbers:
         """Return the conversion rate of the *shares* of the weighted rows with the highest scores."""
         positive, negative = self.counts(weights)

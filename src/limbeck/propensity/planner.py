@@ -31,8 +31,8 @@ SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
 """The rows of the planner's table."""
 
 ENDS = ("value", "low", "high")
-ByShare = Sequence[Mapping[str, float]]
-"""A measure for each share of the people, by rising `share`: `value`, `low` and `high`."""
+ByShare = Sequence[Mapping[str, Any]]
+"""A measure for each share of the people, by rising `share`: `value`, `low`, `high`; the test's have `gain` too."""
 WORDS: Mapping[Worth, str] = {"score": "a probability", "uplift": "an uplift"}
 """What a contact pays from a certain one on."""
 
@@ -47,8 +47,8 @@ class Reach:
     """Of all who were scored."""
     precision: Measure
     """Conversion rate of such people: `value`, `low`, `high`."""
-    recall: float | None
-    """Share of all conversions that are theirs; None if nobody converts."""
+    recall: Measure | None
+    """Share of all conversions that are theirs; None if nobody converts, or the test's rows have no `gain`."""
     conversions: Measure
     """Conversions to expect, and the range in which their number will lie 95 times in 100."""
     forecast: float
@@ -122,6 +122,8 @@ class Planner:
         self._contacted = np.append(0.0, np.cumsum(1 - silent))
         """How many of the best so many are contacted."""
         self._by_share, self._effects, self._money, self._by = by_share, effects, money, by
+        told = bool(by_share[-1]["value"]) and "gain" in by_share[-1]
+        self._lifts = [{"share": r["share"], **times(1 / r["share"], r["gain"])} for r in by_share if told]
 
     def table(self) -> list[Reach]:
         """Return what the usual shares would bring."""
@@ -137,19 +139,24 @@ class Planner:
         people = int(np.searchsorted(-self._scores, -threshold, side="right"))
         share, contacted = people / len(self._scores), int(self._contacted[people])
         precision = at_share(self._by_share, share)
-        base = self._by_share[-1]["value"]
         return Reach(
             threshold,
             people,
             share,
             precision,
-            min(1.0, share * precision["value"] / base) if base else None,
+            self._recall(share),
             _conversions(people, precision),
             float(self._forecasts[people]),
             contacted,
             **self._paid(contacted, share, precision),
             by=self._by,
         )
+
+    def _recall(self, share: float) -> Measure | None:
+        """Return the share of all conversions that a share of the people has: its part of them, times the lift."""
+        if not self._lifts:
+            return None
+        return {end: min(1.0, found) for end, found in times(share, at_share(self._lifts, share)).items()}
 
     def _paid(self, contacted: int, share: float, precision: Measure) -> dict[str, Any]:
         """Return what contacting so many costs and brings, as far as that is known."""

@@ -2,10 +2,10 @@
 
 The log-odds of a forecast are a base value plus the effects of the features (Lundberg and Lee 2017). Of a logistic
 regression an effect is coefficient times distance from the mean, exactly (independent features). Of trees it is that of
-TreeSHAP, which follows the branches by the training rows that took them (Lundberg et al. 2018, 2020): LightGBM computes
-it itself, `shap` (the extra `tune`) that of scikit-learn's and other trees. A forest adds up probabilities, so its
-effects are in probability. A calibrated model is explained before its calibration, which keeps the order of forecasts
-and so the direction of every effect.
+TreeSHAP, which follows the branches by the training rows that took them (Lundberg et al. 2018, 2020): LightGBM and
+XGBoost compute it themselves, `shap` (the extra `tune`) that of scikit-learn's trees. A forest adds up probabilities,
+so its effects are in probability. A calibrated model is explained before its calibration, which keeps the order of
+forecasts and so the direction of every effect.
 
 What a step spreads over several columns (flags of a text, a flag of what is missing) is summed up again, so that an
 effect has the name of the feature that the data have.
@@ -35,7 +35,6 @@ TREES = (
     ("sklearn", "RandomForestClassifier"),
     ("sklearn", "ExtraTreesClassifier"),
     ("sklearn", "DecisionTreeClassifier"),
-    ("xgboost", "XGBClassifier"),
 )
 """What `shap` explains: where it is from, and its class."""
 
@@ -84,7 +83,7 @@ def explainer(model: Any, typical: Mapping[str, float] | None = None) -> Explain
         return Explainer(
             features, base + float(usual.sum()), LOG_ODDS, tuple(steps), lambda z: z * coefficients, sums, usual
         )
-    columns, base, unit = _lightgbm(last) if _is(last, "lightgbm", "LGBMClassifier") else _by_shap(last)
+    columns, base, unit = _of_trees(last)
     return Explainer(features, base, unit, tuple(steps), columns, sums, np.zeros(len(features)))
 
 
@@ -107,6 +106,12 @@ Told = tuple[Callable[[Any], Numbers], float, str]
 """The effects of columns, the base value, the unit."""
 
 
+def _of_trees(model: Any) -> Told:
+    if _is(model, "lightgbm", "LGBMClassifier"):
+        return _lightgbm(model)
+    return _xgboost(model) if _is(model, "xgboost", "XGBClassifier") else _by_shap(model)
+
+
 def _lightgbm(model: Any) -> Told:
     def columns(values: Numbers) -> Numbers:
         found: Numbers = model.booster_.predict(values, pred_contrib=True, num_threads=model.n_jobs or 0)
@@ -116,12 +121,26 @@ def _lightgbm(model: Any) -> Told:
     return columns, float(model.booster_.predict(nobody, pred_contrib=True)[0, -1]), LOG_ODDS
 
 
+def _xgboost(model: Any) -> Told:
+    from xgboost import DMatrix
+
+    trees = (0, getattr(model, "best_iteration", -1) + 1)
+    """Those that forecast: all, unless training was stopped early."""
+
+    def told(values: Numbers) -> Numbers:
+        rows = DMatrix(values, missing=model.missing)
+        found = model.get_booster().predict(rows, pred_contribs=True, iteration_range=trees, validate_features=False)
+        return np.asarray(found, np.float64)
+
+    return lambda values: told(values)[:, :-1], float(told(np.zeros((1, model.n_features_in_)))[0, -1]), LOG_ODDS
+
+
 def _by_shap(model: Any) -> Told:
     name = type(model).__name__
     if not any(_is(model, package, kind) for package, kind in TREES):
         raise InvalidInput(
-            f"no exact reasons are known for {name}; they are for logistic regression, LightGBM and, with shap, "
-            f"{', '.join(kind for _, kind in TREES)}. Set model.reasons = 0 to have scores without"
+            f"no exact reasons are known for {name}; they are for logistic regression, LightGBM, XGBoost and, with "
+            f"shap, {', '.join(kind for _, kind in TREES)}. Set model.reasons = 0 to have scores without"
         )
     try:
         with warnings.catch_warnings(action="ignore"):  # its own affair

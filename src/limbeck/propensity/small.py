@@ -41,12 +41,17 @@ def needed(area: float, rate: float, half: float = WANTED) -> int:
     return count
 
 
-def told(area: float, tested: int, others: int) -> Mapping[str, Any]:
-    """Return what a test on so many converters and others allows to say: `converters`, `half`, `wanted`, `further`."""
-    enough = needed(area, tested / (tested + others))
+def told(area: float, tested: int, others: int, half: float = 0.0) -> Mapping[str, Any]:
+    """Return what a test on so many converters and others allows to say: `converters`, `half`, `wanted`, `further`.
+
+    Where people have several rows, *half* is that of the interval by people. If it is wider than that of as many people
+    would be, the rows count as fewer (the effective sample size of Kish 1965).
+    """
+    alone, enough = half_interval(area, tested, others), needed(area, tested / (tested + others))
+    known = max(alone, half)
     return {
         "converters": tested,
-        "half": half_interval(area, tested, others),
+        "half": known,
         "wanted": WANTED,
-        "further": max(0, enough - tested),
+        "further": max(0, enough - int(tested * (alone / known) ** 2)),
     }

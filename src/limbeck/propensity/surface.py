@@ -1,8 +1,8 @@
 """Propensity and reach over two levers at once: the least score, and a second thing by which people can be told apart.
 
 Reach is counted among those scored now, precision in the test set: of those with such a score in such a group *then*,
-the share who converted, with the interval of Wilson (1927) for a share. A cell that few people of the test were in has
-no precision.
+the share who converted, with the interval of Wilson (1927) for a share (`intervals.rate`). A cell that few people of
+the test were in has no precision.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.propensity.evaluate import Measure, Numbers
+from limbeck.propensity.intervals import Measure, Numbers, rate
 from limbeck.propensity.money import Money
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ FEW = 20
 VALUES, BANDS = 8, 5
 """Values of a feature that are groups of their own, and the bands of numbers that have more."""
 OTHERS, MISSING = "others", "missing"
-Z = 1.96
 
 Flags = NDArray[np.bool_]
 Groups = Mapping[str, tuple[Flags, Flags]]
@@ -33,45 +32,45 @@ Groups = Mapping[str, tuple[Flags, Flags]]
 
 
 def surface(
-    now: Numbers, then: Numbers, labels: Numbers, groups: Groups, thresholds: Sequence[float], money: Money | None
+    now: Numbers,
+    then: Numbers,
+    labels: Numbers,
+    groups: Groups,
+    thresholds: Sequence[float],
+    money: Money | None,
+    people: NDArray[Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Return a cell for each group and threshold, as JSON values.
 
-    *now* are the scores of those who can be chosen, *then* those of the test set, whose outcomes are *labels*. A cell
-    has `group`, `threshold`, `people`, `tested` (people of the test in it), `precision` and `profit` (each `value`,
+    *now* are the scores of those who can be chosen, *then* those of the test set, whose outcomes are *labels*; *people*
+    says whose rows these are, if a person may have several. A cell has `group`, `threshold`, `people`, `tested` (rows
+    of the test in it), `precision` and `profit` (each `value`,
     `low`, `high`, or None); the profit is without the fixed cost, which no cell bears alone.
     """
+    person = np.arange(len(labels)) if people is None else np.unique(people, return_inverse=True)[1]
     found = []
     for name, (here, there) in groups.items():
         for threshold in thresholds:
-            people = int(np.count_nonzero(here & (now >= threshold)))
-            outcomes = labels[there & (then >= threshold)]
-            rate = wilson(float(outcomes.sum()), len(outcomes)) if len(outcomes) >= FEW else None
+            reached, tested = int(np.count_nonzero(here & (now >= threshold))), there & (then >= threshold)
+            rows = int(np.count_nonzero(tested))
+            precision = rate(labels, tested.astype(np.float64), person) if rows >= FEW else None
             found.append(
                 {
                     "group": name,
                     "threshold": float(threshold),
-                    "people": people,
-                    "tested": len(outcomes),
-                    "precision": rate,
-                    "profit": None if rate is None else _profit(people, rate, money),
+                    "people": reached,
+                    "tested": rows,
+                    "precision": precision,
+                    "profit": None if precision is None else _profit(reached, precision, money),
                 }
             )
     return found
 
 
-def wilson(successes: float, trials: int) -> Measure:
-    """Return a share with its 95 % interval (Wilson 1927), which holds for small numbers and shares near 0 too."""
-    share = successes / trials
-    middle = (share + Z**2 / (2 * trials)) / (1 + Z**2 / trials)
-    half = Z / (1 + Z**2 / trials) * float(np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2)))
-    return {"value": share, "low": max(0.0, middle - half), "high": min(1.0, middle + half)}
-
-
-def _profit(people: int, rate: Measure, money: Money | None) -> Measure | None:
+def _profit(people: int, precision: Measure, money: Money | None) -> Measure | None:
     if money is None or money.value is None:
         return None
-    return {end: people * (rate[end] * money.value - money.cost) for end in rate}
+    return {end: people * (precision[end] * money.value - money.cost) for end in precision}
 
 
 def bands(now: pd.Series[Any], then: pd.Series[Any]) -> Groups:

@@ -64,7 +64,7 @@ def judge(
     before, now = (_probability(tracking.load(kept), rows, kept) for kept in (champion, trained))
     labels, people = rows["label"].to_numpy(float), rows["entity_id"].to_numpy()
     found = promotion.compare(people, labels, before, now, resamples, seed)
-    told = _gains(found, rows["cutoff"].max())
+    told = _gains(found, rows["cutoff"].min(), rows["cutoff"].max())
     if found["better"]:
         return Verdict(True, f"{new} is the champion: it is better than {old} beyond noise. {told}", found)
     seen = _seen(champion, rows["cutoff"].min())
@@ -111,12 +111,13 @@ def _probability(model: Any, rows: pd.DataFrame, kept: Kept) -> Any:
     return model.predict_proba(rows[list(kept.question["features"])])[:, 1]
 
 
-def _gains(found: Mapping[str, Any], cutoff: datetime) -> str:
+def _gains(found: Mapping[str, Any], first: datetime, last: datetime) -> str:
     told = []
     for measure, name, verb in (("roc_auc", "ROC-AUC", "gains"), ("log_loss", "log loss", "is smaller by")):
         gain = found[measure]["gain"]
         told.append(f"its {name} {verb} {gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})")
-    return f"For the same {found['people']:,} people of {cutoff:%Y-%m-%d} {' and '.join(told)}"
+    of = f"{first:%Y-%m-%d}" if first == last else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    return f"For the same {found['people']:,} people of {of} {' and '.join(told)}"
 
 
 def _seen(champion: Kept, cutoff: datetime) -> str:

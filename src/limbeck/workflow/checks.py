@@ -116,7 +116,7 @@ def check(client: Client, definition: Definition, tables: Tables) -> None:
         _check_cutoffs(definition, name, first, last)
     _check_windows(definition, first)
     if definition.goal.until:
-        begin = definition.cutoffs.test
+        begin = definition.cutoffs.test[0]
         told = f"when the test begins on {begin:%Y-%m-%d}; let cutoffs.train.until be earlier"
         _check_ends(client, definition, tables, "train", begin, told)
         _check_ends(client, definition, tables, "test", _end_of_day(last), f"yet: {_reach(first, last)}")

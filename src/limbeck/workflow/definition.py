@@ -464,15 +464,16 @@ def _check_days(generator: Generator, definition: Definition, top: Table) -> Non
         raise top.table("goal").error("until", f"is {definition.goal.until!r}", "within beside [generator]")
     begin = datetime.combine(generator.start, time())
     span = f"a time after {generator.start} and until {generator.end:%Y-%m-%d}, when the days of [generator] end"
-    for key, moments in {"train": cutoffs.train, "test": (cutoffs.test,), "score": (cutoffs.score,)}.items():
+    for key, moments in {"train": cutoffs.train, "test": cutoffs.test, "score": (cutoffs.score,)}.items():
         for moment in moments:
             if not begin < moment <= generator.end or moment.microsecond % 1000:
                 raise table.error(key, f"is {moment:%Y-%m-%d %H:%M}", f"{span}, in whole milliseconds")
-    last = generator.end - timedelta(days=1)
-    if within.after(cutoffs.test, cutoffs.clock) > last:
-        latest = within.before(last, cutoffs.clock)
+    end, last = generator.end - timedelta(days=1), cutoffs.test[-1]
+    if within.after(last, cutoffs.clock) > end:
+        latest = within.before(end, cutoffs.clock)
         wanted = f"{latest:%Y-%m-%d} or earlier, so that its label is known on the last day of [generator]"
-        raise table.error("test", f"is {cutoffs.test:%Y-%m-%d}", wanted)
+        told = "is" if len(cutoffs.test) == 1 else "ends with"
+        raise table.error("test", f"{told} {last:%Y-%m-%d}", wanted)
 
 
 def _check_uplift(definition: Definition, top: Table) -> None:

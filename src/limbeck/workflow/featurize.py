@@ -38,7 +38,7 @@ def when(definition: Definition, name: str) -> When:
     found, name = definition.cutoffs, "score" if name == MONITOR else name
     if found.spans is not None:
         return found.spans[name]
-    return {"train": found.train, "test": (found.test,), "score": (found.score,)}[name]
+    return {"train": found.train, "test": found.test, "score": (found.score,)}[name]
 
 
 def scored_at(definition: Definition, moment: datetime | Span | None) -> Definition:

@@ -169,9 +169,12 @@ def moments(found: Sequence[Found], *, in_time: bool) -> str:
     words = f"<p>{escape(f'{told.head}. {told.told}')}</p>\n" if told else ""
     drawn = [moment for moment in found if "roc_auc" in moment["measures"]]
     shown = picture(pictures.moments(drawn), "ROC-AUC by cutoff") if len(drawn) > 1 else ""
+    beside = any("beside" in moment for moment in found)
     head = ["cutoff", "", "people", "forecast", "came", "ROC-AUC", "lift at 10 %", "calibration error"]
+    head += ["ROC-AUC beside the other test cutoffs"] if beside else []
     knew = "knew earlier times only" if in_time else "did not know these people"
-    note = f'<p class="quiet">Validation: forecasts by models that {knew}. Test: those of the final model.</p>\n'
+    note = f'<p class="quiet">Validation: forecasts by models that {knew}. Test: those of the final model.'
+    note += " Beside the others: less the mean of theirs; these ranges hold together 95 times in 100." if beside else ""
     rows = [
         [
             escape(_when(moment)),
@@ -180,10 +183,11 @@ def moments(found: Sequence[Found], *, in_time: bool) -> str:
             f"{moment['expected']:.2%}",
             _share(moment["observed"]),
             *(_of(moment, name) for name in ("roc_auc", "lift_at_10", "calibration_error")),
+            *([measured(moment["beside"]["roc_auc"], "+.3f") if "beside" in moment else ""] if beside else []),
         ]
         for moment in found
     ]
-    return section("Is it as good at every time?", words + shown + table(head, rows, numbers=True) + note)
+    return section("Is it as good at every time?", words + shown + table(head, rows, numbers=True) + note + "</p>\n")
 
 
 def _when(moment: Found) -> str:

@@ -40,9 +40,11 @@ def model(table: Table, features: Sequence[Feature]) -> ModelPart:
     """Read `[model]`."""
     names, plain = [f.name for f in features], Modelling()
     candidates = table.texts("candidates", plain.candidates)
+    wanted = f"one or more of {', '.join(NAMES)}, or your own as package.module:factory"
+    if not candidates:
+        raise table.error("candidates", "is an empty list", wanted)
     for candidate in candidates:
         if candidate not in NAMES and not OWN.fullmatch(candidate):
-            wanted = f"one or more of {', '.join(NAMES)}, or your own as package.module:factory"
             raise table.error("candidates", f"names {candidate!r}", wanted, nearest(candidate, list(NAMES)))
     baselines = table.table("baselines", optional=True)
     found = ModelPart(

@@ -175,7 +175,7 @@ def _timeline(definition: Definition, found: Overview) -> Any:
     from datetime import datetime
 
     days, cutoffs = found["days"], definition.cutoffs
-    marks = {"training": cutoffs.train, "test": [cutoffs.test], "scoring": [cutoffs.score]}
+    marks = {"training": cutoffs.train, "test": cutoffs.test, "scoring": [cutoffs.score]}
     times = [datetime.fromisoformat(day["day"]) for day in days]
     ends = lambda cutoff: definition.label_end(cutoff) or cutoff  # noqa: E731
     return pictures.timeline(times, [day["events"] for day in days], marks, ends)

@@ -63,4 +63,5 @@ def _surface(run: Run, done: Done, planned: Planned, by: str) -> list[dict[str, 
     groups = surface.bands(now[by], then[by])
     thresholds = list(dict.fromkeys(reach.threshold for reach in planned.table))
     labels = then["label"].to_numpy(np.float64)
-    return surface.surface(probability(model, now), probability(model, then), labels, groups, thresholds, planned.money)
+    scores, before, people = probability(model, now), probability(model, then), then["entity_id"].to_numpy()
+    return surface.surface(scores, before, labels, groups, thresholds, planned.money, people)

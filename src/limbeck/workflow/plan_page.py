@@ -67,7 +67,7 @@ def _row(reach: Reach, known: Sequence[str]) -> list[str]:
         f"{reach.people:,}",
         f"{reach.threshold:.4f}",
         _measured(reach.precision, ".1%"),
-        "" if reach.recall is None else f"{reach.recall:.0%}",
+        "" if reach.recall is None else _measured(reach.recall, ".0%"),
         _measured(reach.conversions, ",.0f"),
         *(_amount(getattr(reach, name)) for name in known),
     ]

@@ -132,7 +132,7 @@ def _reached(planned: Planned) -> Iterator[str]:
         f"{chosen.threshold:.4f}; {_rate(chosen.precision)} of them are expected to reach the goal{will}."
     )
     if chosen.recall is not None:
-        yield f"They are {chosen.recall:.0%} of all who {'would' if will else 'will'} reach it{will}."
+        yield f"They are {_rate(chosen.recall, '.0%')} of all who will reach it."
     if planned.control:
         yield f"{planned.control:,} of them are held out as a control group; {chosen.contacted:,} are contacted."
 
@@ -178,8 +178,8 @@ def _caused(planned: Planned) -> Iterator[str]:
         yield "The range holds 0: the experiment is no evidence that the contact adds anything among them."
 
 
-def _rate(measure: Mapping[str, float]) -> str:
-    return "{value:.1%} ({low:.1%} to {high:.1%})".format(**measure)
+def _rate(measure: Mapping[str, float], form: str = ".1%") -> str:
+    return f"{measure['value']:{form}} ({measure['low']:{form}} to {measure['high']:{form}})"
 
 
 def _count(reach: Reach) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from limbeck.workflow.times import GREENWICH, Duration, sliding
 from limbeck.workflow.toml_text import Table
 
 WANTED = "a time such as '28 days', '12 hours', '1 month'"
+MOST = 1000
+"""Cutoffs that slide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class Cutoffs:
     """Features are known strictly before a cutoff, the label is what happens from it on."""
 
     train: tuple[datetime, ...]
-    test: datetime
+    test: tuple[datetime, ...]
+    """In the order of time."""
     score: datetime
     zone: str = "UTC"
     drawn: bool = False
@@ -77,7 +81,7 @@ class Cutoffs:
     @property
     def all(self) -> tuple[datetime, ...]:
         """Return every cutoff once, in the order of time."""
-        return tuple(sorted({*self.train, self.test, self.score}))
+        return tuple(sorted({*self.train, *self.test, self.score}))
 
     @property
     def clock(self) -> ZoneInfo:
@@ -139,19 +143,25 @@ def cutoffs(table: Table, asked: Goal, entity: Entity | None) -> Cutoffs:
 
 
 def _moments(table: Table, zone: ZoneInfo) -> Cutoffs:
-    drawn = False
-    if isinstance(table.raw("train"), dict):
-        inner = table.table("train")
-        first, until = _from_until(inner, zone)
-        every = duration(inner, "every")
-        drawn = inner.flag("drawn", default=False)
-        inner.close()
-        train = sliding(first, until, every, zone)
-        if len(train) > 1000:
-            raise inner.error("every", f"makes {len(train)} cutoffs", "at most 1000 of them")
-    else:
-        train = table.moments("train", zone)
-    return Cutoffs(train, table.moment("test", zone), table.moment("score", zone), str(zone), drawn)
+    train, drawn = _dates(table, "train", zone, may_draw=True)
+    several = isinstance(table.raw("test"), list | dict)
+    test = _dates(table, "test", zone)[0] if several else (table.moment("test", zone),)
+    return Cutoffs(train, test, table.moment("score", zone), str(zone), drawn)
+
+
+def _dates(table: Table, key: str, zone: ZoneInfo, *, may_draw: bool = False) -> tuple[tuple[datetime, ...], bool]:
+    """Return the dates at *key*, a list or those that slide, and whether one of them is drawn for each person."""
+    if not isinstance(table.raw(key), dict):
+        return table.moments(key, zone), False
+    inner = table.table(key)
+    first, until = _from_until(inner, zone)
+    every = duration(inner, "every")
+    drawn = may_draw and inner.flag("drawn", default=False)
+    inner.close()
+    found = sliding(first, until, every, zone)
+    if len(found) > MOST:
+        raise inner.error("every", f"makes {len(found)} cutoffs", f"at most {MOST} of them")
+    return found, drawn
 
 
 def _spans(table: Table, zone: ZoneInfo) -> Cutoffs:
@@ -162,7 +172,7 @@ def _spans(table: Table, zone: ZoneInfo) -> Cutoffs:
         inner = table.table(name)
         spans[name] = Span(*_from_until(inner, zone))
         inner.close()
-    return Cutoffs((spans["train"].first,), spans["test"].first, spans["score"].first, spans=spans)
+    return Cutoffs((spans["train"].first,), (spans["test"].first,), spans["score"].first, spans=spans)
 
 
 def _from_until(table: Table, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -175,10 +185,16 @@ def _from_until(table: Table, zone: ZoneInfo) -> tuple[datetime, datetime]:
 def _check_order(table: Table, found: Cutoffs, asked: Goal) -> None:
     if len(set(found.train)) < len(found.train):
         raise table.error("train", "names a date twice", "dates that differ")
+    for earlier, later in pairwise(found.test):
+        if later <= earlier:
+            told = "names a date twice" if later == earlier else f"has {later:%Y-%m-%d} after {earlier:%Y-%m-%d}"
+            raise table.error("test", told, "dates that differ, in the order of time")
     last = found.spans["train"].until if found.spans else max(found.train)
     known = last if asked.within is None else asked.within.after(last, found.clock)
-    if known > found.test:
+    if known > found.test[0]:
+        begins = "is" if len(found.test) == 1 else "begins on"
         wanted = f"{known:%Y-%m-%d} or later: the label of the last training cutoff, {last:%Y-%m-%d}, "
-        raise table.error("test", f"is {found.test:%Y-%m-%d}", wanted + "must be known when the test begins")
-    if found.score < found.test:
-        raise table.error("score", f"is {found.score:%Y-%m-%d}", f"the test cutoff, {found.test:%Y-%m-%d}, or later")
+        raise table.error("test", f"{begins} {found.test[0]:%Y-%m-%d}", wanted + "must be known when the test begins")
+    if found.score < (end := found.test[-1]):
+        cutoff = "the test cutoff" if len(found.test) == 1 else "the last test cutoff"
+        raise table.error("score", f"is {found.score:%Y-%m-%d}", f"{cutoff}, {end:%Y-%m-%d}, or later")

@@ -73,10 +73,17 @@ def _head(summary: Mapping[str, Any]) -> str:
     told = (
         f"{rows['scored']:,} people were scored as of {_day(summary['cutoffs']['score'])}: how probable is it that "
         f"<code>{escape(goal['event'])}</code> happens to them {escape(goal['time'])}? The model was judged "
-        f"on {rows['test']:,} people as of {_day(summary['cutoffs']['test'])}, a date later than everything it was "
-        f"trained on; {summary['base_rate']:.1%} of them reached the goal."
+        f"on {_judged_on(summary)} later than everything it was trained on; {summary['base_rate']:.1%} of them reached "
+        "the goal."
     )
     return f"<h1>{escape(summary['title'])}</h1>\n<p>{told}</p>\n"
+
+
+def _judged_on(summary: Mapping[str, Any]) -> str:
+    rows, test = summary["rows"]["test"], summary["cutoffs"]["test"]
+    if isinstance(test, str):
+        return f"{rows:,} people as of {_day(test)}, a date"
+    return f"{rows:,} forecasts for people as of {_days(test)}, dates"
 
 
 def _leaks(found: Sequence[Mapping[str, Any]]) -> str:
@@ -129,12 +136,13 @@ def _events(exploration: Mapping[str, Any]) -> str:
 
 def _ages(summary: Mapping[str, Any], exploration: Mapping[str, Any]) -> str:
     model, cutoffs = summary["model"], summary["cutoffs"]
-    trained_on = ", ".join(map(_day, cutoffs["train"]))
+    trained_on, test = _days(cutoffs["train"]), cutoffs["test"]
+    judged_on = _day(test) if isinstance(test, str) else _days(test)
     rows = [
         ["events", f"until {moment(exploration['last'])}"],
         *([f"dataset {escape(name)}", _snapshot(found)] for name, found in summary["snapshots"].items()),
         ["training set", f"{summary['rows']['training']:,} rows, known before {trained_on}"],
-        ["measures and curves", f"{summary['rows']['test']:,} people as of {_day(cutoffs['test'])}"],
+        ["measures and curves", f"{summary['rows']['test']:,} people as of {judged_on}"],
         ["scores", f"{summary['rows']['scored']:,} people as of {_day(cutoffs['score'])}"],
         ["model", f"{_model(model)}; {escape(summary['verdict'])}"],
         ["this report", moment(summary["generated"])],
@@ -151,6 +159,10 @@ def _snapshot(found: Mapping[str, Any]) -> str:
     return (
         f"version {escape(found['version'])} with {found['rows']:,} rows, table <code>{escape(found['table'])}</code>"
     )
+
+
+def _days(moments: Sequence[str]) -> str:
+    return ", ".join(map(_day, moments))
 
 
 def _day(moment: str) -> str:

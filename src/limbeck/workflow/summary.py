@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from limbeck import clock
 
 if TYPE_CHECKING:
     from limbeck.workflow.run import Run
+
+
+def _as_written(cutoffs: Sequence[datetime]) -> str | list[str]:
+    """Return one cutoff as it is, several as a list, as a definition has them."""
+    told = [moment.isoformat() for moment in cutoffs]
+    return told[0] if len(told) == 1 else told
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -44,7 +51,7 @@ def summary(run: Run) -> dict[str, Any]:
         },
         "cutoffs": {
             "train": [moment.isoformat() for moment in definition.cutoffs.train],
-            "test": definition.cutoffs.test.isoformat(),
+            "test": _as_written(definition.cutoffs.test),
             "score": definition.cutoffs.score.isoformat(),
         },
         "seconds": {name: round(taken, 2) for name, taken in run.seconds.items()},

@@ -8,6 +8,7 @@ probabilities themselves, and no ranking is to be expected above it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ DRAWS = 200
 """Draws of people for an interval."""
 
 Truth = dict[str, Any]
+TIME = pa.timestamp("us")
 
 
 def truth(client: Client, definition: Definition | Path | str, home: Path | str | None = None) -> Truth:
@@ -42,7 +44,8 @@ def truth(client: Client, definition: Definition | Path | str, home: Path | str 
 
     `roc_auc` has the expected areas of `model` and `oracle` at the scoring cutoff and `share`, the part of the way from
     0.5 to the oracle that the model went; `test` the areas against the outcomes at the test cutoff, and `sigmas`, how
-    many standard errors their number lies from what the truth says; `calibration` the `tenths` of the people by score,
+    many standard errors their number lies from what the truth says (of several cutoffs the most, and the same for each
+    as `cutoffs`); `calibration` the `tenths` of the people by score,
     each with mean `score`, mean `true` probability and `error`, and the mean `error` of them all; `audience` the
     planned precision beside the true one (None if nobody is chosen), and, where people are treated, the mean true
     `uplift` of the chosen beside the one that was `planned`. Of people who are chosen `by` uplift the truth knows no
@@ -178,17 +181,31 @@ def _share(model: Any, oracle: Any) -> Any:
 
 
 def _tested(definition: Definition, kept: Kept, files: tuple[Path, ...], truth: Path) -> dict[str, Any]:
-    """Return what the outcomes at the test cutoff say: of the model as it was judged, and of the oracle.
+    """Return what the outcomes at the test cutoffs say: of the model as it was judged, and of the oracle.
 
-    The share's interval is that of the model's area.
+    Of several cutoffs `cutoffs` has the same for each whose measures are kept. The share's interval is that of the
+    model's area.
     """
-    rows = joined(pa.concat_tables(pq.read_table(f, columns=["entity_id", "cutoff", "label"]) for f in files), truth)
+    rows = pa.concat_tables(pq.read_table(f, columns=["entity_id", "cutoff", "label"]) for f in files)
+    moments = definition.cutoffs.test
+    parts = [joined(rows.filter(pc.equal(pc.cast(rows["cutoff"], TIME), moment)), truth) for moment in moments]
+    whole = _outcomes(pa.concat_tables(parts), kept.evaluation["test"]["roc_auc"])
+    if len(parts) == 1:
+        return {"cutoff": moments[0].isoformat(), **whole}
+    alone = [one for one in kept.evaluation["moments"] if one["set"] == "test" and one["since"] == one["until"]]
+    areas = {one["since"]: one["measures"].get("roc_auc") for one in alone}
+    told = [(moment.isoformat(), part) for moment, part in zip(moments, parts, strict=True)]
+    found = [{"cutoff": at, **_outcomes(part, areas[at])} for at, part in told if areas.get(at)]
+    sigmas = max((one["sigmas"] for one in found), key=abs, default=whole["sigmas"])
+    return {"cutoff": [at for at, _ in told], **whole, "sigmas": sigmas, "cutoffs": found}
+
+
+def _outcomes(rows: pa.Table, area: Mapping[str, float]) -> dict[str, Any]:
     labels, chances = rows["label"].to_numpy().astype(np.float64), rows["probability"].to_numpy()
     spread = float(np.sqrt(chances @ (1 - chances)))
-    area, oracle = kept.evaluation["test"]["roc_auc"], expected_auc(chances, labels)
+    oracle = expected_auc(chances, labels)
     share, low, high = (float(_share(area[end], oracle)) for end in ("value", "low", "high"))
     return {
-        "cutoff": definition.cutoffs.test.isoformat(),
         "people": len(labels),
         "model": area["value"],
         "oracle": oracle,

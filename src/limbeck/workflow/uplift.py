@@ -49,10 +49,10 @@ def judge(
 ) -> dict[str, Any]:
     """Return what `experiment` finds in the experiment of *part*: of *frame* and *reached*, as `people` returns them.
 
-    The scores of *model* are judged as a ranking if it has not seen these labels: if the campaign began at the test
-    cutoff or later.
+    The scores of *model* are judged as a ranking if it has not seen these labels: if the campaign began at the first
+    test cutoff or later.
     """
-    unseen = part.cutoff >= definition.cutoffs.test
+    unseen = part.cutoff >= definition.cutoffs.test[0]
     scores = probability(model, frame.drop(columns=TREATED)) if unseen else None
     money = _money(definition)
     least = (money.break_even or None) if money else None

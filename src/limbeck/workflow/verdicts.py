@@ -13,6 +13,8 @@ Evaluation = Mapping[str, Any]
 
 NEAR = 0.1
 """Of the base rate, or of the number that was forecast: errors up to this matter to no campaign."""
+FALL = 0.02
+"""Of ROC-AUC: what is less matters to no campaign."""
 WELL = 0.7
 """ROC-AUC from which on a model is called good."""
 LIKELY = 0.05
@@ -109,9 +111,11 @@ def _were_right(moments: Sequence[Mapping[str, Any]]) -> bool:
 def sure(evaluation: Evaluation) -> Verdict:
     """Say how much the numbers themselves are to be trusted."""
     small = evaluation["small"]
+    several = sum(moment["set"] == "test" for moment in evaluation["moments"]) > 1
+    counted = " (counted at each cutoff)" if several else ""
     told = (
-        f"The test has {small['converters']:,} who reached the goal: how often the right one of two is ranked first is "
-        f"known to ± {100 * small['half']:.1f} in 100."
+        f"The test has {small['converters']:,} who reached the goal{counted}: how often the right one of two is ranked "
+        f"first is known to ± {100 * small['half']:.1f} in 100."
     )
     if not small["further"]:
         return Verdict("good", "There are enough people to say so", told)
@@ -129,9 +133,40 @@ def stable(moments: Sequence[Mapping[str, Any]]) -> Verdict | None:
         f"Over {len(areas)} cutoffs ROC-AUC was between {worst[2]['value']:.3f} ({day(worst[0])}) and "
         f"{best[2]['value']:.3f} ({day(best[0])})."
     )
-    if worst[2]["high"] >= best[2]["low"]:
-        return Verdict("good", "It does as well at one time as at another", told)
-    return Verdict("fair", "It does better at some times than at others", told)
+    tested = [moment for moment in moments if "beside" in moment]
+    lower, off = [m for m in tested if _is_lower(m["beside"]["roc_auc"])], _off(tested)
+    told += "".join(_said_of(moment, lower=True) for moment in lower) + "".join(map(_said_of, off))
+    if lower or worst[2]["high"] < best[2]["low"]:
+        return Verdict("fair", "It does better at some times than at others", told)
+    if off:
+        return Verdict("fair", "Its probabilities are right at some times, and wrong at others", told)
+    if tested:
+        told += f" None of the {len(tested)} cutoffs of the test is worse than the others beyond chance."
+    return Verdict("good", "It does as well at one time as at another", told)
+
+
+def _is_lower(beside: Mapping[str, float]) -> bool:
+    return beside["high"] < 0 and beside["value"] <= -FALL
+
+
+def _off(tested: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the cutoffs at which the level is wrong; none if all are wrong on one side, which is told elsewhere."""
+    ratios = [(moment, moment["beside"]["observed_to_expected"]) for moment in tested]
+    found = [(m, r) for m, r in ratios if abs(r["value"] - 1) > NEAR and not r["low"] <= 1 <= r["high"]]
+    sides = {ratio["value"] > 1 for _, ratio in found}
+    return [] if len(found) == len(tested) and len(sides) == 1 else [moment for moment, _ in found]
+
+
+def _said_of(moment: Mapping[str, Any], *, lower: bool = False) -> str:
+    beside, at = moment["beside"], f" At the test cutoff {day(moment['since'])}"
+    if lower:
+        area = beside["roc_auc"]
+        return (
+            f"{at} it is worse than at the others beyond chance: ROC-AUC is lower by {-area['value']:.3f} "
+            f"({-area['high']:.3f} to {-area['low']:.3f})."
+        )
+    ratio = beside["observed_to_expected"]
+    return f"{at} {ratio['value']:.2f} came per forecast conversion ({ratio['low']:.2f} to {ratio['high']:.2f})."
 
 
 def outside(groups: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
