@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -107,6 +108,9 @@ def test_rows_that_arrive_after_the_cutoff_stop_the_run_until_their_arrival_is_t
         assert [one["kind"] for one in caught.value.details["findings"]] == ["arrival"]
     with limbeck.steps(folder / "punctual.toml", aep, folder / "home") as steps:
         known, later, witnesses = _sets(steps, aep)
+        assert witnesses.last()
+        before = replace(steps.definition.cutoffs, score=datetime(2026, 8, 1))
+        assert not leaks.last(aep, replace(steps.definition, cutoffs=before), steps.tables)
         told: list[str] = []
         assert look_for_leaks(known, later, steps.definition.model, 3, told.append, witnesses) == []
         assert told == []

@@ -188,6 +188,18 @@ def test_texts_and_gaps_that_training_did_not_see_are_scored_and_told(
         assert told == ["50 rows have a city that training did not see (Riga, …); it counts as a rare one"]
 
 
+@pytest.mark.parametrize("kind", ["logistic", "lightgbm"])
+def test_what_is_infinite_is_scored_as_missing(tmp_path: Path, trained: dict[str, Pipeline], kind: str) -> None:
+    asked, odd = people(2), np.arange(120) % 7 == 0
+    place = asked.schema.names.index("visits")
+    visits = [
+        asked.set_column(place, "visits", pa.array(np.where(odd, number, asked["visits"].to_numpy())))
+        for number in (np.inf, -np.inf, np.nan)
+    ]
+    high, low, missing = ([row["score"] for row in scored(tmp_path, [table], trained[kind])] for table in visits)
+    assert high == low == missing
+
+
 @pytest.mark.parametrize("gaps", [True, False])
 @pytest.mark.parametrize("kind", ["logistic", "lightgbm"])
 def test_a_gap_in_the_flags_of_one_file_does_not_matter(tmp_path: Path, kind: str, gaps: bool) -> None:

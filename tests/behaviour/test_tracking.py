@@ -316,6 +316,25 @@ def test_files_that_were_removed_are_told_of(
         tracking.load(kept)
 
 
+def test_files_that_are_damaged_are_told_of(
+    around: Path, tracking: Tracking, mlflow: MlflowClient, trained: dict[str, Pipeline], name: str
+) -> None:
+    """Once its run is deleted, the same key is trained anew."""
+    kept = keep(tracking, name, "k1", trained["logistic"])
+    (folder,) = (around / "a home" / "models").glob(f"{kept.run_id}/artifacts")
+    (model,) = folder.glob("model/*.skops")
+    model.write_bytes(model.read_bytes()[:100])
+    with pytest.raises(ModelStoreError, match=rf"version 1 of {name} in .*/model cannot be loaded \(BadZipFile"):
+        tracking.load(kept)
+    (folder / "evaluation.json").write_text("{")
+    with pytest.raises(ModelStoreError, match=r"evaluation\.json, which belongs to run .* is damaged"):
+        tracking.find(name, "k1")
+    mlflow.delete_run(kept.run_id)
+    mlflow.delete_model_version(name, kept.version)
+    assert tracking.find(name, "k1") is None
+    assert keep(tracking, name, "k1", trained["logistic"]).version == "2"
+
+
 def test_a_server_that_does_not_answer_is_told_of(tmp_path: Path, trained: dict[str, Pipeline]) -> None:
     with socket.socket() as taken:  # bound, but nobody listens
         taken.bind(("127.0.0.1", 0))

@@ -19,7 +19,7 @@ from limbeck.workflow.features import When, training_set
 from limbeck.workflow.featurize import when
 from limbeck.workflow.question import Span
 from tests.behaviour.query_tables import Home
-from tests.leaks import made, samples
+from tests.leaks import held_back, made, samples
 from tests.leaks.frames import Case, Frames
 from tests.leaks.journeys import pastry, retail
 
@@ -121,4 +121,5 @@ CLEAN = (
     ),
     *samples.CLEAN,
     *made.CLEAN,
+    *held_back.CLEAN,
 )

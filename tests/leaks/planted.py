@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tests.leaks import made, samples
+from tests.leaks import held_back, made, samples
 from tests.leaks.frames import Case, Frames
 from tests.leaks.journeys import HAPPENED, JOURNEY, Asked, Journeys, pastry, retail
 
@@ -361,4 +361,5 @@ PLANTED = (
     ),
     *samples.PLANTED,
     *made.PLANTED,
+    *held_back.PLANTED,
 )

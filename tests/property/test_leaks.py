@@ -9,6 +9,7 @@ import pytest
 
 from limbeck.errors import InvalidInput
 from limbeck.propensity.leaks import Evidence, Finding, find, refuse
+from tests.leaks.held_back import standing_orders
 from tests.leaks.made import PANEL, People, Show, State, above, counted, gone_below, noisy, plain
 
 SHOWN: tuple[Callable[[], Show], ...] = (
@@ -58,6 +59,15 @@ def test_the_same_evidence_gives_the_same_findings_whatever_the_order_of_feature
     assert find(Evidence(known, later, asked)) == first
     turned = [frame[frame.columns[::-1]] for frame in (known, later, asked)]
     assert find(Evidence(*turned)) == first
+
+
+def test_a_value_that_decides_is_no_leak_where_those_who_are_asked_have_it_and_the_data_end_then() -> None:
+    frames = standing_orders()
+    asked = frames.scoring
+    nobody = asked.assign(standing="none")
+    for scoring, last, accused in ((asked, True, False), (asked, False, True), (nobody, True, True)):
+        found = find(Evidence(frames.known, frames.later, scoring, last=lambda last=last: last))
+        assert [(one.kind, one.features) for one in found] == [("pure", ("standing",))] * accused
 
 
 def test_a_refusal_names_all_that_was_found() -> None:

@@ -183,8 +183,8 @@ def told(found: Mapping[str, Any]) -> Iterator[str]:
     arms, average, balance = found["arms"], found["average"], found["balance"]
     yield (
         f"{arms['treated']['people']:,} were treated, and {arms['treated']['rate']:.2%} of them converted; of "
-        f"{arms['control']['people']:,} who were not, {arms['control']['rate']:.2%} did. The treatment changes that by "
-        f"{points(average)}."
+        f"{arms['control']['people']:,} who were not, {arms['control']['rate']:.2%} did. Adjusted for their "
+        f"features, the treatment changes that by {points(average)}."
     )
     if average["low"] <= 0 <= average["high"]:
         more = f"; for one like this it would take about {found['needed']:,} people" if found["needed"] else ""

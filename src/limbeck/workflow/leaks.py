@@ -45,7 +45,17 @@ def witnesses(client: Client, definition: Definition, tables: Tables, scoring: S
         scoring=scoring,
         aged=partial(aged, client, definition, tables),
         arrived=partial(arrived, client, definition, tables),
+        last=partial(last, client, definition, tables),
     )
+
+
+def last(client: Client, definition: Definition, tables: Tables) -> bool:
+    """Return whether the data end at the scoring cutoff; of pairs that is not known."""
+    moments = when(definition, "score")
+    if isinstance(moments, Span):
+        return False
+    newest = _newest(client, definition, tables)
+    return newest.replace(tzinfo=None) <= max(moments).replace(tzinfo=None) + GRACE
 
 
 def aged(client: Client, definition: Definition, tables: Tables, known: pd.DataFrame) -> list[pd.DataFrame]:
@@ -103,15 +113,21 @@ def _stamps(client: Client, definition: Definition, tables: Tables) -> Iterator[
     """Yield the columns that may say when a row of events arrived."""
     if any(feature.kind == "gap_last" for feature in definition.features):
         return  # it does not go together with late rows
-    relation = events(definition, tables, client.tenant)
-    last = client.sql(f"SELECT max(event_time) AS last FROM ({relation}) AS events").scalar()
+    newest = _newest(client, definition, tables)
     for source in definition.event_sources:
         if source.arrival is None:
-            yield from ((source, column) for column in _times(client, source, tables[source.dataset], last))
+            yield from ((source, column) for column in _times(client, source, tables[source.dataset], newest))
 
 
-def _times(client: Client, source: Source, table: str, last: datetime) -> Iterator[Column]:
-    """Yield the columns of a source that hold times which are not before the event, and not after the *last* one."""
+def _newest(client: Client, definition: Definition, tables: Tables) -> datetime:
+    """Return the time of the last event."""
+    relation = events(definition, tables, client.tenant)
+    found: datetime = client.sql(f"SELECT max(event_time) AS last FROM ({relation}) AS events").scalar()
+    return found
+
+
+def _times(client: Client, source: Source, table: str, newest: datetime) -> Iterator[Column]:
+    """Yield the columns of a source that hold times which are not before the event, and not after the *newest* one."""
     columns = {column.name: field(column, client.tenant) for column in source.columns}
     selected = ", ".join(f"{text} AS {quoted(name)}" for name, text in columns.items())
     schema = client.sql(f"SELECT {selected} FROM {quoted(table)} LIMIT 0").table().schema
@@ -129,5 +145,5 @@ def _times(client: Client, source: Source, table: str, last: datetime) -> Iterat
             ]
         )
         (row,) = client.sql(f"SELECT {counted} FROM {quoted(table)}").table().to_pylist()
-        if row["late"] and row["following"] >= STAMPED * row["given"] and row["newest"] <= last + GRACE:
+        if row["late"] and row["following"] >= STAMPED * row["given"] and row["newest"] <= newest + GRACE:
             yield column

@@ -17,19 +17,24 @@ def asked(summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
     """Return the goal, and the protocol by which the model was found and judged."""
     goal, rows, cutoffs, found = summary["goal"], summary["rows"], summary["cutoffs"], evaluation["validation"]
     by = "later cutoffs than those learnt from" if found["in_time"] else "other people than those learnt from"
-    converters = evaluation["small"]["converters"]
+    converters, folds = evaluation["small"]["converters"], found["folds"]
+    folds = "one fold" if folds == 1 else f"{folds} folds"
     told = [
         ["the goal", f"<code>{escape(goal['event'])}</code> {escape(goal['time'])}"],
-        ["who is asked about", f"who has <code>{escape(goal['eligible'])}</code> before the cutoff"],
+        ["who is asked about", f"who has {_eligible(goal['eligible'])} before the cutoff"],
         ["what is known", "what happened before the cutoff; the goal counts from it on"],
         ["learnt from", f"{rows['training']:,} rows, as of {_days(cutoffs['train'])}"],
-        ["chosen and calibrated by", f"{found['folds']} folds of {by}: {found['rows']:,} rows"],
+        ["chosen and calibrated by", f"{folds} of {by}: {found['rows']:,} rows"],
         ["judged on, once", f"{rows['test']:,} rows, as of {_days(cutoffs['test'])}; {converters:,} reached the goal"],
         *([f"compared with {escape(n)}", _regression(on)] for n, on in evaluation["compared_with"].items()),
         ["ranges", f"95 %; {evaluation['resamples']:,} bootstrap draws of people, with all rows of each"],
     ]
     note = '<p class="quiet">Each measure, its definition and its source: docs/evaluation.md of Limbeck.</p>\n'
     return section("What was asked, and how it was judged", table(["", ""], told) + note)
+
+
+def _eligible(condition: str) -> str:
+    return "any event" if condition == "true" else f"<code>{escape(condition)}</code>"
 
 
 def _regression(features: Sequence[str]) -> str:

@@ -21,6 +21,10 @@ CALIBRATED = {
     "isotonic": "Its probabilities are corrected by a rising staircase (isotonic regression).",
 }
 """What was done to probabilities, by method."""
+POINTS = (
+    '<p class="quiet">Each point is a person of the test; grey are texts and what is missing. This is what the model '
+    "looks at, and no cause.</p>\n"
+)
 
 
 def write(
@@ -98,7 +102,7 @@ def _leaks(found: Sequence[Mapping[str, Any]]) -> str:
 def _looks(evaluation: Mapping[str, Any]) -> str:
     reasons = evaluation["reasons"]
     moved = (
-        picture(pictures.reasons(reasons), "Reasons of the scores")
+        picture(pictures.reasons(reasons), "Reasons of the scores") + POINTS
         if reasons["features"]
         else f"<p>{escape(reasons['told'])}</p>\n"
     )

@@ -134,7 +134,15 @@ class Tracking:
 
         client = self._store.client()
         with self._store.files(client, client.get_run(kept.run_id), MODEL) as path:
-            model: Pipeline = sklearn.load_model(str(path))
+            try:
+                model: Pipeline = sklearn.load_model(str(path))
+            except Exception as error:  # zip, skops, the model's own classes: whatever reads a part of it
+                raise ModelStoreError(
+                    f"the model of version {kept.version} of {kept.name} in {path} cannot be loaded "
+                    f"({type(error).__name__}: {error}): its files are damaged, or a library that it takes is not here "
+                    f"(requirements.txt beside them). Restore them, or delete the version and its run {kept.run_id} in "
+                    "MLflow and run the same command again: it trains anew"
+                ) from error
         return model
 
     @_told
@@ -248,7 +256,13 @@ class Tracking:
 
     def _document(self, client: MlflowClient, run: Run, name: str) -> Any:
         with self._store.files(client, run, name) as path:
-            return json.loads(path.read_text(encoding="utf-8"))
+            try:
+                return json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ModelStoreError(
+                    f"{path}, which belongs to run {run.info.run_id}, is damaged ({error}). Restore it, or delete the "
+                    "run and its version in MLflow and run the same command again: it trains anew"
+                ) from error
 
 
 def _finished(client: MlflowClient, name: str, key: str) -> Run | None:

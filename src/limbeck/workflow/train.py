@@ -30,6 +30,8 @@ class Witnesses:
     """Gives the rows of the training set with the features of one horizon earlier, and of two."""
     arrived: Callable[[pd.DataFrame], Mapping[str, pd.DataFrame]] = lambda known: {}
     """Gives, by columns that may say when a row arrived, these rows without what had not."""
+    last: Callable[[], bool] = lambda: True
+    """Tells whether nothing happened after the scoring cutoff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def look_for_leaks(
         return []
     asked = frames.read(witnesses.scoring) if witnesses.scoring else None
     aged, arrived = partial(witnesses.aged, known), partial(witnesses.arrived, known)
-    found = leaks.find(leaks.Evidence(known, later, asked, aged, arrived, seed))
+    found = leaks.find(leaks.Evidence(known, later, asked, aged, arrived, witnesses.last, seed))
     if part.leaks == "stop":
         leaks.refuse(found)
     for one in found:

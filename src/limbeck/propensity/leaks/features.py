@@ -9,11 +9,11 @@ the scoring set (`vanishes`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from limbeck.propensity.leaks.findings import Evidence, Finding, area, away
+from limbeck.propensity.leaks.findings import Evidence, Finding, Numbers, area, away
 from limbeck.propensity.leaks.single import MISSING, Single
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ ABSENCE = 0.85
 """ROC-AUC of being there or not, and no more, that honest fields do not reach."""
 PURE, SURE, MANY = 0.99, 0.95, 20
 """A value that decides: its conversion rate, the least that chance allows for it, and its converters."""
+THERE = 0.8
+"""What is left of the value's share of the people, in the scoring set, if it is known beforehand."""
 DISTINCT = 10
 """A number with more values than this comes near to certainty by degrees, as honest ones do."""
 GOOD, GONE, SURELY = 0.7, 0.65, 5.0
@@ -39,6 +41,7 @@ NOTICED = 0.55
 """ROC-AUC below which a feature alone does no harm."""
 
 OUT = "Take it out, or compute it from what was known before the cutoff"
+GONE_OUT = f"{OUT}. If it is of something that has ended (a campaign), take it out as well: it tells nothing any more"
 
 
 def alone(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
@@ -58,7 +61,11 @@ def alone(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
 
 
 def pure(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
-    """Yield the texts and flags with a value that everybody has reached the goal with, where most people do not."""
+    """Yield the texts and flags with a value that everybody has reached the goal with, where most people do not.
+
+    A standing order decides, too, and is known beforehand: as many have it in the scoring set, where nobody has reached
+    anything yet.
+    """
     base = evidence.labels.mean()
     for one in singles:
         if one.edges is not None and evidence.known[one.name].nunique() > DISTINCT:
@@ -67,6 +74,8 @@ def pure(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
             side = converted if base <= 0.5 else rows - converted
             if side >= MANY and side / rows >= PURE and _least(side, rows) >= SURE:
                 code = int(np.flatnonzero((one.counts == rows) & (one.converted == converted))[0])
+                if _is_there(evidence, one, code):
+                    continue
                 yield _pure(one, code, int(rows), float(side / rows), reached=base <= 0.5, base=float(base))
                 break
 
@@ -82,6 +91,17 @@ def _pure(one: Single, code: int, rows: int, rate: float, *, reached: bool, base
         f"{100 * usual:.0f} %: the value is given to people whose outcome is known",
         f"{OUT}; or let the value count only from the time on when it was given",
     )
+
+
+def _is_there(evidence: Evidence, one: Single, code: int) -> bool:
+    """Whether people of the scoring set have a value as often as those of the test, or as those of the training."""
+    if not evidence.is_asked or not evidence.last():
+        return False
+    known, test, now = (
+        float((one.codes(frame[one.name]) == code).mean())
+        for frame in (evidence.known, evidence.later, evidence.scoring)
+    )
+    return now >= THERE * min(known, test)
 
 
 def _least(count: float, rows: float) -> float:
@@ -113,8 +133,9 @@ def missing(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
 def echo(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
     """Yield the numbers that are rates of the outcome, of groups to which the rows themselves belong.
 
-    Rows with the same number are a group. Its conversion rate differs from what the number forecasts by chance, and by
-    how much is known (the binomial variance); a rate that the same outcomes went into leaves no room for chance.
+    Rows with the same number are a group, and so are the rows of a person where the number never changes. A group's
+    conversion rate differs from what the number forecasts by chance, and by how much is known (the binomial variance);
+    a rate that the same outcomes went into leaves no room for chance.
     """
     import pandas as pd
 
@@ -122,7 +143,9 @@ def echo(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
     for one in singles:
         if one.edges is None or one.roc_auc < NOTICED:
             continue
-        found = [left for frame in (evidence.known, both) if (left := _chance_left(frame, one.name)) is not None]
+        by = [one.name, "entity_id"] if one.name in evidence.lasting else [one.name]
+        sides = [(frame, groups) for frame in (evidence.known, both) for groups in by]
+        found = [left for frame, groups in sides if (left := _chance_left(frame, one.name, groups)) is not None]
         if found and min(found) <= ECHO:
             yield Finding(
                 "echo",
@@ -135,16 +158,29 @@ def echo(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
             )
 
 
-def _chance_left(frame: pd.DataFrame, name: str) -> float | None:
-    """Return the scatter of groups' rates around a line through the feature, as a share of the binomial one."""
-    groups = frame.groupby(name)["label"].agg(["mean", "count"])
+def _chance_left(frame: pd.DataFrame, name: str, by: str) -> float | None:
+    """Return the scatter of groups' rates around a line through the feature, as a share of what it must be.
+
+    That is the binomial one, and for people what is seen without the feature, if that is less: who can reach the goal
+    but once has less luck.
+    """
+    groups = (
+        frame[frame[name].notna()]
+        .groupby(by)
+        .agg(value=(name, "first"), mean=("label", "mean"), count=("label", "count"))
+    )
     groups = groups[groups["count"] >= 2]
-    value, rate, rows = groups.index.to_numpy(float), groups["mean"].to_numpy(float), groups["count"].to_numpy(float)
+    value, rate, rows = (groups[column].to_numpy(float) for column in ("value", "mean", "count"))
     if len(groups) < GROUPS or rows.sum() < len(frame) / 2 or rows @ rate < CONVERTERS:
         return None
     slope, level = np.polyfit(value, rate, 1, w=np.sqrt(rows))
-    line = level + slope * value
-    chance = float((line * (1 - line)).sum())
+    left, usual = _scatter(rate, rows, level + slope * value), _scatter(rate, rows, np.average(rate, weights=rows))
+    return None if left is None else left / min(1.0, usual or 1.0) if by != name else left
+
+
+def _scatter(rate: Numbers, rows: Numbers, line: Any) -> float | None:
+    """Return how much groups' rates scatter around a forecast, as a share of the binomial scatter."""
+    chance = float((line * (1 - line) + np.zeros(len(rate))).sum())
     return float((rows * (rate - line) ** 2).sum()) / chance if chance > 0 else None
 
 

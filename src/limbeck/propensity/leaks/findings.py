@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 Numbers = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
+PEOPLE = 100
+"""People with several rows, at least, to say that an attribute never changes."""
+CHANGING = 0.005
+"""Share of the people whose attribute may differ between their rows."""
 FOLDS = 3
 """Of people: no row of a person helps to forecast another row of the same person."""
 
@@ -58,6 +62,8 @@ class Evidence:
     """Gives rows of the training set with the features of one horizon earlier, and of two; asked only if needed."""
     arrived: Callable[[], Mapping[str, pd.DataFrame]] = dict
     """Gives, by columns that may say when a row arrived, rows of the training set without what had not arrived."""
+    last: Callable[[], bool] = lambda: True
+    """Tells whether the scoring set is of the moment up to which the data go. Then what it shows was known before."""
     seed: int = 0
     names: list[str] = field(init=False)
     """The features."""
@@ -90,6 +96,18 @@ class Evidence:
         """The scoring set, where there is one."""
         assert self.asked is not None
         return self.asked
+
+    @cached_property
+    def lasting(self) -> frozenset[str]:
+        """The features that are the same in all rows of training and test of nearly everybody, if many have several."""
+        import pandas as pd
+
+        whole = pd.concat([self.known[["entity_id", *self.names]], self.later[["entity_id", *self.names]]])
+        people = whole[whole["entity_id"].duplicated(keep=False)].groupby("entity_id", sort=False)
+        if people.ngroups < PEOPLE:
+            return frozenset()
+        changes = people.nunique(dropna=False).gt(1).mean()
+        return frozenset(name for name in self.names if changes[name] <= CHANGING)
 
     @cached_property
     def personal(self) -> list[str]:

@@ -81,13 +81,14 @@ def sides(evidence: Evidence) -> Iterator[Finding]:
 def twins(evidence: Evidence) -> Iterator[Finding]:
     """Yield a finding if the same person seems to be there under two identities.
 
-    Rows of two identities that agree in all features may do so by chance; then their outcomes agree no more than those
-    of people who look alike.
+    One of the two is in the training and the other in the test, of the same cutoff: who share an account have the same
+    rows as well, and split by time they tell nothing of each other. Rows may agree by chance; then their outcomes agree
+    no more than those of people who look alike.
     """
     import pandas as pd
 
     whole = pd.concat([evidence.known, evidence.later], ignore_index=True)
-    pairs = _pairs(whole, evidence.names)
+    pairs = _pairs(whole, evidence.names, len(evidence.known))
     if len(pairs) < max(TWINS, TWIN_SHARE * len(whole)):
         return
     labels = whole["label"].to_numpy(float)
@@ -108,8 +109,11 @@ def twins(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
-def _pairs(whole: pd.DataFrame, names: list[str]) -> Codes:
-    """Return the numbers of rows that agree in cutoff and features, under two identities, where few do."""
+def _pairs(whole: pd.DataFrame, names: list[str], known: int) -> Codes:
+    """Return the numbers of rows that agree in cutoff and features, under two identities, where few do.
+
+    The first is one of the *known* rows, which stand before those of the test; the second is one of the test.
+    """
     if not names:
         return np.empty((0, 2), int)
     key = whole.groupby(["cutoff", *names], sort=False, dropna=False).ngroup().to_numpy()
@@ -117,9 +121,9 @@ def _pairs(whole: pd.DataFrame, names: list[str]) -> Codes:
     ends = np.append(np.flatnonzero(np.diff(key[order])) + 1, len(order))
     starts = np.append(0, ends[:-1])
     few = (ends - starts >= 2) & (ends - starts <= RARE)
-    found = np.column_stack([order[starts[few]], order[starts[few] + 1]])
+    found = np.column_stack([order[starts[few]], order[ends[few] - 1]])
     people = whole["entity_id"].to_numpy()
-    apart: Codes = found[people[found[:, 0]] != people[found[:, 1]]]
+    apart: Codes = found[(people[found[:, 0]] != people[found[:, 1]]) & (found[:, 0] < known) & (found[:, 1] >= known)]
     return apart
 
 

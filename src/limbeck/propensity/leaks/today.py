@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 USEFUL = 0.6
 """ROC-AUC of a feature alone that is worth a look."""
-PEOPLE = 100
-"""People with several rows, at least, to say that an attribute never changes."""
-CHANGING = 0.005
-"""Share of the people whose attribute may differ between their rows."""
 FITS, BETTER = 0.85, 2.5
 """How well the other features explain the attribute when asked (ROC-AUC), and how many times less is unexplained."""
 FEWEST = 25
@@ -37,8 +33,8 @@ def today(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
     useful = [one.name for one in singles if one.roc_auc >= USEFUL and one.name in evidence.personal]
     if not evidence.is_asked or not useful:
         return
-    lasting = _lasting(evidence, evidence.personal)
-    changing = [name for name in evidence.personal if name not in lasting]
+    lasting = evidence.lasting
+    changing = [name for name in evidence.personal if name not in lasting] if lasting else []
     first = evidence.known[evidence.known["cutoff"] <= evidence.known["cutoff"].quantile(0.3)]
     if not changing:
         return
@@ -47,20 +43,6 @@ def today(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
             yield from _told(
                 evidence, name, changing, _some(first, evidence.seed), _some(evidence.scoring, evidence.seed)
             )
-
-
-def _lasting(evidence: Evidence, names: Sequence[str]) -> list[str]:
-    """Return the features that are the same in all rows of nearly everybody."""
-    import pandas as pd
-
-    columns = ["entity_id", *names]
-    whole = pd.concat([frame[columns] for frame in (evidence.known, evidence.later, evidence.scoring)])
-    often = whole[whole["entity_id"].duplicated(keep=False)]
-    people = often.groupby("entity_id", sort=False)
-    if people.ngroups < PEOPLE:
-        return []
-    changes = people.nunique(dropna=False).gt(1).mean()
-    return [name for name in names if changes[name] <= CHANGING]
 
 
 def _some(frame: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from limbeck.propensity.leaks import quick
-from limbeck.propensity.leaks.features import GONE, OUT, SURELY, TREND
+from limbeck.propensity.leaks.features import GONE, GONE_OUT, OUT, SURELY, TREND
 from limbeck.propensity.leaks.findings import Evidence, Finding, Numbers, area, away, fold_of, listed
 from limbeck.propensity.leaks.single import Single
 
@@ -86,8 +86,9 @@ def _gone(evidence: Evidence, suspects: Sequence[str]) -> Finding | None:
         {"test": test, "scoring": now, "left_without": left[blamed[0]]},
         f"of the people of the test {100 * test:.1f} % were to be expected to reach the goal, and of those who are "
         f"scored now {100 * now:.1f} %; without {listed(blamed)} it would be {100 * left[blamed[0]]:.0f} % as many. "
-        f"What {listed(blamed)} tells in the training is not there before the outcome is",
-        OUT,
+        f"What {listed(blamed)} {'tells' if len(blamed) == 1 else 'tell'} in the training is not there before the "
+        "outcome is",
+        GONE_OUT,
     )
 
 

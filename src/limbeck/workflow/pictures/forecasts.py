@@ -85,7 +85,7 @@ def moments(rows: Sequence[Mapping[str, Any]]) -> Figure:
             axes.errorbar(canvas.times(days), values, yerr=errors, fmt="o", color=colour, label=name)
         axes.xaxis_date()
         axes.axhline(0.5, color=GUIDE, linestyle=":", label="guessing")
-        axes.legend(frameon=False)
+        figure.legend(frameon=False, loc="outside right upper")
         return figure
 
 
