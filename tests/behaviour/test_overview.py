@@ -87,6 +87,8 @@ def test_what_was_planted_is_found(tmp_path: Path) -> None:
     again = [{**row, "number": f"again-{row['number']}"} for row in kept[:7]]
     times = [begin - timedelta(days=20, seconds=n) for n in range(5_000)]
     machine = [{"customer": "bot", "at": at, "kind": "view", "amount": None} for at in times]
+    awake = [begin - timedelta(hours=5 * n) for n in range(100)]
+    machine += [{"customer": "c-bot", "at": at, "kind": "view", "amount": None} for at in awake]
     wrong = [{"customer": "c0001", "at": datetime(1985, 1, 1), "kind": "view", "amount": None}]
     numbered = [{**row, "number": f"x{n}"} for n, row in enumerate([*machine, *wrong])]
     pq.write_table(pa.Table.from_pylist([*kept, *again, *numbered]), folder / "events.parquet")
@@ -94,6 +96,8 @@ def test_what_was_planted_is_found(tmp_path: Path) -> None:
     found = {f["what"]: f for f in looked_at(shop_definition.write(folder, TITLE), tmp_path / "home")["findings"]}
 
     assert found["machines"]["count"] == 1
+    assert found["sleepless"]["count"] == 1
+    assert "100 events" in found["sleepless"]["told"]
     assert found["repeated rows"]["count"] == 7
     assert found["times before 2000"]["count"] == 1
     assert "gap" in found

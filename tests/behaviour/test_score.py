@@ -221,12 +221,20 @@ def test_a_gap_in_the_flags_of_one_file_does_not_matter(tmp_path: Path, kind: st
 # -- whole files --------------------------------------------------------------------------------------------------
 
 
-def test_a_failure_halfway_leaves_the_file_of_before(tmp_path: Path, trained: dict[str, Pipeline]) -> None:
+@pytest.mark.parametrize("rows", [7, 1000])
+def test_a_failure_halfway_leaves_the_file_of_before(
+    tmp_path: Path, trained: dict[str, Pipeline], monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """Whether or not the engine that puts rows in order has some already."""
+    monkeypatch.setattr(step, "ROWS", rows)
     path = tmp_path / "out" / "scores.parquet"
-    sets = files(tmp_path, people(2), people(3))
+    sets = files(tmp_path, people(2), people(3).drop_columns("city"))
     score(sets[:1], scoring(trained["logistic"]), path, str)
     before = path.read_bytes()
 
+    with pytest.raises(InvalidInput, match="has no feature city, which the model shop version 3"):
+        score(sets, scoring(trained["logistic"]), path, str)
+    assert path.read_bytes() == before
     sets[1].write_bytes(sets[1].read_bytes()[:-20])
     with pytest.raises(pa.ArrowInvalid):
         score(sets, scoring(trained["logistic"]), path, str)

@@ -14,6 +14,8 @@ KEYS = ("entity_id", "object_id", "cutoff", "label")
 """Columns that are no features; `object_id` is that of pairs."""
 
 DAY_MS = 86_400_000.0
+BUFFER = 1 << 17
+"""Bytes of a column that are read at a time from files that are read in batches."""
 MANY_ROWS = 100_000
 """From here on a second thread is worth its while. Their number depends on nothing else, so results do not either."""
 
@@ -32,13 +34,20 @@ def framed(table: pa.Table) -> pd.DataFrame:
     return of(table.sort_by([(name, "ascending") for name in order]))
 
 
+def rows_of(files: Sequence[Path]) -> int:
+    """Return how many rows a feature set in files has."""
+    import pyarrow.parquet as pq
+
+    return sum(pq.read_metadata(file).num_rows for file in files)
+
+
 def batches(files: Sequence[Path], rows: int) -> Iterator[pa.Table]:
     """Yield a feature set in tables of up to *rows* rows, as they lie in the files; no more is in memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     for path in files:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
             for batch in file.iter_batches(rows):
                 if batch.num_rows:
                     yield pa.Table.from_batches([batch])
@@ -50,12 +59,7 @@ def of(table: pa.Table) -> pd.DataFrame:
     Flags are 0, 1 or missing; dates and times are days since 1970. Numbers are rounded to single precision, so that the
     order in which an engine adds up does not show; what is infinite then is missing.
     """
-    import pandas as pd
-
     frame: pd.DataFrame = _numeric(table).to_pandas()
-    for name in features_of(frame):
-        if pd.api.types.is_numeric_dtype(frame[name]) or pd.api.types.is_bool_dtype(frame[name]):
-            frame[name] = _finite(frame[name].astype("float32").astype("float64"))
     return frame
 
 
@@ -87,19 +91,32 @@ def _finite(numbers: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _numeric(table: pa.Table) -> pa.Table:
-    """Return *table* with flags, dates and times of features as numbers, whether or not some are missing."""
+    """Return *table* with what is a number in the data frame as one already, whether or not some are missing."""
+    import pyarrow as pa
+    import pyarrow.types as pt
+
+    for place, field in enumerate(table.schema):
+        if field.name not in KEYS and is_number(field.type):
+            table = table.set_column(place, field.name, _rounded(table.column(place)))
+        elif pt.is_boolean(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(pa.float64()))
+    return table
+
+
+def _rounded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return numbers, flags or times in double precision, rounded to single; what is infinite then is missing."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.types as pt
 
-    for place, field in enumerate(table.schema):
-        column = table.column(place)
-        if pt.is_boolean(field.type):
-            table = table.set_column(place, field.name, column.cast(pa.float64()))
-        elif field.name not in KEYS and pt.is_temporal(field.type):
-            millis = column.cast(pa.timestamp("ms")).cast(pa.int64()).cast(pa.float64())
-            table = table.set_column(place, field.name, pc.divide(millis, DAY_MS))
-    return table
+    if pt.is_temporal(column.type):
+        millis = column.cast(pa.timestamp("ms")).cast(pa.int64()).cast(pa.float64())
+        column = pc.divide(millis, DAY_MS)
+    single = column.cast(pa.float64(), safe=False).cast(pa.float32(), safe=False)
+    infinite = pc.is_inf(single)
+    if pc.any(infinite).as_py():
+        single = pc.if_else(infinite, pa.scalar(None, pa.float32()), single)
+    return single.cast(pa.float64())
 
 
 def is_number(kind: pa.DataType) -> bool:

@@ -72,24 +72,37 @@ class Scoring:
         missing if none are asked for), `cutoff`, `model`, `version`, `snapshot` and `time`. Raise `InvalidInput` if the
         table lacks a feature of the model, or has it as another kind.
         """
+        return self.completed(self.forecast(table))
+
+    def forecast(self, table: pa.Table) -> pa.Table:
+        """Return what is to be kept of each row of a *table* of features: of `score`, all that others do not tell.
+
+        Columns: the keys that the table has, `score`, `reasons` if some are asked for, and `cutoff`. Raise
+        `InvalidInput` as `score` does.
+        """
         import pyarrow as pa
 
         self.signature.check(table.schema, self.told)
-        features = list(self.signature.features)
-        inputs = frames.of(_typed(table.select(features), self.signature))
-        found = probability(self.model, inputs)
-        points = points_of(found, self.base_rate)
+        inputs = frames.of(_typed(table.select(list(self.signature.features)), self.signature))
         columns: dict[str, Any] = {name: table[name].cast(pa.string()) for name in keys_of(table.column_names)}
-        columns |= {"score": found, "points": points, "bucket": pa.array(buckets_of(points), pa.string())}
-        columns["reasons"] = pa.nulls(len(found), pa.string())
+        columns["score"] = probability(self.model, inputs)
         if self.explainer is not None:
             effects = self.explainer.effects(inputs)
             columns["reasons"] = reasons.texts(table, self.explainer.features, effects, self.most)
-        told = {name: pa.repeat(getattr(self, name), len(found)) for name in ("name", "version", "snapshot")}
-        time = pa.array([self.time], pa.timestamp("ms")).take(pa.array(np.zeros(len(found), np.int64)))
-        return pa.table(
-            {**columns, "cutoff": table["cutoff"], "model": told.pop("name"), **told, "time": time},
-        )
+        return pa.table(columns | {"cutoff": table["cutoff"]})
+
+    def completed(self, found: pa.Table) -> pa.Table:
+        """Return the scores that a `forecast` tells, row by row, in its order."""
+        import pyarrow as pa
+
+        points, rows = points_of(found["score"].to_numpy(), self.base_rate), len(found)
+        columns: dict[str, Any] = {name: found[name] for name in (*keys_of(found.column_names), "score")}
+        columns |= {"points": points, "bucket": buckets_of(points)}
+        columns["reasons"] = found["reasons"] if "reasons" in found.column_names else pa.nulls(rows, pa.string())
+        columns["cutoff"] = found["cutoff"]
+        for name, value in (("model", self.name), ("version", self.version), ("snapshot", self.snapshot)):
+            columns[name] = pa.repeat(value, rows)
+        return pa.table({**columns, "time": pa.repeat(pa.scalar(self.time, pa.timestamp("ms")), rows)})
 
 
 def keys_of(names: list[str]) -> list[str]:
@@ -119,13 +132,16 @@ def points_of(scores: Numbers, base_rate: float) -> Any:
     return np.clip(np.round(50 + DOUBLING * doubled), 0, 100).astype(np.int64)
 
 
-def buckets_of(points: Any) -> Any:
+def buckets_of(points: Any) -> pa.Array:
     """Return the bucket of each number of points.
 
-    >>> buckets_of(np.array([29, 30, 50, 69, 70])).tolist()
+    >>> buckets_of(np.array([29, 30, 50, 69, 70])).to_pylist()
     ['very low', 'low', 'medium', 'high', 'very high']
     """
-    return np.array(list(BUCKETS), object)[np.searchsorted(list(BUCKETS.values()), points, side="right") - 1]
+    import pyarrow as pa
+
+    place = np.searchsorted(list(BUCKETS.values()), points, side="right") - 1
+    return pa.array(list(BUCKETS), pa.string()).take(pa.array(place))
 
 
 def _typed(table: pa.Table, wanted: Signature) -> pa.Table:

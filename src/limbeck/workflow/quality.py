@@ -18,6 +18,8 @@ OFTEN = 20
 """Events on a usual day from which on a day without any is a gap."""
 TIMES = 100
 """Somebody with so many times the events of the median person, and as many a day, may be a machine."""
+PAUSE, AWAKE = 8, 14
+"""Somebody without a pause of so many hours in so many days or more never sleeps, and may be a machine."""
 AT_MIDNIGHT = 0.5
 """Share of events at midnight from which on their times are taken for dates."""
 EARLIEST = date(2000, 1, 1)
@@ -25,11 +27,16 @@ EARLIEST = date(2000, 1, 1)
 
 def findings(client: Client, definition: Definition, tables: Tables) -> list[Finding]:
     """Return what is odd. JSON values: `what` (`gap`, `repeated rows`, `times in the future`, `times before 2000`,
-    `dates for times`, `machines`, `numbers for identities`, `empty columns`, `late rows`), `count`, `where` and `told`,
-    a sentence on what it means.
+    `dates for times`, `machines`, `sleepless`, `numbers for identities`, `empty columns`, `late rows`), `count`,
+    `where` and `told`, a sentence on what it means.
     """
     relation = f"(\n    {events(definition, tables, client.tenant)}\n) AS events"
-    found = [*_gaps(client, relation), *_times(client, relation), *_machines(client, relation)]
+    found = [
+        *_gaps(client, relation),
+        *_times(client, relation),
+        *_machines(client, relation),
+        *_sleepless(client, relation),
+    ]
     for source in definition.sources:
         found += _of_source(client, source, tables[source.dataset])
     return found
@@ -94,6 +101,23 @@ def _machines(client: Client, relation: str) -> Iterator[Finding]:
         yield _finding("machines", row["people"], "", told)
 
 
+def _sleepless(client: Client, relation: str) -> Iterator[Finding]:
+    """Machines are few and their events many: only of those who have enough is it asked when they pause."""
+    days = "datediff(max(event_time), min(event_time))"
+    often = f"{days} >= {AWAKE} AND count(*) >= {24 // PAUSE} * {days}"
+    busy = f"SELECT entity_id FROM {relation} GROUP BY entity_id HAVING {often}"
+    before = "lag(event_time) OVER (PARTITION BY entity_id ORDER BY event_time)"
+    pauses = (
+        f"SELECT entity_id, unix_timestamp(event_time) - unix_timestamp({before}) AS pause "
+        f"FROM {relation} WHERE entity_id IN ({busy})"
+    )
+    each = f"SELECT count(*) AS n FROM ({pauses}) AS acts GROUP BY entity_id HAVING max(pause) < {PAUSE * 3600}"
+    (row,) = client.sql(f"SELECT count(*) AS people, sum(n) AS n FROM ({each}) AS some").table().to_pylist()
+    if row["people"]:
+        told = f"people with {row['n']:,} events who never pause for {PAUSE} hours in {AWAKE} days or more: bots?"
+        yield _finding("sleepless", row["people"], "", told)
+
+
 def _of_source(client: Client, source: Source, table: str) -> Iterator[Finding]:
     names = {c.name: field(c, client.tenant) for c in source.columns}
     identity = field(source.identity, client.tenant)
@@ -118,10 +142,10 @@ def _of_source(client: Client, source: Source, table: str) -> Iterator[Finding]:
 
 
 def _repeated(client: Client, source: Source, names: dict[str, str], table: str) -> Iterator[Finding]:
-    """Rows that are the same in all columns but the one that numbers them."""
+    """Rows that are the same in all columns but the one that numbers them, and when they arrived."""
     if source.kind == "profile" or not any(c.path == EVENT_TYPE for c in source.columns):
         return
-    columns = ", ".join(path for name, path in names.items() if name != source.key)
+    columns = ", ".join(path for name, path in names.items() if name not in (source.key, source.arrival))
     grouped = f"SELECT count(*) AS n FROM {quoted(table)} GROUP BY {columns} HAVING count(*) > 1"
     found = client.sql(f"SELECT coalesce(sum(n - 1), 0) AS more FROM ({grouped}) AS same").scalar()
     if found:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -33,8 +35,13 @@ ROWS = 32_768
 """Of a batch."""
 WORKERS = min(4, os.cpu_count() or 1)
 """Batches that are scored at the same time: what they spend in libraries runs side by side."""
-MEMORY = "256MiB"
-"""Of the engine that puts rows in order."""
+MEMORY, MORE = 64 << 20, 8
+"""Bytes of the engine that puts rows in order, as many again for each reason that a row may have, and bytes for each
+row: it lays down sorted parts on disk, and the more there are, the more it takes to merge them."""
+REPEATED = ["points", "bucket", "cutoff", "model", "version", "snapshot", "time"]
+"""Columns of few values, which the file has as a dictionary."""
+
+Made = TypeVar("Made")
 
 
 def score(files: Sequence[Path], scoring: Scoring, path: Path, tell: Callable[[str], None]) -> int:
@@ -48,21 +55,18 @@ def score(files: Sequence[Path], scoring: Scoring, path: Path, tell: Callable[[s
     *tell* hears of texts that training did not see, and why there are no reasons if there are none. Raise
     `InvalidInput` for an empty set, for one that the model does not fit, and for a person who is in it twice.
     """
-    import pyarrow.parquet as pq
-
+    rows = frames.rows_of(files)
+    if not rows:
+        raise InvalidInput("the scoring set is empty: nobody is eligible at cutoffs.score")
     path.parent.mkdir(parents=True, exist_ok=True)
-    asked = _explained(scoring, tell)
-    with _engine(path.parent) as engine, whole(path) as beside:
-        scores = _fill(engine, frames.batches(files, ROWS), asked, tell)
-        if not len(scores):
-            raise InvalidInput("the scoring set is empty: nobody is eligible at cutoffs.score")
-        writer = None
-        for table in _ordered(engine, np.sort(scores)):
-            writer = writer or pq.ParquetWriter(beside, table.schema, compression="zstd")
-            writer.write_table(table)
-        if writer is not None:
-            writer.close()
-    return len(scores)
+    asked, scores = _explained(scoring, tell), np.empty(rows)
+    with _engine(path.parent, MEMORY * (1 + asked.most) + MORE * rows) as engine, whole(path) as beside:
+        ordered = _ordered(engine, _forecasts(frames.batches(files, ROWS), asked, scores, tell))
+        first = next(ordered)  # which the engine gives when it has all
+        scores.sort()
+        placed = _side_by_side(partial(_placed, scoring=asked, ascending=scores), chain([first], ordered))
+        _write(beside, placed)
+    return rows
 
 
 def _explained(scoring: Scoring, tell: Callable[[str], None]) -> Scoring:
@@ -76,12 +80,12 @@ def _explained(scoring: Scoring, tell: Callable[[str], None]) -> Scoring:
 
 
 @contextmanager
-def _engine(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an engine of our own, which puts aside in *folder* what it has no room for."""
+def _engine(folder: Path, memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an engine of our own, which puts aside in *folder* what has no room in so many bytes of *memory*."""
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix=f".{FILE}.", suffix=PART, dir=folder) as spill:
-        config: dict[str, Any] = {"memory_limit": MEMORY, "temp_directory": spill, "preserve_insertion_order": "false"}
+        config: dict[str, Any] = {"memory_limit": f"{memory}B", "temp_directory": spill, "threads": 1}
         with duckdb.connect(config=config) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             with suppress(duckdb.InvalidInputException):  # a notebook without widgets draws none
@@ -89,57 +93,100 @@ def _engine(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
 
 
-def _fill(engine: Any, batches: Iterator[pa.Table], scoring: Scoring, tell: Callable[[str], None]) -> Numbers:
-    """Score the *batches* into the table `scored`, and return all probabilities, in no order."""
-    scores, unseen = [np.empty(0)], Unseen()
-    for number, (batch, found) in enumerate(_side_by_side(scoring.score, batches)):
-        unseen.add(scoring, batch)
-        scores.append(found["score"].to_numpy())
-        engine.register("batch", found)
-        engine.execute("INSERT INTO scored FROM batch" if number else "CREATE TABLE scored AS FROM batch")
-        engine.unregister("batch")
+def _forecasts(
+    batches: Iterator[pa.Table], scoring: Scoring, scores: Numbers, tell: Callable[[str], None]
+) -> Iterator[pa.Table]:
+    """Yield the forecasts of the *batches*, and put all probabilities into *scores*."""
+    unseen, place = Unseen(), 0
+
+    def work(batch: pa.Table) -> tuple[pa.Table, list[tuple[str, pa.Array]]]:
+        return scoring.forecast(batch), list(scoring.signature.unseen(batch))
+
+    for found, odd in _side_by_side(work, batches):
+        unseen.add(odd)
+        scores[place : place + len(found)] = found["score"].to_numpy()
+        place += len(found)
+        yield found
     unseen.tell(tell)
-    return np.concatenate(scores)
 
 
-def _side_by_side(
-    work: Callable[[pa.Table], pa.Table], batches: Iterator[pa.Table]
-) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Yield each batch with what *work* makes of it, in their order; up to `WORKERS` are worked on meanwhile."""
-    waiting: deque[tuple[pa.Table, Future[pa.Table]]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
+def _side_by_side(work: Callable[[pa.Table], Made], batches: Iterator[pa.Table], workers: int = 0) -> Iterator[Made]:
+    """Yield what *work* makes of each batch, in their order; some *workers*, or `WORKERS`, are at it meanwhile."""
+    waiting, workers = deque[Future[Made]](), workers or WORKERS
+    with ThreadPoolExecutor(workers) as pool:
         for batch in batches:
-            waiting.append((batch, pool.submit(work, batch)))
-            if len(waiting) > WORKERS:
-                first, found = waiting.popleft()
-                yield first, found.result()
-        for first, found in waiting:
-            yield first, found.result()
+            waiting.append(pool.submit(work, batch))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
-def _ordered(engine: Any, ascending: Numbers) -> Iterator[pa.Table]:
-    """Yield `scored` by person, with ranks and percentiles; *ascending* are all probabilities."""
+def _ordered(engine: Any, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the rows of *tables*, of which there are some, by person; raise `InvalidInput` if a person is there twice.
+
+    The engine asks for the next table when it has room, and keeps none as it came.
+    """
+    import duckdb
     import pyarrow as pa
 
-    keys = keys_of([row[0] for row in engine.execute("DESCRIBE scored").fetchall()])
-    reader = engine.sql(f"FROM scored ORDER BY {', '.join(keys)}").to_arrow_reader(ROWS)
-    last: pa.Table | None = None
-    for batch in reader:
-        table = pa.Table.from_batches([batch])
-        _refuse_twice(table.select(keys) if last is None else pa.concat_tables([last, table.select(keys)]))
-        last = table.select(keys).slice(len(table) - 1)
-        lower, higher = _places(table["score"].to_numpy(), ascending)
-        after_score, after_bucket = (table.column_names.index(name) + 1 for name in ("score", "bucket"))
-        table = table.add_column(after_bucket, "rank", pa.array(1 + higher, pa.int64()))
-        yield table.add_column(after_score, "percentile", pa.array(100 * lower / len(ascending)))
+    first, failed = next(tables), list[Exception]()
+    keys = keys_of(first.column_names)
+    last = first.select(keys)[:0]
+    rows = pa.RecordBatchReader.from_batches(first.schema, _rows(first, tables, failed))
+    try:
+        for batch in engine.from_arrow(rows).order(", ".join(keys)).to_arrow_reader(ROWS):
+            table = pa.Table.from_batches([batch])
+            _refuse_twice(pa.concat_tables([last, table.select(keys)]))
+            last = table.select(keys)[-1:]
+            yield table
+    except duckdb.Error:
+        if failed:
+            raise failed[0] from None
+        raise
+
+
+def _rows(first: pa.Table, tables: Iterator[pa.Table], failed: list[Exception]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of *first* and other *tables*; an error goes into *failed*, as the engine keeps only its text."""
+    try:
+        for table in chain([first], tables):
+            yield from table.cast(first.schema).to_batches()
+    except Exception as error:
+        failed.append(error)
+        raise
+
+
+def _placed(found: pa.Table, scoring: Scoring, ascending: Numbers) -> pa.Table:
+    """Return the scores of forecasts with ranks and percentiles; *ascending* are all probabilities."""
+    import pyarrow as pa
+
+    table = scoring.completed(found)
+    lower, higher = _places(table["score"].to_numpy(), ascending)
+    after_score, after_bucket = (table.column_names.index(name) + 1 for name in ("score", "bucket"))
+    table = table.add_column(after_bucket, "rank", pa.array(1 + higher, pa.int64()))
+    return table.add_column(after_score, "percentile", pa.array(100 * lower / len(ascending)))
+
+
+def _write(path: Path, tables: Iterator[pa.Table]) -> None:
+    """Write *tables* to a file, while the next ones are made."""
+    import pyarrow.parquet as pq
+
+    first = next(tables)
+    with pq.ParquetWriter(path, first.schema, compression="zstd", use_dictionary=REPEATED) as writer:
+        for _ in _side_by_side(writer.write_table, chain([first], tables), workers=1):
+            pass
 
 
 def _places(scores: Numbers, ascending: Numbers) -> tuple[Any, Any]:
     """Return how many of all scores, which are *ascending*, are lower and higher than each of some *scores*."""
     order = np.argsort(scores)  # asked in order, the search stays near where it was
+    asked = scores[order]
+    first = np.searchsorted(ascending, asked, side="left")
+    beyond = first + 1
+    tied = ascending[np.minimum(beyond, len(ascending) - 1)] == asked
+    beyond[tied] = np.searchsorted(ascending, asked[tied], side="right")
     lower, upto = np.empty((2, len(scores)), np.int64)
-    lower[order] = np.searchsorted(ascending, scores[order], side="left")
-    upto[order] = np.searchsorted(ascending, scores[order], side="right")
+    lower[order], upto[order] = first, beyond
     return lower, len(ascending) - upto
 
 
@@ -162,9 +209,9 @@ class Unseen:
         self._rows: Counter[str] = Counter()
         self._examples: dict[str, set[str]] = {}
 
-    def add(self, scoring: Scoring, batch: pa.Table) -> None:
-        """Count those of a *batch*."""
-        for name, values in scoring.signature.unseen(batch):
+    def add(self, odd: Iterable[tuple[str, pa.Array]]) -> None:
+        """Count those of a batch: features, and the values of each."""
+        for name, values in odd:
             self._rows[name] += len(values)
             found = self._examples.setdefault(name, set())
             if len(found) < EXAMPLES:
