@@ -29,8 +29,8 @@ PARTS = ("generate", "copy")
 def generate(folder: Path, people: int, untidy: bool) -> None:
     """Make the people and their events."""
     from limbeck.workflow import synthetic
-    from limbeck.workflow.definition import Generator
     from limbeck.workflow.question import Span
+    from limbeck.workflow.world import Generator
 
     spans = [Span(cutoff, cutoff + WITHIN) for cutoff in CUTOFFS]
     more: dict[str, Any] = {**UNTIDY, "treatment": date(2026, 2, 8)} if untidy else {}

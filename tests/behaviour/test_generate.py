@@ -11,7 +11,8 @@ import pytest
 from limbeck.client import Batch, Client, Dataset
 from limbeck.errors import InvalidInput
 from limbeck.workflow import generate, sources
-from limbeck.workflow.definition import Definition, Source
+from limbeck.workflow.datasets import Source
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.generate import KEY_TAG, Loaded
 from tests.platforms import embedded
 

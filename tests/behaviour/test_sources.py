@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from limbeck.errors import InvalidInput
-from limbeck.workflow.definition import Column, Definition, Source
+from limbeck.workflow.datasets import Column, Source
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.sources import digest, located, prepare
 
 DEFINITION = """\

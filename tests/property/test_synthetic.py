@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.workflow import newsletter, synthetic
-from limbeck.workflow.definition import PRESETS, SHARES, Generator
+from limbeck.workflow.world import PRESETS, SHARES, Generator
 from tests.synthetic import spans
 
 

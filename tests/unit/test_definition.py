@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.errors import DefinitionError
-from limbeck.workflow.definition import Column, Definition
+from limbeck.workflow.datasets import Column
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.families import Feature
 from limbeck.workflow.keys import key
 from limbeck.workflow.question import Cutoffs, Goal

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from limbeck.errors import DefinitionError, InvalidInput
-from limbeck.workflow.definition import Definition, Generator
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.sources import digest, located
+from limbeck.workflow.world import Generator
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "newsletter.toml"
 

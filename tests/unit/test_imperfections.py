@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from limbeck.workflow import imperfections, synthetic
-from limbeck.workflow.definition import Generator
 from limbeck.workflow.oracle import busy
 from limbeck.workflow.treatment import EFFECTS
+from limbeck.workflow.world import Generator
 from tests.synthetic import START, WITHIN, Numbers, ask, day, spans
 
 PEOPLE, DAYS, CUTOFF = 40_000, 50, 26

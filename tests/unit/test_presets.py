@@ -11,8 +11,8 @@ import pytest
 
 from limbeck.errors import InvalidInput
 from limbeck.workflow import newsletter, synthetic
-from limbeck.workflow.definition import PRESETS, Generator
 from limbeck.workflow.oracle import busy
+from limbeck.workflow.world import PRESETS, Generator
 from tests.synthetic import START, ask, day, outcomes, roc_auc, spans
 
 PEOPLE = 40_000

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from limbeck.errors import InvalidFile, InvalidInput
-from limbeck.workflow.definition import Column, Source
+from limbeck.workflow.datasets import Column, Source
 from limbeck.workflow.sources import Prepared, digest, field_group, located, prepare
 from limbeck.xdm import json_schema
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from limbeck.workflow import newsletter, synthetic
-from limbeck.workflow.definition import Generator
 from limbeck.workflow.newsletter import People, State
+from limbeck.workflow.world import Generator
 from tests.synthetic import START, Numbers, ask, day, outcomes, roc_auc, spans
 
 PEOPLE, DAYS = 45_000, 85

@@ -13,9 +13,10 @@ import pytest
 
 from limbeck.errors import InvalidInput
 from limbeck.workflow import newsletter, synthetic, truth
-from limbeck.workflow.definition import PRESETS, Definition, Generator
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.question import Span
 from limbeck.workflow.today import after_click, below, without_click
+from limbeck.workflow.world import PRESETS, Generator
 from tests.synthetic import START, Numbers, day
 
 PEOPLE, DAYS, TREATED = 30_000, 17, 12

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from limbeck.workflow.definition import Definition, Source
+from limbeck.workflow.datasets import Source
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.names import quoted
 from limbeck.workflow.relations import INDENT, Tables, field, identity_of, time_of
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from limbeck.client import Client
 from limbeck.errors import DefinitionError, InvalidInput, SqlError
-from limbeck.workflow.definition import RESERVED_COLUMNS, Definition
+from limbeck.workflow.datasets import RESERVED_COLUMNS
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.families import AGGREGATES, RESERVED, Feature
 from limbeck.workflow.features import ends, training_set
 from limbeck.workflow.featurize import MONITOR, SETS, FeatureSet, when

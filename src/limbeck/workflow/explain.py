@@ -17,7 +17,8 @@ from limbeck.propensity.reasons import because
 from limbeck.settings import Settings
 from limbeck.workflow import latest
 from limbeck.workflow.campaign import GROUP, SCORE
-from limbeck.workflow.definition import EVENT_TYPE, Definition
+from limbeck.workflow.datasets import EVENT_TYPE
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.ingest import CONTROL, path_of
 from limbeck.workflow.names import literal, literal_text, quoted
 from limbeck.workflow.relations import events

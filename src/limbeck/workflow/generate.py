@@ -9,7 +9,8 @@ from pathlib import Path
 
 from limbeck.client import Client, Dataset, Schema
 from limbeck.errors import Internal, InvalidInput
-from limbeck.workflow.definition import Definition, Source
+from limbeck.workflow.datasets import Source
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.keys import digest
 from limbeck.workflow.sources import TENANT, Prepared, field_group, prepare
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from limbeck.workflow.definition import Generator
 from limbeck.workflow.newsletter import DAY, HOUR, MINUTE, PAGE, Day, Flags, Random, Whole
+from limbeck.workflow.world import Generator
 
 SECOND = 0.3
 """Probability that a day of a person with two identities is known under the second."""

@@ -18,7 +18,8 @@ import pyarrow.types as pt
 
 from limbeck.client import Client
 from limbeck.propensity import frames
-from limbeck.workflow.definition import TIMESTAMP, Column, Definition, Source
+from limbeck.workflow.datasets import TIMESTAMP, Column, Source
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.features import When, training_set
 from limbeck.workflow.featurize import when
 from limbeck.workflow.names import quoted

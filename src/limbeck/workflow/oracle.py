@@ -9,7 +9,6 @@ from math import cos, pi
 
 import numpy as np
 
-from limbeck.workflow.definition import Generator
 from limbeck.workflow.imperfections import IDENTITIES, SECOND, Accounts, Stream
 from limbeck.workflow.newsletter import (
     COOLER,
@@ -30,6 +29,7 @@ from limbeck.workflow.newsletter import (
 )
 from limbeck.workflow.today import after_click, courses, without_click
 from limbeck.workflow.treatment import TREATMENTS, Treatment
+from limbeck.workflow.world import Generator
 
 SATURDAY = 5
 WEEK, WEEKEND = 7, 2

@@ -13,7 +13,7 @@ from typing import Any
 from limbeck import crash
 from limbeck.client import Dataset
 from limbeck.workflow import checks, explore, export, featurize, generate, overview, sources
-from limbeck.workflow.definition import Source
+from limbeck.workflow.datasets import Source
 from limbeck.workflow.explore import Exploration
 from limbeck.workflow.features import Earlier
 from limbeck.workflow.featurize import MONITOR, SETS, FeatureSet

@@ -8,7 +8,8 @@ from typing import Any
 
 from limbeck import clock
 from limbeck.client import Client
-from limbeck.workflow.definition import EVENT_TYPE, Definition, Source
+from limbeck.workflow.datasets import EVENT_TYPE, Source
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.names import literal, quoted
 from limbeck.workflow.relations import Tables, events, field
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from limbeck.workflow.definition import EVENT_TYPE, TIMESTAMP, Column, Definition, Source
+from limbeck.workflow.datasets import EVENT_TYPE, TIMESTAMP, Column, Source
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.names import quoted
 from limbeck.workflow.sources import TENANT
 

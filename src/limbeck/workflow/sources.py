@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limbeck.errors import InvalidFile, InvalidInput, nearest
-from limbeck.workflow.definition import EVENT_TYPE, GENERATED, TIMESTAMP, Column, Source
+from limbeck.workflow.datasets import EVENT_TYPE, TIMESTAMP, Column, Source
 from limbeck.workflow.interruptible import interruptible
 from limbeck.workflow.local import BATCH_ROWS, engine, literal, lock, quoted
+from limbeck.workflow.world import GENERATED
 
 if TYPE_CHECKING:
     import duckdb

@@ -21,12 +21,12 @@ import pyarrow.parquet as pq
 
 from limbeck.errors import InvalidInput
 from limbeck.workflow import newsletter
-from limbeck.workflow.definition import Generator
 from limbeck.workflow.imperfections import Accounts, untidy
 from limbeck.workflow.newsletter import DAY, Day, Flags, People, Random, Whole
 from limbeck.workflow.oracle import Moment, Oracle, busy
 from limbeck.workflow.question import Span
 from limbeck.workflow.treatment import EFFECTS, TREATMENTS, Treatment
+from limbeck.workflow.world import Generator
 
 BLOCK = 20_000
 ACCOUNTS, NAMES = 1, 2

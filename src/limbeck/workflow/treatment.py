@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from limbeck.workflow.definition import Generator
 from limbeck.workflow.newsletter import LESS, MINUTE, MORE, NOTHING, TREATMENT, Day, Flags, People, Random, Whole
+from limbeck.workflow.world import Generator
 
 EFFECTS = ("persuadable", "sure thing", "lost cause", "sleeping dog")
 PERSUADABLE, SURE_THING, LOST_CAUSE, SLEEPING_DOG = range(len(EFFECTS))

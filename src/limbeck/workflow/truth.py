@@ -25,11 +25,12 @@ from limbeck.propensity.intervals import ENDS, Numbers, Resamples
 from limbeck.propensity.planner import times
 from limbeck.settings import Settings
 from limbeck.workflow import planning
-from limbeck.workflow.definition import GENERATED, Definition
+from limbeck.workflow.definition import Definition
 from limbeck.workflow.question import WANTED, Span
 from limbeck.workflow.run import Done, Run
 from limbeck.workflow.times import Duration
 from limbeck.workflow.tracking import Kept
+from limbeck.workflow.world import GENERATED
 
 TENTHS = 10
 DRAWS = 200
