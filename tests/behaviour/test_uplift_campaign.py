@@ -22,7 +22,7 @@ from limbeck.propensity.experiment import GROUPS, doubts
 from limbeck.propensity.money import Choice
 from limbeck.propensity.uplift import Learning
 from limbeck.workflow.definition import Definition
-from limbeck.workflow.ingest import CONTROL, groups
+from limbeck.workflow.ingest import CONTROL, groups, ingest
 from limbeck.workflow.planning import Planned, told
 from limbeck.workflow.run import Run
 from limbeck.workflow.trial import UpliftPart
@@ -390,3 +390,19 @@ def test_a_condition_that_cannot_be_meant_is_named(campaign: Campaign, treated: 
 def test_a_definition_without_an_experiment_says_so(campaign: Campaign) -> None:
     with pytest.raises(InvalidInput, match=r"names no experiment; give it a section \[uplift\]"):
         SHOWN["uplift"](campaign.steps(uplift=None))
+
+
+def test_an_uplift_is_that_of_its_person_in_whatever_order_they_lie(
+    campaign: Campaign, by_uplift: ByUplift, tmp_path: Path
+) -> None:
+    people = pq.read_table(by_uplift.run.output / "uplift.parquet")
+    backwards = tmp_path / "uplift.parquet"
+    pq.write_table(people[::-1], backwards)
+    ingest(campaign.client, by_uplift.definition, by_uplift.run.scores, "backwards", tmp_path, backwards)
+    first, last = people.to_pylist()[0], people.to_pylist()[-1]
+    assert first["uplift"] != last["uplift"]
+    for row in (first, last):
+        found = campaign.client.people.find("ECID", row["entity_id"])
+        assert found is not None
+        kept = found.entity[f"_{campaign.client.tenant}"]["propensity"]["newsletter_campaign"]
+        assert (kept["uplift"], kept["upliftGroup"]) == (row["uplift"], row["group"])
