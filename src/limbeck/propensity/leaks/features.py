@@ -137,14 +137,11 @@ def echo(evidence: Evidence, singles: Sequence[Single]) -> Iterator[Finding]:
     conversion rate differs from what the number forecasts by chance, and by how much is known (the binomial variance);
     a rate that the same outcomes went into leaves no room for chance.
     """
-    import pandas as pd
-
-    both = pd.concat([evidence.known, evidence.later], ignore_index=True)
     for one in singles:
         if one.edges is None or one.roc_auc < NOTICED:
             continue
         by = [one.name, "entity_id"] if one.name in evidence.lasting else [one.name]
-        sides = [(frame, groups) for frame in (evidence.known, both) for groups in by]
+        sides = [(frame, groups) for frame in (evidence.known, evidence.both) for groups in by]
         found = [left for frame, groups in sides if (left := _chance_left(frame, one.name, groups)) is not None]
         if found and min(found) <= ECHO:
             yield Finding(

@@ -98,12 +98,17 @@ class Evidence:
         return self.asked
 
     @cached_property
-    def lasting(self) -> frozenset[str]:
-        """The features that are the same in all rows of training and test of nearly everybody, if many have several."""
+    def both(self) -> pd.DataFrame:
+        """The rows of training and test."""
         import pandas as pd
 
-        whole = pd.concat([self.known[["entity_id", *self.names]], self.later[["entity_id", *self.names]]])
-        people = whole[whole["entity_id"].duplicated(keep=False)].groupby("entity_id", sort=False)
+        return pd.concat([self.known, self.later], ignore_index=True)
+
+    @cached_property
+    def lasting(self) -> frozenset[str]:
+        """The features that are the same in all rows of training and test of nearly everybody, if many have several."""
+        several = self.both[self.both["entity_id"].duplicated(keep=False)]
+        people = several.groupby("entity_id", sort=False)[self.names]
         if people.ngroups < PEOPLE:
             return frozenset()
         changes = people.nunique(dropna=False).gt(1).mean()

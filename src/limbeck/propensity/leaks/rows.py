@@ -85,9 +85,7 @@ def twins(evidence: Evidence) -> Iterator[Finding]:
     rows as well, and split by time they tell nothing of each other. Rows may agree by chance; then their outcomes agree
     no more than those of people who look alike.
     """
-    import pandas as pd
-
-    whole = pd.concat([evidence.known, evidence.later], ignore_index=True)
+    whole = evidence.both
     pairs = _pairs(whole, evidence.names, len(evidence.known))
     if len(pairs) < max(TWINS, TWIN_SHARE * len(whole)):
         return
