@@ -252,8 +252,13 @@ def _calibrated(
 
 
 def probability(model: Any, frame: pd.DataFrame) -> Numbers:
-    """Return the forecast probability of each row, rounded."""
-    found: Numbers = model.predict_proba(inputs_of(frames.plain(frame)))[:, 1].round(DIGITS)
+    """Return the forecast probability of each row, rounded. The frame may be of somebody's own."""
+    return forecast(model, inputs_of(frames.plain(frame)))
+
+
+def forecast(model: Any, inputs: pd.DataFrame) -> Numbers:
+    """Return the forecast probability of each row of features alone, as `frames.of` makes them, rounded."""
+    found: Numbers = model.predict_proba(inputs)[:, 1].round(DIGITS)
     return found
 
 

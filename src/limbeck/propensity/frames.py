@@ -68,10 +68,13 @@ def plain(frame: pd.DataFrame) -> pd.DataFrame:
 
     Flags and nullable numbers become doubles, categories texts, times days since 1970; what is infinite is missing.
     """
-    return frame.assign(**{name: _plain(frame[name]) for name in features_of(frame)})
+    changed = {name: column for name in features_of(frame) if (column := _plain(frame[name])) is not None}
+    return frame.assign(**changed) if changed else frame
 
 
-def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
+def _plain(column: pd.Series[Any]) -> pd.Series[Any] | None:
+    """Return a column as `of` makes it; None if it is so."""
+    import numpy as np
     from pandas import CategoricalDtype
     from pandas.api.types import is_datetime64_any_dtype
 
@@ -79,15 +82,11 @@ def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
         days = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
         return days.astype("datetime64[ms]").astype("int64").where(column.notna()) / DAY_MS
     if is_numeric(column):
-        return _finite(column.astype("float64"))
-    return column.astype("object") if isinstance(column.dtype, CategoricalDtype) else column
-
-
-def _finite(numbers: pd.Series[Any]) -> pd.Series[Any]:
-    import numpy as np
-
-    infinite = np.isinf(numbers)
-    return numbers.mask(infinite) if infinite.any() else numbers
+        numbers = column.astype("float64")
+        infinite = np.isinf(numbers.to_numpy())
+        changed = infinite.any() or column.dtype != numbers.dtype
+        return numbers.mask(infinite) if changed else None
+    return column.astype("object") if isinstance(column.dtype, CategoricalDtype) else None
 
 
 def _numeric(table: pa.Table) -> pa.Table:

@@ -18,7 +18,7 @@ import numpy as np
 from limbeck.errors import InvalidInput
 from limbeck.propensity import frames, reasons, shapley
 from limbeck.propensity.evaluate import Numbers
-from limbeck.propensity.fit import probability
+from limbeck.propensity.fit import forecast
 from limbeck.propensity.signature import Signature, signature
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Scoring:
         self.signature.check(table.schema, self.told)
         inputs = frames.of(_typed(table.select(list(self.signature.features)), self.signature))
         columns: dict[str, Any] = {name: table[name].cast(pa.string()) for name in keys_of(table.column_names)}
-        columns["score"] = probability(self.model, inputs)
+        columns["score"] = forecast(self.model, inputs)
         if self.explainer is not None:
             effects = self.explainer.effects(inputs)
             columns["reasons"] = reasons.texts(table, self.explainer.features, effects, self.most)
