@@ -38,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = given.home or Path(folder)
         found = [task for task in all_tasks(home, given.data) if not given.tasks or task.name in given.tasks]
-        print(f"{'task':<28}{'measure':<22}{'ours':>7}{'95 % of resamples':>20}{'anchor':>8}{'':>9}  published")
+        print(f"{'task':<32}{'measure':<22}{'ours':>7}{'95 % of resamples':>20}{'anchor':>8}{'':>9}  published")
         passed = [show(task) for task in found]
     print(f"{sum(passed)} of {len(passed)} tasks are not below the anchor by more than its half-interval")
     raise SystemExit(0 if all(passed) else 1)
@@ -61,9 +61,9 @@ def show(task: Task) -> bool:
         beside = "" if anchor is None else f"{anchor:.3f}"
         verdict = "" if name != task.judged_by else ("passed" if task.passed(measured) else "BELOW")
         interval = f"{ours['low']:.3f} to {ours['high']:.3f}"
-        line = f"{'' if place else task.name:<28}{name:<22}{ours['value']:>7.3f}{interval:>20}"
+        line = f"{'' if place else task.name:<32}{name:<22}{ours['value']:>7.3f}{interval:>20}"
         print(f"{line}{beside:>8}{verdict:>9}  {task.published.get(name, '')}")
-    print(f"{'':<28}{measured.chosen}; {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{'':<32}{measured.chosen}; {time.monotonic() - began:.0f} s", flush=True)
     return task.passed(measured)
 
 
