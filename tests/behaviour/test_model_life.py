@@ -27,6 +27,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWar
 
 EARLY = {"score = 2026-05-31": "score = 2026-04-25"}
 """A scoring cutoff whose outcomes the shop's events tell."""
+OTHER = {
+    **EARLY,
+    'candidates = ["logistic"]': 'candidates = ["logistic"]\ncalibration = "sigmoid"',
+    "test = 2026-04-20": "test = [2026-04-06, 2026-04-20]",
+}
+"""Another model of the same people, judged at two cutoffs."""
 ALIAS = "models:/shop@champion"
 
 
@@ -81,27 +87,40 @@ def world(path: Path, change: Callable[[pd.DataFrame, np.random.Generator], pd.D
     )
 
 
-def scored(client: Client, folder: Path, name: str, changes: dict[str, str]) -> tuple[Any, pd.DataFrame, Any]:
+Scored = tuple[Any, pd.DataFrame, Any]
+"""The champion, its scores, and the newest version."""
+
+
+def scored(client: Client, folder: Path, name: str, changes: dict[str, str]) -> Scored:
     """Run the steps of a definition up to its scores, and return the champion, the scores and the newest version."""
     path = write(folder, changes, name)
     with limbeck.steps(Definition.load(path), client, folder / "home") as steps:
         return steps.model, pq.read_table(steps.scores).to_pandas(), steps.trained
 
 
-def test_nothing_is_to_be_watched_before_anybody_is_scored(client: Client, folder: Path) -> None:
+@pytest.fixture(scope="module")
+def early(client: Client, folder: Path) -> Scored:
+    return scored(client, folder, "early.toml", EARLY)
+
+
+@pytest.fixture(scope="module")
+def other(client: Client, folder: Path, early: Scored) -> Scored:
+    """After the first version."""
+    assert early
+    return scored(client, folder, "other.toml", OTHER)
+
+
+def test_nothing_is_to_be_watched_before_anybody_is_scored(client: Client, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"nobody is scored by shop yet; run: limbeck score .*early\.toml"):
-        limbeck.monitor(write(folder, EARLY, "early.toml"), client, folder / "home")
+        limbeck.monitor(write(tmp_path, EARLY, "early.toml"), client, tmp_path / "home")
 
 
-def test_a_later_version_that_is_no_better_leaves_the_scores_as_they_are(client: Client, folder: Path) -> None:
-    first, before, _ = scored(client, folder, "early.toml", EARLY)
+def test_a_later_version_that_is_no_better_leaves_the_scores_as_they_are(
+    client: Client, folder: Path, early: Scored, other: Scored
+) -> None:
+    first, before, _ = early
+    kept, after, newest = other
     assert first.version == "1"
-    other = {
-        **EARLY,
-        'candidates = ["logistic"]': 'candidates = ["logistic"]\ncalibration = "sigmoid"',
-        "test = 2026-04-20": "test = [2026-04-06, 2026-04-20]",
-    }
-    kept, after, newest = scored(client, folder, "other.toml", other)
     assert (kept.version, newest.version, newest.verdict.promoted) == ("1", "2", False)
     assert newest.verdict.told.startswith("version 2 is the challenger")
     assert "For the same 300 people of 2026-04-06 to 2026-04-20" in newest.verdict.told
@@ -116,11 +135,12 @@ def test_a_later_version_that_is_no_better_leaves_the_scores_as_they_are(client:
     assert kept.evaluation["test"]["roc_auc"] != first.evaluation["test"]["roc_auc"]
     assert "beside" in last
 
-    again, once_more, _ = scored(client, folder, "other.toml", other)
+    again, once_more, _ = scored(client, folder, "other.toml", OTHER)
     assert (again, len(models(folder / "home"))) == (kept, 2)
     assert once_more.equals(after)
 
 
+@pytest.mark.usefixtures("other")
 def test_what_is_promoted_by_hand_scores_and_stays(client: Client, folder: Path) -> None:
     ended = command("promote", folder / "other.toml", "--home", folder / "home", "--json")
     assert (ended.returncode, json.loads(ended.stdout)["version"]) == (0, "2")
@@ -133,6 +153,7 @@ def test_what_is_promoted_by_hand_scores_and_stays(client: Client, folder: Path)
     assert len(models(folder / "home")) == 2
 
 
+@pytest.mark.usefixtures("other")
 def test_the_champion_is_loaded_by_its_alias_where_limbeck_is_not(client: Client, folder: Path, tmp_path: Path) -> None:
     with limbeck.steps(folder / "other.toml", client, folder / "home") as steps:
         asked, kept = inputs_of(frames.read(steps.features["score"].files)), steps.model
@@ -145,6 +166,7 @@ def test_the_champion_is_loaded_by_its_alias_where_limbeck_is_not(client: Client
     assert np.array(found[ALIAS]) == pytest.approx(wanted, abs=1e-12)
 
 
+@pytest.mark.usefixtures("early")
 def test_a_champion_whose_features_are_gone_makes_way(client: Client, folder: Path) -> None:
     kept, scores, newest = scored(client, folder, "narrow.toml", {**EARLY, 'city = { attribute = "city" }\n': ""})
     assert kept == newest
@@ -174,6 +196,7 @@ def test_forecasts_are_watched_until_their_outcomes_are_known(client: Client, fo
     assert all(f'<th scope="row">{name}</th>' in page for name in kept.question["features"])
 
 
+@pytest.mark.usefixtures("early")
 def test_newer_scores_are_compared_with_training_and_older_ones_with_outcomes(client: Client, folder: Path) -> None:
     scored(client, folder, "shop.toml", {})
     ended = command("monitor", folder / "shop.toml", "--home", folder / "home", "--json")
