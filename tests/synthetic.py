@@ -18,6 +18,37 @@ Numbers = NDArray[np.float64]
 START = date(2026, 1, 1)
 WITHIN = 21
 """Days."""
+LETTERS = """\
+name = "letters"
+
+[generator]
+people = 500
+days = 60
+start = 2026-01-01
+seed = 9
+
+[[sources]]
+dataset = "events"
+files.log = "generator:events"
+
+[sources.columns]
+userid = { path = "{tenant}.userid", identity = "ECID" }
+timestamp = "timestamp"
+type = "eventType"
+
+[goal]
+event = "type = 'web.formFilledOut'"
+within = "10 days"
+
+[cutoffs]
+train = [2026-01-15, 2026-01-25]
+test = 2026-02-10
+score = 2026-03-02
+
+[features]
+events = { count = true }
+"""
+"""A small definition over synthetic data."""
 
 
 def day(number: int) -> datetime:

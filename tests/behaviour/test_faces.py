@@ -13,37 +13,12 @@ from limbeck.workflow.features import training_set
 from limbeck.workflow.featurize import SETS, when
 from limbeck.workflow.run import Run
 from tests.platforms import embedded, served
+from tests.synthetic import LETTERS
 
-DEFINITION = """\
-name = "letters"
-
-[generator]
-people = 300
-days = 60
-start = 2026-01-01
-
-[[sources]]
-dataset = "letters"
-files.log = "generator:events"
-
-[sources.columns]
-userid = { path = "{tenant}.userid", identity = "ECID" }
-timestamp = "timestamp"
-type = "eventType"
-
-[goal]
-event = "type = 'web.formFilledOut'"
-within = "10 days"
-
-[cutoffs]
-train = [2026-01-15, 2026-01-25]
-test = 2026-02-10
-score = 2026-03-02
-
-[features]
-events = { count = true, windows = ["ever", "14 days"] }
-recency = { days_since_last = true }
-"""
+DEFINITION = LETTERS.replace("people = 500", "people = 300").replace(
+    "events = { count = true }",
+    'events = { count = true, windows = ["ever", "14 days"] }\nrecency = { days_since_last = true }',
+)
 MADE = DEFINITION[DEFINITION.index("[generator]") : DEFINITION.index("[[sources]]")]
 
 

@@ -12,39 +12,9 @@ from limbeck.errors import DefinitionError, InvalidInput
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.sources import digest, located
 from limbeck.workflow.world import Generator
+from tests.synthetic import LETTERS as TEXT
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "newsletter.toml"
-
-TEXT = """\
-name = "letters"
-
-[generator]
-people = 500
-days = 60
-start = 2026-01-01
-seed = 9
-
-[[sources]]
-dataset = "events"
-files.log = "generator:events"
-
-[sources.columns]
-userid = { path = "{tenant}.userid", identity = "ECID" }
-timestamp = "timestamp"
-type = "eventType"
-
-[goal]
-event = "type = 'web.formFilledOut'"
-within = "10 days"
-
-[cutoffs]
-train = [2026-01-15, 2026-01-25]
-test = 2026-02-10
-score = 2026-03-02
-
-[features]
-events = { count = true }
-"""
 
 
 def load(folder: Path, text: str) -> Definition:
