@@ -50,9 +50,7 @@ def _parts(found: Mapping[str, Any]) -> Iterator[Part]:
         if audience["by"] == "score":
             yield f"precision: {planned}, true {audience['true']:.1%}, the oracle's {audience['oracle']:.1%}"
         if (uplift := audience["uplift"]) is not None:
-            added, others = (
-                uplift["planned"],
-                f"{uplift['all']:+.1%} of all, {uplift['oracle']:+.1%} if uplift were known",
-            )
+            added = uplift["planned"]
+            others = f"{uplift['all']:+.1%} of all, {uplift['oracle']:+.1%} if uplift were known"
             told = "" if added is None else "planned {value:+.1%} ({low:+.1%} to {high:+.1%}), ".format(**added)
             yield f"uplift by a treatment: {told}true {uplift['true']:+.1%}, {others}"
