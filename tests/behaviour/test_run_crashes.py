@@ -1,4 +1,4 @@
-"""A run that is killed anywhere, then run again, ends as if nothing had happened."""
+"""A run that is killed anywhere, ever again, ends as if nothing had happened when it is run once more."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import limbeck
+from limbeck import crash
 from limbeck.cli import main
 from tests import shop
 from tests.behaviour import children
@@ -90,29 +91,41 @@ ELSEWHERE = {
 STATEMENTS = "query."
 """Points of statements that no run sends; the tests of those statements kill there."""
 
-TIMES = range(20)
+CHAINS = 4
+"""Every fourth point kills one home, one after the other."""
+
+LATER = ("store.write.before-commit:9", "store.write.before-commit:25", "lake.file-placed:4")
+"""Later passages through points that are passed often."""
+
+KILLS = 4
+"""How often a home is killed at random times."""
 
 
-def points() -> list[str]:
-    """Every named point of the code, and later passages through those that are passed often."""
+def points() -> set[str]:
+    """Every named point of the code that this run passes."""
     texts = (path.read_text() for path in SOURCE.rglob("*.py"))
     names = {name for text in texts for name in re.findall(r'crash\.point\("([^"]+)"\)', text)} - ELSEWHERE
-    names = {name for name in names if not name.startswith(STATEMENTS)}
-    return [*sorted(names), "store.write.before-commit:9", "store.write.before-commit:25", "lake.file-placed:4"]
+    return {name for name in names if not name.startswith(STATEMENTS)}
 
 
-def work(folder: Path, home: Path, spent: Path | None = None, most: float | None = None) -> None:
+def work(folder: Path, home: Path, most: float | None = None) -> None:
     """Do the main job as the command line does; with *most* the kernel ends it after so much processor time."""
     sys.argv = ["limbeck", "run", str(folder / "shop.toml"), "--home", str(home), "--output", str(home / "out")]
     sys.argv.append("--json")
     if most is not None:
         signal.setitimer(signal.ITIMER_PROF, most)  # nobody handles SIGPROF, so it kills as SIGKILL does
+    main()
+
+
+def watched(folder: Path, home: Path, told: Path) -> None:
+    """Do it, and tell the points in the order of their first passages, and the processor time spent."""
+    passed: dict[str, None] = {}
+    crash.point = lambda name: passed.setdefault(name)
     began = time.process_time()
     try:
-        main()
+        work(folder, home)
     finally:
-        if spent is not None:
-            spent.write_text(str(time.process_time() - began))
+        told.write_text(json.dumps({"points": list(passed), "spent": time.process_time() - began}))
 
 
 def outcome(home: Path) -> tuple[Any, ...]:
@@ -136,35 +149,52 @@ def outcome(home: Path) -> tuple[Any, ...]:
     return summary, scores(home / "out" / "scores.parquet"), kinds, file.read_text()
 
 
+class Undisturbed:
+    """The folder of the sources, and what a run gives and does that nobody kills."""
+
+    def __init__(self, folder: Path) -> None:
+        shop.write(folder)
+        (folder / "shop.toml").write_text(DEFINITION)
+        children.finish(children.start(watched, folder, folder / "home", folder / "told"))
+        told = json.loads((folder / "told").read_text())
+        self.folder, self.outcome = folder, outcome(folder / "home")
+        self.points: list[str] = told["points"]
+        self.spent: float = told["spent"]
+
+    def assert_the_same(self, home: Path) -> None:
+        """Run once more, to the end."""
+        children.finish(children.start(work, self.folder, home))
+        assert outcome(home) == self.outcome
+        left = [p.name for p in (home / "workflow" / "shop").iterdir()]
+        assert not [name for name in left if name.startswith(".")], left
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, float]:
-    """The folder of the sources, what an undisturbed run gives, and the processor time it takes."""
-    folder = tmp_path_factory.mktemp("shop")
-    shop.write(folder)
-    (folder / "shop.toml").write_text(DEFINITION)
-    children.finish(children.start(work, folder, folder / "home", folder / "spent"))
-    return folder, outcome(folder / "home"), float((folder / "spent").read_text())
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    return Undisturbed(tmp_path_factory.mktemp("shop"))
 
 
-def assert_the_same(folder: Path, home: Path, expected: Any) -> None:
-    children.finish(children.start(work, folder, home))
-    assert outcome(home) == expected
-    left = [p.name for p in (home / "workflow" / "shop").iterdir()]
-    assert not [name for name in left if name.startswith(".")], left
+@pytest.mark.parametrize("chain", range(CHAINS))
+def test_killed_at_one_named_point_after_the_other(undisturbed: Undisturbed, tmp_path: Path, chain: int) -> None:
+    """What comes first kills first, so that each run still has the next point before it."""
+    assert set(undisturbed.points) >= points()
+    for point in undisturbed.points[chain::CHAINS]:
+        children.killed(work, undisturbed.folder, tmp_path / "home", crash_at=point)
+    undisturbed.assert_the_same(tmp_path / "home")
 
 
-@pytest.mark.parametrize("point", points())
-def test_killed_at_a_named_point(undisturbed: tuple[Path, Any, float], tmp_path: Path, point: str) -> None:
-    folder, expected, _ = undisturbed
-    children.killed(work, folder, tmp_path / "home", crash_at=point)
-    assert_the_same(folder, tmp_path / "home", expected)
+@pytest.mark.parametrize("point", LATER)
+def test_killed_at_a_later_passage(undisturbed: Undisturbed, tmp_path: Path, point: str) -> None:
+    children.killed(work, undisturbed.folder, tmp_path / "home", crash_at=point)
+    undisturbed.assert_the_same(tmp_path / "home")
 
 
-@pytest.mark.parametrize("seed", TIMES)
-def test_killed_at_a_random_time(undisturbed: tuple[Path, Any, float], tmp_path: Path, seed: int) -> None:
-    folder, expected, spent = undisturbed
-    most = spent * (seed + random.Random(seed).random()) / len(TIMES)
-    child = children.start(work, folder, tmp_path / "home", None, most)
-    child.join()
-    assert child.exitcode in (-signal.SIGPROF, 0)
-    assert_the_same(folder, tmp_path / "home", expected)
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_again_and_again(undisturbed: Undisturbed, tmp_path: Path, seed: int) -> None:
+    drawn = random.Random(seed)
+    for _ in range(KILLS):
+        most = undisturbed.spent * drawn.uniform(0.05, 0.6)
+        child = children.start(work, undisturbed.folder, tmp_path / "home", most)
+        child.join()
+        assert child.exitcode in (-signal.SIGPROF, 0)
+    undisturbed.assert_the_same(tmp_path / "home")
