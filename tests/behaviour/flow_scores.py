@@ -60,9 +60,6 @@ def pickup(aep: Client, name: str, columns: Mapping[str, str] | None = None) -> 
     wanted = columns or {"userId": "userid", "prediction": "score"}
     mapping = aep.create_mapping(schema, [(source, f"_{aep.tenant}.{path}") for source, path in wanted.items()])
     flow = aep.create_pickup(name, dataset, schema, mapping, name)
-    while not (runs := aep.flow_runs(flow)):
-        """Its first run, which its schedule asks for, has nothing to take."""
-    aep.wait_run(runs[0])
     return flow, dataset
 
 

@@ -22,7 +22,7 @@ LANDING_ZONE_TARGET = "10440537-2a7b-4583-ac39-ed38d4b848e8"
 EXPORT_FLOW = "cd2fc47e-e838-4f38-a581-8fff2f99b63a"
 PICKUP_FLOW = "9753525b-82c7-4dce-8a9b-5ccfce2b9876"
 
-YEAR_S = 365 * 86_400
+YEAR_S, QUARTER_S = 365 * 86_400, 900
 
 Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
 """Columns of a file and the dotted XDM paths that they fill; as pairs, a column may fill several."""
@@ -69,7 +69,7 @@ class Flows:
     def create_pickup(self, name: str, dataset: Dataset, schema: Schema, mapping_id: str, path: str) -> str:
         """Create a flow that brings new files of the folder *path* into *dataset*, and return its id.
 
-        It runs from now on, each quarter of an hour.
+        It runs each quarter of an hour, the first time when one has passed, and when it is asked to.
         """
         source = self._post(
             "sourceConnections",
@@ -93,7 +93,7 @@ class Flows:
             },
         )
         steps = [{"name": "Mapping", "params": {"mappingId": mapping_id, "mappingVersion": 0}}]
-        schedule = {"startTime": str(_now()), "frequency": "minute", "interval": "15"}
+        schedule = {"startTime": str(_now() + QUARTER_S), "frequency": "minute", "interval": "15"}
         return self._flow(name, PICKUP_FLOW, source, target, steps, schedule)
 
     def find(self, name: str) -> str | None:
