@@ -26,8 +26,7 @@ def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 def pickup(aep: Client, name: str, fields: dict[str, str]) -> str:
     """A flow from the folder *name* into a new table; *fields* are expressions, or with an @ names of columns."""
     dataset, schema = score_dataset(aep, name)
-    flow = aep.create_pickup(name, dataset, schema, mapping(aep, schema.id, fields), name)
-    return flow
+    return aep.create_pickup(name, dataset, schema, mapping(aep, schema.id, fields), name)
 
 
 def mapping(aep: Client, schema_id: str, fields: dict[str, str]) -> str:
