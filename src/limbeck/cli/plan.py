@@ -1,4 +1,4 @@
-"""How `plan` and `activate` show what a choice would cost and bring."""
+"""How `plan`, `activate` and `uplift` show what a choice would cost and bring."""
 
 from __future__ import annotations
 
@@ -55,6 +55,24 @@ def _reach(reach: Mapping[str, Any], known: Sequence[str]) -> list[str]:
         _count(reach["conversions"]),
         *(_count(reach[name]) for name in known),
     ]
+
+
+def added(table: Sequence[Mapping[str, Any]]) -> Rows:
+    """Return what an experiment says that each of several reaches by uplift would add."""
+    money = "incremental_profit"
+    priced = any(money in reach for reach in table)
+    head = ("share", "people", "uplift", "conversions added", *([OPTIONAL[money]] if priced else []))
+    rows = [
+        [
+            f"{reach['share']:.1%}",
+            f"{reach['people']:,}",
+            f"{reach['threshold']:+.3f}",
+            _count(reach["incremental"]),
+            *([_count(reach.get(money))] if priced else []),
+        ]
+        for reach in table
+    ]
+    return Rows(head, rows)
 
 
 def _surface(by: str, cells: Sequence[Mapping[str, Any]]) -> Rows:

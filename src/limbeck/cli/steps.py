@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from limbeck.cli import output
+from limbeck.cli.output import Part
+from limbeck.cli.plan import added, reaches
 from limbeck.client import Client
 from limbeck.errors import InvalidInput
 from limbeck.workflow import planning
@@ -43,7 +45,8 @@ def go(
         return
     with run.working(yes_production=yes_production):
         value = SHOWN[step](run)
-    shown.result(value, TEXTS[step](value))
+    told = TOLD[step](value)
+    shown.sections(value, [told] if isinstance(told, str) else told)
 
 
 def explain_sql(client: Client, path: Path, home: Path | None, target: Path | None) -> None:
@@ -143,19 +146,9 @@ def _sets_text(value: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _uplift_text(value: Mapping[str, Any]) -> str:
-    lines = [*value["told"]]
-    if value["now"]:
-        lines += ["", f"{'share':>8} {'people':>10} {'uplift':>8} {'conversions added':>24} {'profit of these':>28}"]
-        lines += [_added(row) for row in value["now"]]
-    return "\n".join([*lines, "", f"pictures in {value['page']}"])
-
-
-def _added(row: Mapping[str, Any]) -> str:
-    form = "{value:,.0f} ({low:,.0f} to {high:,.0f})".format
-    profit = form(**row["incremental_profit"]) if "incremental_profit" in row else ""
-    told = f"{row['share']:>8.1%} {row['people']:>10,} {row['threshold']:>+8.3f} {form(**row['incremental']):>24}"
-    return f"{told} {profit:>28}".rstrip()
+def _uplift_parts(value: Mapping[str, Any]) -> Sequence[Part]:
+    table = [added(value["now"])] if value["now"] else []
+    return [*value["told"], *(part for found in table for part in ("", found)), "", f"pictures in {value['page']}"]
 
 
 def _campaign_text(value: Mapping[str, Any]) -> str:
@@ -171,21 +164,9 @@ def _campaign_text(value: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _plan_text(value: Mapping[str, Any]) -> str:
-    chosen = value["plan"]["chosen"]
-    added = "" if chosen["incremental"] is None else "added"
-    lines = [
-        f"{'share':>8} {'people':>10} {chosen['by']:>8} {'precision':>10} {'conversions':>12} {added:>8}".rstrip(),
-    ]
-    for reach in value["plan"]["table"]:
-        added = "" if reach["incremental"] is None else f"{reach['incremental']['value']:,.0f}"
-        precision, conversions = reach["precision"]["value"], reach["conversions"]["value"]
-        lines.append(
-            f"{reach['share']:>8.1%} {reach['people']:>10,} {reach['threshold']:>8.4f} {precision:>10.1%} "
-            f"{conversions:>12,.0f} {added:>8}".rstrip()
-        )
+def _plan_parts(value: Mapping[str, Any]) -> Sequence[Part]:
     told = [line for line in value["plan"]["told"] if line not in value["audience"]["doubts"]]  # these come below
-    return "\n".join([*lines, *told, _campaign_text(value)])
+    return [reaches(value["plan"]["table"]), *told, _campaign_text(value)]
 
 
 def _model_text(value: Mapping[str, Any]) -> str:
@@ -205,7 +186,7 @@ def _summary_text(value: Mapping[str, Any]) -> str:
     return "\n".join(filter(None, [value["title"], counts, _model_text(value), _campaign_text(value), taken]))
 
 
-TEXTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+TOLD: Mapping[str, Callable[[Mapping[str, Any]], str | Sequence[Part]]] = {
     "run": _summary_text,
     "generate": _datasets_text,
     "explore": _exploration_text,
@@ -213,7 +194,7 @@ TEXTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "export": _sets_text,
     "train": _model_text,
     "score": lambda value: f"{value['rows']:,} scores in {value['scores']}",
-    "uplift": _uplift_text,
+    "uplift": _uplift_parts,
     "ingest": lambda value: f"{value['rows']:,} scores on profiles, table {value['table']}",
-    "activate": _plan_text,
+    "activate": _plan_parts,
 }
