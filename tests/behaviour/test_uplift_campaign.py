@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import limbeck
-from limbeck.cli.steps import SHOWN, TEXTS
+from limbeck.cli.output import Rows
+from limbeck.cli.steps import SHOWN, TOLD
 from limbeck.client import Client
 from limbeck.errors import InvalidInput, LimbeckError, NotFound
 from limbeck.propensity.experiment import GROUPS, doubts
@@ -167,7 +168,11 @@ def test_a_page_and_a_file_tell_it(campaign: Campaign) -> None:
         assert line.split("(")[0] in page
     written = json.loads((output / "uplift.json").read_text())
     assert written | {"page": campaign.found["page"]} == campaign.found
-    assert TEXTS["uplift"](campaign.found).startswith(campaign.found["told"][0])
+    first, *_, page = parts = TOLD["uplift"](campaign.found)
+    assert (first, page) == (campaign.found["told"][0], f"pictures in {output / 'uplift.html'}")
+    (table,) = (part for part in parts if isinstance(part, Rows))
+    assert table.columns == ("share", "people", "uplift", "conversions added", "profit of these")
+    assert [row[1] for row in table.rows] == [f"{row['people']:,}" for row in campaign.found["now"]]
 
 
 def test_everybody_who_can_be_chosen_has_an_uplift_and_a_group(campaign: Campaign) -> None:
@@ -300,9 +305,11 @@ def test_what_the_experiment_does_not_show_is_said_wherever_people_are_chosen(
     assert doubted
     assert by_uplift.summary["audience"]["doubts"] == doubted
     page = (by_uplift.run.output / "report.html").read_text()
-    shown = TEXTS["run"](by_uplift.summary)
-    activated = TEXTS["activate"](SHOWN["activate"](by_uplift.run))
-    assert activated.splitlines()[0].split() == ["share", "people", "uplift", "precision", "conversions", "added"]
+    shown = TOLD["run"](by_uplift.summary)
+    table, *lines = TOLD["activate"](SHOWN["activate"](by_uplift.run))
+    assert isinstance(table, Rows)
+    assert table.columns[:5] == ("share", "people", "uplift", "precision", "recall")
+    activated = "\n".join(map(str, lines))
     for line in doubted:
         assert line.startswith("No evidence that choosing by uplift is better than choosing ")
         assert page.count(line) == 2
