@@ -3,11 +3,12 @@
     uv run python benchmarks/achievable.py [--seeds 1 2 3] [--people 20000] [DEFINITION]
 
 For each seed of `[generator]` DEFINITION (examples/newsletter_year.toml) is scored in an empty home and compared with
-the truth. Beside it stands an *ideal observer*. It reads the events and profiles that the model reads and, as no model
-does, knows the process by which people live, to the last number: clicks and visits give it everybody's state, and what
-somebody did and left undone how probable each class is, by Bayes' rule. Only who somebody is remains hidden, so no
-forecast from the same events is to be expected above it. All are shares of the way from a ROC-AUC of 0.5 to the
-oracle's: the model's in the test by what came, which is partly luck, all others by the true probabilities. It knows no imperfect data, no treatment, and cutoffs at midnight only.
+the truth. Beside it stands an *ideal observer*. It reads the events and profiles that the model reads and, as no
+model does, knows the process by which people live, to the last number: clicks and visits give it everybody's state,
+and what somebody did and left undone how probable each class is, by Bayes' rule. Only who somebody is remains hidden,
+so no forecast from the same events is to be expected above it. All are shares of the way from a ROC-AUC of 0.5 to the
+oracle's: the model's in the test by what came, which is partly luck, all others by the true probabilities. It knows
+no imperfect data, no treatment, and cutoffs at midnight only.
 """
 
 from __future__ import annotations
