@@ -7,8 +7,8 @@ the truth. Beside it stands an *ideal observer*. It reads the events and profile
 model does, knows the process by which people live, to the last number: clicks and visits give it everybody's state,
 and what somebody did and left undone how probable each class is, by Bayes' rule. Only who somebody is remains hidden,
 so no forecast from the same events is to be expected above it. All are shares of the way from a ROC-AUC of 0.5 to the
-oracle's: the model's in the test by what came, which is partly luck, all others by the true probabilities. It knows
-no imperfect data, no treatment, and cutoffs at midnight only.
+oracle's: the model's in the test by what came, which is partly luck, all others by the true probabilities.
+The observer knows no imperfect data, no treatment, and cutoffs at midnight only.
 """
 
 from __future__ import annotations
@@ -171,6 +171,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--people", type=int)
     asked = parser.parse_args()
+    made = Definition.load(asked.definition).generator
+    if made is None or any((made.duplicates, made.late, made.bots, made.identities, made.treated)):
+        parser.error(f"{asked.definition}: wanted is a [generator] without imperfect data and treatment")
     print("      in the test               of the scores        mean error of a tenth")
     print("seed  model   observer  oracle  model   observer")
     for seed in asked.seeds:
