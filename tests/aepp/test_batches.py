@@ -16,7 +16,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aep]:
         yield opened
 
 
-@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("release", [RELEASES[0], RELEASES[-1]])
 def test_what_becomes_of_batches(platform: Aep, release: str) -> None:
     with platform.http() as http:
         body = {"title": f"people {release}", "type": "object", "allOf": [{"$ref": PROFILE}]}

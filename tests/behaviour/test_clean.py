@@ -189,7 +189,7 @@ def assert_nothing_anew(place: Shop, whole: Any) -> None:
     assert outcome(home) == whole
 
 
-@pytest.mark.parametrize("point", ["disk.removing", "disk.removing:3", "disk.removed", "disk.removed:3"])
+@pytest.mark.parametrize("point", ["disk.removing:3", "disk.removed"])
 def test_killed_in_the_midst_the_next_one_goes_on(littered_shop: Shop, point: str) -> None:
     home, whole = littered_shop.home, outcome(littered_shop.home)
     for name in ("train-ffffffffffff", "test-ffffffffffff"):

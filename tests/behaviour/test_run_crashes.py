@@ -91,8 +91,8 @@ ELSEWHERE = {
 STATEMENTS = "query."
 """Points of statements that no run sends; the tests of those statements kill there."""
 
-CHAINS = 4
-"""Every fourth point kills one home, one after the other."""
+CHAINS = 3
+"""Every third point kills one home, one after the other."""
 
 LATER = ("store.write.before-commit:25", "lake.file-placed:4")
 """Later passages through points that are passed often."""
