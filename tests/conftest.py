@@ -39,8 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Set what this process and its children go by.
 
     They hear Ctrl-C, even if a shell started the tests in the background and ignores it. They keep what Python compiles
-    even where the environment says not to, else each of a thousand programs would compile all that it imports. Workers
-    take all processors, so threads of libraries would only wait for each other.
+    even where the environment says not to, else each of a thousand programs would compile all that it imports. Each
+    worker has a processor, so threads of libraries would only wait for each other.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("LIMBECK_FLOW_RETRY_S", "0.01")
