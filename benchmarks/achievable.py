@@ -31,7 +31,7 @@ from limbeck.workflow import newsletter as life
 from limbeck.workflow.definition import Definition
 from limbeck.workflow.oracle import busy
 from limbeck.workflow.synthetic import TIERS
-from limbeck.workflow.truth import expected_auc
+from limbeck.workflow.truth import areas
 from limbeck.workflow.world import Generator
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "newsletter_year.toml"
@@ -141,11 +141,6 @@ def _visits(seen: _Seen, days: int, settings: Generator) -> Any:
     return found
 
 
-def share(scores: Any, chances: Any) -> float:
-    """Return the share of the way from 0.5 to the oracle's expected ROC-AUC that *scores* go."""
-    return (expected_auc(scores, chances) - 0.5) / (expected_auc(chances, chances) - 0.5)
-
-
 def measured(definition: Path, home: Path) -> dict[str, Any]:
     """Score the people of a *definition* and return what `limbeck truth` says, with the observer's shares."""
     for command in ("score", "truth"):
@@ -160,7 +155,7 @@ def measured(definition: Path, home: Path) -> dict[str, Any]:
     assert loaded.goal.within is not None
     for name, cutoff in (("test", loaded.cutoffs.test[0]), ("score", loaded.cutoffs.score)):
         within = (loaded.goal.within.after(cutoff, loaded.cutoffs.clock) - cutoff).days
-        found[f"observer_{name}"] = share(*probabilities(folder, loaded.generator, cutoff, within))
+        found[f"observer_{name}"] = areas(*probabilities(folder, loaded.generator, cutoff, within))["share"]
     return found
 
 

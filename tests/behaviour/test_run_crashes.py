@@ -1,4 +1,4 @@
-"""A run that is killed anywhere, ever again, ends as if nothing had happened when it is run once more."""
+"""A run that is killed anywhere, and more than once, ends as if nothing had happened when it is run again."""
 
 from __future__ import annotations
 

@@ -147,8 +147,8 @@ def _sets_text(value: Mapping[str, Any]) -> str:
 
 
 def _uplift_parts(value: Mapping[str, Any]) -> Sequence[Part]:
-    table = [added(value["now"])] if value["now"] else []
-    return [*value["told"], *(part for found in table for part in ("", found)), "", f"pictures in {value['page']}"]
+    table: Sequence[Part] = ["", added(value["now"])] if value["now"] else []
+    return [*value["told"], *table, "", f"pictures in {value['page']}"]
 
 
 def _campaign_text(value: Mapping[str, Any]) -> str:
